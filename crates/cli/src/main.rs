@@ -1,0 +1,2 @@
+//! The `recobro` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The edges: channels out, sources in, templates.

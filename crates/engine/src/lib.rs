@@ -1,0 +1,1 @@
+//! The worker: receives news, routes it, advances cases, delivers effects.

@@ -1,0 +1,66 @@
+//! The law: calendars and policies in their newest form, by name, shared by every case.
+
+use crate::calendar::Calendar;
+use crate::time::Span;
+use crate::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A policy's figures; its rules come with the guard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Name.
+    pub name: String,
+    /// ISO country it applies in; none applies everywhere it is named.
+    pub jurisdiction: Option<String>,
+    /// Kinds of debtor it applies to; empty means all.
+    pub debtor_kinds: Vec<String>,
+    /// `law.<name>` values.
+    pub values: BTreeMap<String, Value>,
+    /// Hash of the file.
+    pub hash: crate::ids::Hash,
+}
+
+/// Calendars and policies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Law {
+    /// Calendars by name.
+    pub calendars: BTreeMap<String, Arc<Calendar>>,
+    /// Policies by name.
+    pub policies: BTreeMap<String, Arc<Policy>>,
+}
+
+impl Law {
+    /// The customer's calendar: their subdivision's, else their country's, else the playbook's, else plain weekdays.
+    #[must_use]
+    pub fn calendar_for(&self, country: &str, subdivision: Option<&str>, fallback: &str) -> Arc<Calendar> {
+        let of = |place: &str| self.calendars.values().find(|c| c.country.as_deref() == Some(place));
+        subdivision
+            .and_then(of)
+            .or_else(|| of(country))
+            .or_else(|| self.calendars.get(fallback))
+            .cloned()
+            .unwrap_or_else(|| Arc::new(Calendar::weekdays()))
+    }
+
+    /// A calendar by name, plain weekdays where it is unknown.
+    #[must_use]
+    pub fn calendar(&self, name: &str) -> Arc<Calendar> {
+        self.calendars.get(name).cloned().unwrap_or_else(|| Arc::new(Calendar::weekdays()))
+    }
+
+    /// `law.<name>`: the first policy that has it, by name of policy.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.policies.values().find_map(|policy| policy.values.get(name))
+    }
+
+    /// Days of grace after a promised date before it is judged; two working days where no policy says.
+    #[must_use]
+    pub fn promise_grace(&self) -> Span {
+        match self.value("promise_grace") {
+            Some(Value::Span(span)) => *span,
+            _ => Span::working_days(2),
+        }
+    }
+}

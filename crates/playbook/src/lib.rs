@@ -1,0 +1,1 @@
+//! Reads and checks playbooks and evaluates their rules.

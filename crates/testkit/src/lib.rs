@@ -1,0 +1,1 @@
+//! For development: a throwaway PostgreSQL and a scripted SMTP server.

@@ -1,0 +1,2 @@
+//! For development: set-up, tests, tidy checks.
+fn main() {}
