@@ -1,0 +1,50 @@
+//! What can go wrong for a caller of the engine.
+
+use recobro_kernel::ids::{CaseId, TaskId};
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database answered with an error.
+    #[error(transparent)]
+    Store(#[from] recobro_store::Error),
+    /// A pinned playbook no longer compiles: nothing is reinterpreted, the version must be mended or migrated.
+    #[error("playbook {name} (bundle {bundle}) can no longer be compiled: {cause}")]
+    Bundle {
+        /// Name.
+        name: String,
+        /// Bundle.
+        bundle: String,
+        /// First diagnostic.
+        cause: String,
+    },
+    /// A stored body cannot be read.
+    #[error("{what} cannot be read: {cause}")]
+    Corrupt {
+        /// Which row.
+        what: String,
+        /// Why.
+        cause: String,
+    },
+    /// No such case.
+    #[error("no case {0}")]
+    NoCase(CaseId),
+    /// No such task.
+    #[error("no task {0}")]
+    NoTask(TaskId),
+    /// The task was already closed.
+    #[error("task {id} is closed: {state}")]
+    Closed {
+        /// Task.
+        id: TaskId,
+        /// How it ended.
+        state: String,
+    },
+    /// The answer does not fit the task.
+    #[error("{0}")]
+    Refused(String),
+    /// A test's fault point.
+    #[error("fault point {0}")]
+    Fault(&'static str),
+}

@@ -1,0 +1,71 @@
+//! Named fault points: where a test may end the run as if the process had died. Outside tests they do nothing.
+
+use crate::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Every fault point by name. A new write point without a name here cannot be tested, so add it.
+pub const POINTS: &[&str] = &[
+    "receive.committed",
+    "route.before_commit",
+    "route.committed",
+    "promise.committed",
+    "advance.before_commit",
+    "advance.committed",
+    "deliver.before_claim",
+    "deliver.claimed",
+    "deliver.sending",
+    "deliver.delivered",
+    "deliver.settled",
+];
+
+/// Ends the run at the n-th fault point passed.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Option<Arc<Countdown>>);
+
+#[derive(Debug)]
+struct Countdown {
+    left: AtomicU64,
+    passed: AtomicU64,
+}
+
+impl Faults {
+    /// Nothing ever fails.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Dies at the `n`-th point passed, counted from 1; 0 never dies and only counts.
+    #[must_use]
+    pub fn at(n: u64) -> Self {
+        Self(Some(Arc::new(Countdown { left: AtomicU64::new(n), passed: AtomicU64::new(0) })))
+    }
+
+    /// Points passed so far.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.0.as_ref().map_or(0, |count| count.passed.load(Ordering::SeqCst))
+    }
+
+    /// Passes a point.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] where the test says so.
+    pub fn pass(&self, point: &'static str) -> Result<(), Error> {
+        debug_assert!(POINTS.contains(&point), "{point} is not registered in POINTS");
+        let Some(count) = &self.0 else { return Ok(()) };
+        count.passed.fetch_add(1, Ordering::SeqCst);
+        match count.left.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            1 => {
+                count.left.store(0, Ordering::SeqCst);
+                Err(Error::Fault(point))
+            }
+            left => {
+                count.left.store(left - 1, Ordering::SeqCst);
+                Ok(())
+            }
+        }
+    }
+}
