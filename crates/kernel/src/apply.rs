@@ -1,1 +1,380 @@
 //! Folds records into a case. State is folded, never replayed: changing `decide` never breaks a running case.
+
+use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
+use crate::effect::EffectKind;
+use crate::ids::EffectId;
+use crate::record::{Place, Record, TurnBody};
+use crate::time::Timestamp;
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many messages are remembered for late bounces.
+const RECENT_MAX: usize = 4;
+
+/// When a record was written: logical time and the date at the customer's place.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Instant.
+    pub at: Timestamp,
+    /// Date.
+    pub local: NaiveDate,
+}
+
+/// Folds whole turns into a case; nothing where the first record is not `entered`.
+#[must_use]
+pub fn fold(bodies: &[TurnBody]) -> Option<Case> {
+    let mut case: Option<Case> = None;
+    for body in bodies {
+        let stamp = Stamp { at: body.at, local: body.local };
+        if case.is_none() {
+            case = body.records.first().and_then(|first| begin(first, stamp));
+        }
+        let case = case.as_mut()?;
+        case.rev += 1;
+        for record in &body.records {
+            apply(case, record, stamp);
+        }
+        case.seq += body.records.len() as u64;
+    }
+    case
+}
+
+/// The empty case that an `entered` record describes, before its first turn is counted.
+#[must_use]
+pub fn begin(record: &Record, stamp: Stamp) -> Option<Case> {
+    let Record::Entered {
+        case,
+        invoice,
+        customer,
+        playbook,
+        version,
+        bundle,
+        content,
+        anchor,
+        skipped_days,
+        position,
+        continues,
+        ..
+    } = record
+    else {
+        return None;
+    };
+    let old = continues.as_deref();
+    let clock = Clock {
+        anchor: *anchor,
+        held_days: old.map_or(0, |o| o.held_days),
+        skipped_days: *skipped_days,
+        held_since: old.is_some_and(|o| !o.holds.is_empty()).then_some(stamp.at),
+    };
+    Some(Case {
+        v: 1,
+        id: *case,
+        invoice: invoice.clone(),
+        customer: customer.clone(),
+        playbook: playbook.clone(),
+        version: *version,
+        bundle: *bundle,
+        content: *content,
+        generation: old.map_or(1, |o| o.generation),
+        rev: 0,
+        seq: 0,
+        entered_at: stamp.at,
+        status: Status::WaitingTime,
+        outcome: None,
+        finished_rev: None,
+        cursor: Cursor { position: *position, ..Cursor::default() },
+        clock,
+        marks: Arc::new(old.map_or_else(Marks::default, |o| o.marks.clone())),
+        last_end: None,
+        rolled_days: 0,
+        holds: old.map_or_else(Vec::new, |o| o.holds.clone()),
+        work: Vec::new(),
+        watches: Vec::new(),
+        approvals: Vec::new(),
+        in_flight: BTreeMap::new(),
+        recent: Vec::new(),
+        placed_with: None,
+        vars: Arc::new(old.map_or_else(BTreeMap::new, |o| o.vars.clone())),
+        splits: old.map_or_else(BTreeMap::new, |o| o.splits.clone()),
+        seen: Vec::new(),
+        trouble: None,
+        paused: None,
+        wake: None,
+        aborted: 0,
+    })
+}
+
+/// Applies one record.
+pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
+    match record {
+        Record::Entered { .. }
+        | Record::Handler { .. }
+        | Record::Decision(_)
+        | Record::Skipped { .. }
+        | Record::Superseded { .. }
+        | Record::Ignored { .. } => {}
+        Record::Event { event, answer } => {
+            case.seen.push(event.id);
+            if *answer {
+                Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
+            }
+        }
+        Record::Assigned { name, value } => {
+            Arc::make_mut(&mut case.vars).insert(name.clone(), value.clone());
+        }
+        Record::Deferred { until, moved, beside, .. } => {
+            if !beside {
+                case.cursor.not_before = Some(*until);
+                case.cursor.rule = moved.last().map(|m| m.rule.clone());
+                case.cursor.due_since.get_or_insert(stamp.at);
+            }
+        }
+        Record::Ordered { .. }
+        | Record::Returned { .. }
+        | Record::Sent { .. }
+        | Record::Recalled { .. }
+        | Record::Delivery { .. } => apply_effect(case, record, stamp),
+        Record::WorkOpened { .. }
+        | Record::WorkClosed { .. }
+        | Record::WorkMoved { .. }
+        | Record::HoldOpened { .. }
+        | Record::HoldClosed { .. }
+        | Record::HoldMoved { .. }
+        | Record::Approved { .. }
+        | Record::WatchOpened { .. }
+        | Record::WatchClosed { .. }
+        | Record::WatchMoved { .. } => apply_lists(case, record, stamp),
+        Record::Waiting { .. }
+        | Record::Again { .. }
+        | Record::Ended { .. }
+        | Record::Jump { .. }
+        | Record::Anchored { .. }
+        | Record::Restarted { .. }
+        | Record::Split { .. }
+        | Record::VersionChanged { .. } => apply_cursor(case, record, stamp),
+        Record::Error { message, parks, .. } => {
+            if *parks {
+                case.trouble = Some(message.clone());
+            }
+        }
+        Record::Running { state, reason } => match state.as_str() {
+            "paused" => case.paused = Some(reason.clone()),
+            "resumed" => case.paused = None,
+            _ => {
+                case.trouble = None;
+                case.aborted = 0;
+            }
+        },
+        Record::Finished { outcome, .. } => {
+            case.outcome = Some(*outcome);
+            case.finished_rev = Some(case.rev);
+            case.status = Status::Finished;
+            case.trouble = None;
+            case.paused = None;
+        }
+        Record::Rests { status, wake } => {
+            case.status = *status;
+            case.wake.clone_from(wake);
+        }
+    }
+}
+
+fn mark_of<'a>(case: &'a mut Case, place: &Place, stamp: Stamp) -> &'a mut Mark {
+    Arc::make_mut(&mut case.marks).steps.entry(place.step.clone()).or_insert_with(|| Mark {
+        end: End::Done,
+        at: stamp.at,
+        on: stamp.local,
+        held_days: 0,
+        outcome: String::new(),
+        sent: 0,
+        sent_at: None,
+        notice: Vec::new(),
+    })
+}
+
+fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
+    match record {
+        Record::Ordered { effect, state, subject, .. } => {
+            if state.of_cursor {
+                case.cursor.phase = Phase::Acting;
+                case.cursor.since = Some(stamp.at);
+                case.cursor.limit_at = None;
+                case.cursor.stretches = false;
+            }
+            if state.kind == EffectKind::Placement {
+                case.placed_with = Some(subject.clone());
+            }
+            case.in_flight.insert(*effect, state.clone());
+        }
+        Record::Returned { effect, rule, not_before } => {
+            if take_of_cursor(case, *effect) {
+                case.cursor.not_before = *not_before;
+                case.cursor.rule = Some(rule.clone());
+                case.cursor.due_since.get_or_insert(stamp.at);
+            }
+        }
+        Record::Sent { place, effect, notice, .. } => {
+            let state = case.in_flight.remove(effect);
+            let mark = mark_of(case, place, stamp);
+            mark.sent += 1;
+            mark.sent_at = Some(stamp.at);
+            mark.notice.clone_from(notice);
+            if let Some(state) = state {
+                if state.of_cursor {
+                    case.cursor.occurrence += 1;
+                }
+                case.recent.push(RecentSend {
+                    effect: *effect,
+                    step: state.step,
+                    via: state.via,
+                    channel: state.channel,
+                });
+                let surplus = case.recent.len().saturating_sub(RECENT_MAX);
+                case.recent.drain(..surplus);
+            }
+        }
+        Record::Recalled { effect, .. } => {
+            take_of_cursor(case, *effect);
+        }
+        Record::Delivery { effect, state, .. } => match state.as_str() {
+            "unknown" => {
+                if let Some(flight) = case.in_flight.get_mut(effect) {
+                    flight.unknown = true;
+                }
+            }
+            "refused" | "failed" => {
+                take_of_cursor(case, *effect);
+            }
+            _ => {}
+        },
+        _ => unreachable!("apply sends only records of effects here"),
+    }
+}
+
+/// Forgets an effect; true where it was the cursor's, whose step is pending again.
+fn take_of_cursor(case: &mut Case, effect: EffectId) -> bool {
+    let of_cursor = case.in_flight.remove(&effect).is_some_and(|state| state.of_cursor);
+    if of_cursor {
+        case.cursor.phase = Phase::Pending;
+        case.cursor.since = None;
+    }
+    of_cursor
+}
+
+fn apply_lists(case: &mut Case, record: &Record, stamp: Stamp) {
+    match record {
+        Record::WorkOpened { work, blocks, .. } => {
+            if *blocks {
+                case.cursor.phase = if work.renews.is_some() { Phase::Ready } else { Phase::Acting };
+                case.cursor.since = Some(stamp.at);
+                case.cursor.limit_at = work.limit_at;
+                case.cursor.stretches = false;
+                case.cursor.occurrence += 1;
+            }
+            case.work.push(work.clone());
+        }
+        Record::WorkClosed { task, .. } => case.work.retain(|work| work.id != *task),
+        Record::WorkMoved { work, .. } => {
+            for old in case.work.iter_mut().filter(|old| old.id == work.id) {
+                *old = work.clone();
+            }
+        }
+        Record::HoldOpened { hold } => {
+            case.clock.held_since.get_or_insert(hold.opened_at);
+            case.holds.push(hold.clone());
+        }
+        Record::HoldClosed { name, held_days, .. } => {
+            if let Some(index) = case.holds.iter().position(|hold| hold.name == *name) {
+                case.holds.remove(index);
+            }
+            if name == "placement" {
+                case.placed_with = None;
+            }
+            if case.holds.is_empty() {
+                case.clock.held_days += held_days;
+                case.clock.held_since = None;
+            }
+        }
+        Record::HoldMoved { hold } => {
+            for old in case.holds.iter_mut().filter(|old| old.name == hold.name) {
+                *old = hold.clone();
+            }
+        }
+        Record::Approved { approval } => {
+            case.approvals.retain(|old| old.step != approval.step);
+            case.approvals.push(approval.clone());
+        }
+        Record::WatchOpened { watch, .. } => case.watches.push(watch.clone()),
+        Record::WatchClosed { index, .. } => {
+            if *index < case.watches.len() {
+                case.watches.remove(*index);
+            }
+        }
+        Record::WatchMoved { index, contact } => {
+            if let Some(watch) = case.watches.get_mut(*index) {
+                *watch = Watch::Contact(contact.clone());
+            }
+        }
+        _ => unreachable!("apply sends only records of lists here"),
+    }
+}
+
+fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
+    match record {
+        Record::Waiting { phase, limit_at, stretches, .. } => {
+            case.cursor.phase = *phase;
+            case.cursor.since.get_or_insert(stamp.at);
+            case.cursor.limit_at = *limit_at;
+            case.cursor.stretches = *stretches;
+        }
+        Record::Again { channel, round, not_before, reason, .. } => {
+            case.cursor.phase = Phase::Pending;
+            case.cursor.channel = *channel;
+            case.cursor.stretches = reason == "repeat";
+            case.cursor.round = *round;
+            case.cursor.not_before = *not_before;
+            case.cursor.rule = Some(reason.clone());
+            case.cursor.due_since = None;
+            case.cursor.since = None;
+        }
+        Record::Ended { place, end, outcome, next, rolled_days } => {
+            let held_days = case.clock.held_days;
+            let mark = mark_of(case, place, stamp);
+            mark.end = *end;
+            mark.at = stamp.at;
+            mark.on = stamp.local;
+            mark.held_days = held_days;
+            mark.outcome.clone_from(outcome);
+            case.last_end = Some(LastEnd { at: stamp.at, held_days });
+            case.rolled_days = *rolled_days;
+            case.cursor = Cursor { position: *next, ..Cursor::default() };
+        }
+        Record::Jump { to, days, .. } => {
+            case.clock.skipped_days += days;
+            case.rolled_days = 0;
+            case.cursor = Cursor { position: *to, ..Cursor::default() };
+            case.last_end = Some(LastEnd { at: stamp.at, held_days: case.clock.held_days });
+        }
+        Record::Anchored { anchor, .. } => case.clock.anchor = *anchor,
+        Record::Restarted { generation, anchor } => {
+            case.generation = *generation;
+            case.clock = Clock { anchor: *anchor, held_days: 0, skipped_days: 0, held_since: None };
+            case.cursor = Cursor::default();
+            case.last_end = None;
+            case.rolled_days = 0;
+            case.approvals.clear();
+        }
+        Record::Split { place, arm, to } => {
+            case.splits.insert(place.step.clone(), arm.clone());
+            case.cursor = Cursor { position: *to, ..Cursor::default() };
+        }
+        Record::VersionChanged { version, bundle, content, position } => {
+            case.version = *version;
+            case.bundle = *bundle;
+            case.content = *content;
+            case.cursor.position = *position;
+        }
+        _ => unreachable!("apply sends only records of the cursor here"),
+    }
+}

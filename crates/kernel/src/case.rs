@@ -105,6 +105,9 @@ pub struct Cursor {
     /// Limit of what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_at: Option<Timestamp>,
+    /// Held dates move `limit_at` and `not_before` along (waits and repeats, never people's work).
+    #[serde(default)]
+    pub stretches: bool,
 }
 
 /// The dunning clock.
@@ -296,8 +299,10 @@ pub enum Watch {
         step: usize,
         /// Channel to try next.
         channel: usize,
-        /// When the silence is long enough.
-        due_at: Timestamp,
+        /// When it sent.
+        since: Timestamp,
+        /// Held dates at that time: silence counts none that come later.
+        held_days: i64,
     },
     /// A call to be opened again.
     Recall {
@@ -307,17 +312,8 @@ pub enum Watch {
         attempt: u32,
         /// When.
         due_at: Timestamp,
-        /// Group of the handler run.
-        group: GroupId,
-    },
-    /// An effect that already left its step: a bounce may still order one more try.
-    Bounce {
-        /// The effect.
-        effect: EffectId,
-        /// Step that sent.
-        step: usize,
-        /// Channel to try next.
-        channel: usize,
+        /// Limit of the work, kept over all tries.
+        limit_at: Option<Timestamp>,
     },
 }
 
@@ -389,6 +385,20 @@ pub struct InFlight {
     /// The hand-over's outcome is unknown; a person or the provider must say.
     #[serde(default)]
     pub unknown: bool,
+}
+
+/// A message that left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentSend {
+    /// Effect.
+    pub effect: EffectId,
+    /// Step.
+    pub step: usize,
+    /// Index into `via`.
+    pub via: usize,
+    /// Channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
 }
 
 /// When the case wants to be looked at again, and why.
@@ -463,6 +473,9 @@ pub struct Case {
     /// Effects out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub in_flight: BTreeMap<EffectId, InFlight>,
+    /// The last messages that left, newest last, so that a bounce finds its step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<RecentSend>,
     /// Placement in progress: the agency or desk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_with: Option<String>,

@@ -1,16 +1,37 @@
 //! One pure decision over one case: news in, records, effects and work out. Total: it never fails and never panics.
+//!
+//! A turn walks a working copy of the case: each record is applied the moment it is written, so that folding the
+//! records always ends where the turn did. Read on in [`cursor`] (the step under the cursor), [`news`] (events and
+//! handlers), [`beside`] (what waits beside the cursor), [`contact`], [`work`], [`holds`] and [`ends`].
 
-use crate::case::Case;
+mod beside;
+mod contact;
+mod cursor;
+mod ends;
+mod holds;
+mod news;
+mod work;
+
+use crate::apply::{Stamp, apply, begin};
+use crate::calendar::Calendar;
+use crate::case::{Case, Phase, Status, Wake};
 use crate::effect::{Effect, NewTask};
 use crate::event::Event;
-use crate::expr::Rules;
+use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
 use crate::facts::Facts;
-use crate::ids::{CaseId, EffectId, EventId, TaskId};
+use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
-use crate::playbook::{Handover, Playbook};
-use crate::record::{Inheritance, TurnBody};
+use crate::playbook::{Handover, Hashes, Outcome, Playbook, Step, Verb};
+use crate::record::{Decision, Inheritance, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
+use crate::value::Value;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Version of the functions and facts that hooks see.
+pub const HOOK_API: u32 = 1;
 
 /// What a turn may know.
 #[derive(Clone, Copy)]
@@ -92,20 +113,355 @@ pub struct Entry {
 
 /// Opens a case and takes its first turn.
 #[must_use]
-pub fn enter(_input: &Input<'_>, _entry: Entry) -> Decided {
-    todo!()
+pub fn enter(input: &Input<'_>, entry: Entry) -> Decided {
+    let (first, case) = ends::entered(input, entry);
+    let mut walk = Walk::new(input, case);
+    walk.records.push(first);
+    let walked = walk.run(&[]);
+    walk.answer(walked)
 }
 
 /// Takes one turn. `events` are the unread ones in arrival order, none later than `now`.
 ///
 /// With no events and nothing due it answers a turn without records; the caller commits only its wake.
 #[must_use]
-pub fn decide(_input: &Input<'_>, _case: &Case, _events: &[Event]) -> Decided {
-    todo!()
+pub fn decide(input: &Input<'_>, case: &Case, events: &[Event]) -> Decided {
+    let mut walk = Walk::new(input, case.clone());
+    let walked = walk.run(events);
+    walk.answer(walked)
 }
 
 /// Parks a case whose rule was stopped by the wall clock three times: `slow rule`.
 #[must_use]
-pub fn park(_input: &Input<'_>, _case: &Case, _cause: &str) -> Turn {
-    todo!()
+pub fn park(input: &Input<'_>, case: &Case, cause: &str) -> Turn {
+    let mut walk = Walk::new(input, case.clone());
+    let place = walk.place(walk.case.cursor.position);
+    walk.park(place, format!("slow rule: {cause}"));
+    walk.rest();
+    walk.into_turn()
+}
+
+/// Why a walk stops early.
+enum Stop {
+    /// The case is parked; what was decided so far is committed.
+    Parked,
+    /// The wall clock: nothing is committed.
+    Slow(String),
+}
+
+type Flow<T = ()> = Result<T, Stop>;
+
+/// One turn under way.
+struct Walk<'a> {
+    input: &'a Input<'a>,
+    playbook: &'a Playbook,
+    facts: &'a Arc<Facts>,
+    now: Timestamp,
+    zone: Tz,
+    today: NaiveDate,
+    calendar: Arc<Calendar>,
+    staff: Arc<Calendar>,
+    case: Case,
+    before: (Status, Option<Wake>),
+    vars: Option<Arc<BTreeMap<String, Value>>>,
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+    recalls: Vec<EffectId>,
+    opened: Vec<NewTask>,
+    closed: Vec<ClosedTask>,
+    consumed: Vec<EventId>,
+    follow: Option<Follow>,
+    /// Earliest instant at which something beside or under the cursor wants a look, with its reason.
+    wake: Option<Wake>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(input: &'a Input<'a>, mut case: Case) -> Self {
+        let customer = &input.facts.customer;
+        let zone = customer.time_zone;
+        let playbook = input.playbook;
+        case.rev += 1;
+        Self {
+            input,
+            playbook,
+            facts: input.facts,
+            now: input.now,
+            zone,
+            today: input.now.date_in(zone),
+            calendar: input.law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar),
+            staff: input.law.calendar(&playbook.calendar),
+            before: (case.status, case.wake.clone()),
+            case,
+            vars: None,
+            records: Vec::new(),
+            effects: Vec::new(),
+            recalls: Vec::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            consumed: Vec::new(),
+            follow: None,
+            wake: None,
+        }
+    }
+
+    fn run(&mut self, events: &[Event]) -> Flow {
+        let walked = self.take_news(events).and_then(|()| self.move_on());
+        if let Err(Stop::Slow(cause)) = walked {
+            return Err(Stop::Slow(cause));
+        }
+        self.rest();
+        Ok(())
+    }
+
+    /// Timers, then what waits beside the cursor, then the cursor, until nothing moves in this turn.
+    fn move_on(&mut self) -> Flow {
+        // Each round ends a hold, work, a watch or a step; the bound is far above any playbook's length.
+        for _ in 0..10_000 {
+            if self.case.trouble.is_some() || self.case.paused.is_some() {
+                return Ok(());
+            }
+            self.wake = None;
+            let timers = !self.case.is_finished() && self.fire_timers()?;
+            let watches = self.move_watches()?;
+            let cursor = !self.case.is_finished() && !self.case.is_held() && self.advance()?;
+            if !timers && !watches && !cursor {
+                return Ok(());
+            }
+        }
+        let place = self.place(self.case.cursor.position);
+        self.park(place, "the case moves without end; report this playbook".to_owned());
+        Err(Stop::Parked)
+    }
+
+    fn emit(&mut self, record: Record) {
+        if matches!(record, Record::Assigned { .. }) {
+            self.vars = None;
+        }
+        apply(&mut self.case, &record, Stamp { at: self.now, local: self.today });
+        self.records.push(record);
+    }
+
+    fn step(&self, position: usize) -> Option<&'a Step> {
+        self.playbook.steps.get(position)
+    }
+
+    fn place(&self, position: usize) -> Place {
+        self.step(position).map_or_else(Place::default, |step| Place {
+            stage: self.playbook.stage_name(position).to_owned(),
+            step: step.path.clone(),
+            line: step.line,
+            position,
+        })
+    }
+
+    fn schedule(&self) -> crate::schedule::Place<'_> {
+        crate::schedule::Place {
+            playbook: self.playbook,
+            calendar: &self.calendar,
+            staff: &self.staff,
+            zone: self.zone,
+            contacts: &self.facts.contacts,
+        }
+    }
+
+    fn clock_day(&self) -> i64 {
+        self.case.clock.day(self.now, self.zone)
+    }
+
+    fn want(&mut self, at: Timestamp, reason: impl FnOnce() -> String) {
+        if self.wake.as_ref().is_none_or(|wake| at < wake.at) {
+            self.wake = Some(Wake { at, reason: reason() });
+        }
+    }
+
+    fn view(&mut self, place: &Place, event: Option<&Arc<Event>>) -> View {
+        let case = &self.case;
+        let vars = self.vars.get_or_insert_with(|| {
+            let mut all = self.input.playbook.vars.clone();
+            all.extend(case.vars.iter().map(|(name, value)| (name.clone(), value.clone())));
+            Arc::new(all)
+        });
+        View {
+            facts: Arc::clone(self.facts),
+            event: event.cloned(),
+            run: Run {
+                playbook: self.playbook.name.as_str().into(),
+                version: i64::from(self.playbook.version),
+                stage: place.stage.as_str().into(),
+                step: place.step.as_str().into(),
+                clock_day: case.clock.day(self.now, self.zone),
+                held_days: case.clock.held_until(self.now, self.zone),
+                skipped_days: case.clock.skipped_days,
+                generation: i64::from(case.generation),
+            },
+            vars: Arc::clone(vars),
+            marks: Arc::clone(&case.marks),
+            now: self.now,
+            today: self.today,
+            calendar: Arc::clone(&self.calendar),
+            law: Arc::clone(self.input.law),
+        }
+    }
+
+    /// Evaluates an expression and records the decision; a failure parks the case, never reads as `false`.
+    fn eval(&mut self, place: &Place, field: &str, id: ExprId, event: Option<&Arc<Event>>) -> Flow<Value> {
+        let view = self.view(place, event);
+        match self.input.rules.eval(id, &view) {
+            Ok(found) => {
+                self.emit(Record::Decision(Decision {
+                    place: place.clone(),
+                    field: field.to_owned(),
+                    expr: self.playbook.expr(id).source.clone(),
+                    result: found.value.to_plain(),
+                    read: Reads(found.read.iter().map(|(path, value)| (path.clone(), value.to_plain())).collect()),
+                    clauses: found.clauses,
+                    tables: found.tables,
+                    notes: found.notes,
+                    ops: found.ops,
+                }));
+                Ok(found.value)
+            }
+            Err(RuleError::Slow(cause)) => Err(Stop::Slow(cause)),
+            Err(RuleError::Failed(cause)) => {
+                let expr = self.playbook.expr(id);
+                let message = format!("{}:{}: `{}` failed: {cause}", expr.file, expr.line, expr.source);
+                self.park(place.clone(), message);
+                Err(Stop::Parked)
+            }
+        }
+    }
+
+    /// A condition. Nothing written is true.
+    fn holds_true(&mut self, place: &Place, field: &str, id: Option<ExprId>, event: Option<&Arc<Event>>) -> Flow<bool> {
+        match id {
+            None => Ok(true),
+            Some(id) => Ok(self.eval(place, field, id, event)? == Value::Bool(true)),
+        }
+    }
+
+    fn text_arg(
+        &mut self,
+        place: &Place,
+        field: &str,
+        arg: Option<&Arg<String>>,
+        event: Option<&Arc<Event>>,
+    ) -> Flow<Option<String>> {
+        match arg {
+            None => Ok(None),
+            Some(Arg::Const(text)) => Ok(Some(text.clone())),
+            Some(Arg::Expr(id)) => {
+                let value = self.eval(place, field, *id, event)?;
+                Ok((!value.is_missing()).then(|| value.to_string()))
+            }
+        }
+    }
+
+    /// Stops the case until somebody mends it, and opens the work to do so.
+    fn park(&mut self, place: Place, message: String) {
+        if self.case.trouble.as_deref() == Some(message.as_str()) {
+            return;
+        }
+        self.emit(Record::Error { place: place.clone(), message, parks: true });
+        self.open_engine_task(place, "fix-rule");
+    }
+
+    fn group_of(&self, key: &str) -> GroupId {
+        GroupId::derive(&[&self.case.id.to_string(), key])
+    }
+
+    /// Writes how the case stands, if anything changed.
+    fn rest(&mut self) {
+        let (status, wake) = self.standing();
+        if self.records.is_empty() && (status, &wake) == (self.before.0, &self.before.1) {
+            return;
+        }
+        self.emit(Record::Rests { status, wake });
+    }
+
+    fn standing(&self) -> (Status, Option<Wake>) {
+        let case = &self.case;
+        let wake = self.wake.clone();
+        if case.is_finished() {
+            (Status::Finished, wake)
+        } else if case.trouble.is_some() {
+            (Status::Attention, None)
+        } else if case.paused.is_some() {
+            (Status::Paused, None)
+        } else if case.is_held() {
+            (Status::Held, wake)
+        } else {
+            (self.cursor_status(), wake)
+        }
+    }
+
+    fn cursor_status(&self) -> Status {
+        let cursor = &self.case.cursor;
+        let step = self.step(cursor.position);
+        match cursor.phase {
+            Phase::Pending if self.wake.is_none() => Status::WaitingEvent,
+            Phase::Pending => Status::WaitingTime,
+            Phase::Ready => Status::WaitingPerson,
+            Phase::Settling => Status::WaitingEvent,
+            Phase::Acting => match step.map(|step| &step.verb) {
+                Some(Verb::Call(_) | Verb::Task(_) | Verb::Approve(_)) => Status::WaitingPerson,
+                Some(Verb::Wait(_)) => Status::WaitingTime,
+                _ => Status::WaitingEvent,
+            },
+        }
+    }
+
+    fn answer(self, walked: Flow) -> Decided {
+        match walked {
+            Err(Stop::Slow(cause)) => Decided::Slow(cause),
+            Ok(()) | Err(Stop::Parked) => Decided::Turn(Box::new(self.into_turn())),
+        }
+    }
+
+    fn into_turn(self) -> Turn {
+        let clock_day = self.clock_day();
+        let mut case = self.case;
+        let seq = case.seq;
+        case.seq += self.records.len() as u64;
+        if self.records.is_empty() {
+            case.rev -= 1;
+        }
+        let body = TurnBody {
+            v: 1,
+            at: self.now,
+            local: self.today,
+            clock_day,
+            playbook: self.playbook.name.clone(),
+            version: self.playbook.version,
+            hash: Hashes {
+                bundle: case.bundle,
+                content: case.content,
+                calendar: self.calendar.hash,
+                policy: self.input.law.policy_hash(),
+                hook_api: HOOK_API,
+                rhai: self.input.rhai.to_owned(),
+            },
+            seq,
+            records: self.records,
+        };
+        Turn {
+            case,
+            body,
+            effects: self.effects,
+            recalls: self.recalls,
+            opened: self.opened,
+            closed: self.closed,
+            consumed: self.consumed,
+            follow: self.follow,
+        }
+    }
+
+    fn finish_as(&mut self, outcome: Outcome, reason: &str) {
+        ends::finish(self, outcome, reason);
+    }
+}
+
+/// The empty case of an `entered` record at the time of an input.
+fn empty_case(input: &Input<'_>, first: &Record) -> Case {
+    let stamp = Stamp { at: input.now, local: input.now.date_in(input.facts.customer.time_zone) };
+    begin(first, stamp).expect("built from an `entered` record two lines above its use")
 }

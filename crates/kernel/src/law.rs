@@ -55,6 +55,13 @@ impl Law {
         self.policies.values().find_map(|policy| policy.values.get(name))
     }
 
+    /// One hash over all policies, recorded with each turn.
+    #[must_use]
+    pub fn policy_hash(&self) -> crate::ids::Hash {
+        let all: Vec<u8> = self.policies.values().flat_map(|policy| policy.hash.0).collect();
+        crate::ids::Hash::of(&all)
+    }
+
     /// Days of grace after a promised date before it is judged; two working days where no policy says.
     #[must_use]
     pub fn promise_grace(&self) -> Span {

@@ -20,6 +20,7 @@ pub mod law;
 pub mod money;
 pub mod playbook;
 pub mod record;
+pub mod schedule;
 pub mod step;
 pub mod time;
 pub mod value;

@@ -338,6 +338,9 @@ pub enum Record {
         /// Limit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit_at: Option<Timestamp>,
+        /// Held dates move the limit along.
+        #[serde(default)]
+        stretches: bool,
     },
     /// The cursor's step goes back to pending: next channel, next try, next round.
     Again {
@@ -366,6 +369,9 @@ pub enum Record {
         outcome: String,
         /// Position the cursor moves to.
         next: usize,
+        /// Days that `roll: shift` adds in this stage from now on.
+        #[serde(default)]
+        rolled_days: i64,
     },
     /// The cursor jumped, or the clock moved.
     Jump {
@@ -378,7 +384,7 @@ pub enum Record {
         stage: String,
         /// Days the clock moved forward.
         days: i64,
-        /// Why: `goto`, `due date changed`, `restart`.
+        /// Why: `goto`, `at once`, ...
         reason: String,
     },
     /// The due date moved.

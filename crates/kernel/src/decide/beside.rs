@@ -1,0 +1,334 @@
+//! What waits beside the cursor: a handler's contacts and requests, silence after a message, calls to be opened again.
+
+use super::contact::{Order, Ordered};
+use super::work::Opening;
+use super::{Flow, Walk, ends};
+use crate::case::{PendingContact, Watch};
+use crate::effect::EffectKind;
+use crate::event::Event;
+use crate::facts::Class;
+use crate::ids::GroupId;
+use crate::playbook::{Outlet, Step, Verb};
+use crate::record::Record;
+use crate::schedule::{self, Wish};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+impl Walk<'_> {
+    /// Runs a handler's list: effects and work are ordered, nothing waits.
+    pub(super) fn run_steps_beside(&mut self, steps: &[usize], key: &str, event: Option<&Arc<Event>>) -> Flow {
+        let group = self.group_of(key);
+        let occurrence = u32::try_from(self.case.seen.len()).unwrap_or(u32::MAX);
+        for &position in steps {
+            let Some(step) = self.step(position) else { continue };
+            let place = self.place(position);
+            if !self.holds_true(&place, "when", step.when, event)? {
+                self.emit(Record::Skipped { place, reason: "when".to_owned() });
+                continue;
+            }
+            self.run_beside(position, step, group, occurrence, event)?;
+        }
+        Ok(())
+    }
+
+    fn run_beside(
+        &mut self,
+        position: usize,
+        step: &Step,
+        group: GroupId,
+        occurrence: u32,
+        event: Option<&Arc<Event>>,
+    ) -> Flow {
+        match &step.verb {
+            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Request(_) => {
+                let place = self.place(position);
+                let contact = PendingContact {
+                    step: position,
+                    occurrence,
+                    channel: 0,
+                    group,
+                    event: event.cloned(),
+                    class: self.class_beside(position, step),
+                    since: self.now,
+                    not_before: None,
+                    effect: None,
+                    fallback: false,
+                };
+                self.emit(Record::WatchOpened { place, watch: Watch::Contact(contact) });
+                Ok(())
+            }
+            Verb::Call(_) | Verb::Task(_) => self.open_work(&Opening {
+                position,
+                occurrence,
+                attempt: 1,
+                limit_at: None,
+                renews: None,
+                blocks: false,
+                event: event.cloned(),
+            }),
+            Verb::Hold(_) => self.open_hold(position, event),
+            Verb::Set(sets) => self.assign(position, sets, event),
+            Verb::Notify(subject) => {
+                let to = if step.options.to.is_empty() { self.playbook.owner.clone() } else { step.options.to.clone() };
+                self.notify(&to, subject, &format!("{}/{occurrence}", step.path));
+                Ok(())
+            }
+            Verb::Goto { stage, at_once } => {
+                ends::jump(self, *stage, *at_once, "handler");
+                Ok(())
+            }
+            Verb::Finish(outcome) => {
+                let path = step.path.clone();
+                self.finish_as(*outcome, &path);
+                Ok(())
+            }
+            // The checker refuses these in handlers: they would wait (PB306).
+            Verb::Approve(_)
+            | Verb::Escalate(_)
+            | Verb::Outsource(_)
+            | Verb::Wait(_)
+            | Verb::WaitFor(_)
+            | Verb::Choose(_)
+            | Verb::Split { .. }
+            | Verb::Handover(_) => Ok(()),
+        }
+    }
+
+    fn class_beside(&self, position: usize, step: &Step) -> Class {
+        match &step.verb {
+            Verb::Request(_) if self.is_restoring(position) => Class::Transactional,
+            _ => self.class_of(step),
+        }
+    }
+
+    /// An outlet of a handler's work or hold: opened and not awaited.
+    pub(super) fn run_outlet_beside(&mut self, outlet: &Outlet, key: &str, event: Option<&Arc<Event>>) -> Flow {
+        match outlet {
+            Outlet::Next => Ok(()),
+            Outlet::Steps(steps) => self.run_steps_beside(steps, key, event),
+            Outlet::Goto { stage, at_once } => {
+                ends::jump(self, *stage, *at_once, "handler");
+                Ok(())
+            }
+            Outlet::Finish(outcome) => {
+                self.finish_as(*outcome, "handler");
+                Ok(())
+            }
+            Outlet::Remind(role) => {
+                let place = self.place(self.case.cursor.position);
+                let to = self.text_arg(&place, "remind", Some(role), event)?.unwrap_or_default();
+                self.notify(&to, "reminder", key);
+                Ok(())
+            }
+            Outlet::Handover(handover) => {
+                ends::hand_over(self, handover);
+                Ok(())
+            }
+        }
+    }
+
+    /// Limits of holds and work. Says whether anything moved.
+    pub(super) fn fire_timers(&mut self) -> Flow<bool> {
+        Ok(self.time_out_holds()? || self.time_out_work()?)
+    }
+
+    /// Moves one watch that can move. Says whether one did.
+    pub(super) fn move_watches(&mut self) -> Flow<bool> {
+        for index in 0..self.case.watches.len() {
+            let moved = match self.case.watches[index].clone() {
+                Watch::Contact(contact) => contact.effect.is_none() && self.move_contact(index, contact)?,
+                Watch::Fallback { step, channel, since, held_days } => {
+                    self.move_fallback(index, step, channel, (since, held_days))?
+                }
+                Watch::Recall { step, attempt, due_at, limit_at } => {
+                    self.move_recall(index, step, attempt, due_at, limit_at)?
+                }
+            };
+            if moved {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn move_contact(&mut self, index: usize, contact: PendingContact) -> Flow<bool> {
+        let Some(step) = self.step(contact.step) else { return Ok(false) };
+        let exempt = contact.class.is_exempt();
+        if !exempt && self.case.is_held() {
+            return Ok(false);
+        }
+        if !exempt && self.facts.invoice.claimable_minor() <= 0 {
+            self.emit(Record::WatchClosed { index, reason: "nothing claimable".to_owned() });
+            return Ok(true);
+        }
+        let at = self.contact_start(step, &contact);
+        if at > self.now {
+            let reason = format!("{} {}", step.verb.name(), step.id);
+            self.want(at, || reason);
+            return Ok(false);
+        }
+        let order = Order {
+            position: contact.step,
+            channel: contact.channel,
+            occurrence: contact.occurrence,
+            group: contact.group,
+            event: contact.event.clone(),
+            of_cursor: false,
+        };
+        if matches!(step.verb, Verb::Request(_)) {
+            let effect = self.order_request(&order)?;
+            self.emit(Record::WatchMoved { index, contact: PendingContact { effect: Some(effect), ..contact } });
+            return Ok(true);
+        }
+        match self.order_contact(&order)? {
+            Ordered::Out(effect) => {
+                self.emit(Record::WatchMoved { index, contact: PendingContact { effect: Some(effect), ..contact } });
+            }
+            Ordered::Exhausted(why) => {
+                self.emit(Record::WatchClosed { index, reason: "failed".to_owned() });
+                self.exhausted_beside(contact.step, contact.fallback, &why)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn contact_start(&mut self, step: &Step, contact: &PendingContact) -> Timestamp {
+        let base = contact.not_before.unwrap_or(contact.since).max(contact.since);
+        if matches!(step.verb, Verb::Request(_)) {
+            return base;
+        }
+        let wish = Wish {
+            channel: self.wish_of(step, contact.channel, None).and_then(|wish| wish.channel),
+            group: Some(contact.group),
+            exempt: contact.class.is_exempt(),
+        };
+        schedule::limits(self.schedule(), &self.playbook.contact, wish, base).0
+    }
+
+    /// A handler's contact reached nobody. A second try of a stage's step fails silently: the first one had arrived.
+    fn exhausted_beside(&mut self, position: usize, fallback: bool, why: &[String]) -> Flow {
+        let Some(step) = self.step(position) else { return Ok(()) };
+        let place = self.place(position);
+        let message = format!("`{}` reached nobody: {}", step.path, why.join("; "));
+        self.emit(Record::Error { place, message, parks: false });
+        if fallback || self.case.is_finished() {
+            return Ok(());
+        }
+        if position < self.playbook.cursor_len {
+            return Ok(());
+        }
+        self.run_outlet_beside(&step.on_error, &step.path, None)
+    }
+
+    fn move_fallback(&mut self, index: usize, position: usize, channel: usize, from: (Timestamp, i64)) -> Flow<bool> {
+        let Some(step) = self.step(position) else { return Ok(false) };
+        let Some(fallback) = step.options.fallback else { return Ok(false) };
+        let due = schedule::after(self.schedule(), &self.case, step, fallback.after, from, self.now);
+        if due > self.now {
+            if !self.case.is_held() {
+                let reason = format!("no reply to {}", step.id);
+                self.want(due, || reason);
+            }
+            return Ok(false);
+        }
+        if self.case.is_held() {
+            return Ok(false);
+        }
+        let place = self.place(position);
+        self.emit(Record::WatchClosed { index, reason: "no reply".to_owned() });
+        self.second_try(place, step, position, channel);
+        Ok(true)
+    }
+
+    /// One more try of a stage's step on its next channel.
+    pub(super) fn second_try(&mut self, place: crate::record::Place, step: &Step, position: usize, channel: usize) {
+        if channel >= step.options.via.len() {
+            return;
+        }
+        let occurrence = self.case.cursor.occurrence;
+        let key = format!("{}/{}/second/{channel}", self.case.generation, step.path);
+        let contact = PendingContact {
+            step: position,
+            occurrence,
+            channel,
+            group: self.group_of(&key),
+            event: None,
+            class: self.class_of(step),
+            since: self.now,
+            not_before: None,
+            effect: None,
+            fallback: true,
+        };
+        self.emit(Record::WatchOpened { place, watch: Watch::Contact(contact) });
+    }
+
+    fn move_recall(
+        &mut self,
+        index: usize,
+        position: usize,
+        attempt: u32,
+        due_at: Timestamp,
+        limit_at: Option<Timestamp>,
+    ) -> Flow<bool> {
+        let limit_passed = limit_at.is_some_and(|limit| limit <= self.now);
+        if due_at > self.now && !limit_passed {
+            self.want(limit_at.map_or(due_at, |limit| limit.min(due_at)), || "call again".to_owned());
+            return Ok(false);
+        }
+        self.emit(Record::WatchClosed { index, reason: "due".to_owned() });
+        let blocks = position < self.playbook.cursor_len && self.case.cursor.position == position;
+        if position < self.playbook.cursor_len && !blocks {
+            // The cursor left the step meanwhile.
+            return Ok(true);
+        }
+        if limit_passed {
+            let outlet = self.step(position).and_then(|step| step.options.on_timeout.clone()).unwrap_or(Outlet::Next);
+            if blocks {
+                self.take_outlet(crate::case::End::Done, "timed_out", &outlet)?;
+            } else {
+                self.run_outlet_beside(&outlet, &format!("{position}/{attempt}"), None)?;
+            }
+            return Ok(true);
+        }
+        self.open_work(&Opening {
+            position,
+            occurrence: self.case.cursor.occurrence,
+            attempt,
+            limit_at,
+            renews: None,
+            blocks,
+            event: None,
+        })?;
+        Ok(true)
+    }
+
+    /// The friendly word while a season keeps a step waiting, at most once per `every`.
+    pub(super) fn friendly_word(&mut self, position: usize, step: &Step) -> Flow {
+        let Some(meanwhile) = &step.meanwhile else { return Ok(()) };
+        let key = format!("{}/meanwhile", step.path);
+        let last = self.case.marks.steps.get(&key).and_then(|mark| mark.sent_at);
+        let next = last.map_or(self.now, |at| {
+            Timestamp::start_of(self.calendar.add(at.date_in(self.zone), meanwhile.every), self.zone)
+        });
+        let wish = Wish { channel: None, group: None, exempt: true };
+        let start = schedule::limits(self.schedule(), &self.playbook.contact, wish, next).0;
+        if start > self.now {
+            self.want(start, || "friendly word while the season lasts".to_owned());
+            return Ok(());
+        }
+        self.order_meanwhile(position, &key, meanwhile)
+    }
+
+    /// Whether a pending contact belongs to an effect.
+    pub(super) fn watch_of(&self, effect: crate::ids::EffectId) -> Option<(usize, PendingContact)> {
+        self.case.watches.iter().enumerate().find_map(|(index, watch)| match watch {
+            Watch::Contact(contact) if contact.effect == Some(effect) => Some((index, contact.clone())),
+            Watch::Contact(_) | Watch::Fallback { .. } | Watch::Recall { .. } => None,
+        })
+    }
+
+    /// Whether an effect is a message to the customer.
+    pub(super) fn is_message(kind: EffectKind) -> bool {
+        kind == EffectKind::Contact
+    }
+}

@@ -1,0 +1,403 @@
+//! Orders outward acts: contacts on the first channel that can reach the customer, placements, requests, staff notices.
+
+use super::{Flow, Walk};
+use crate::case::InFlight;
+use crate::effect::{Effect, EffectKind, Retry};
+use crate::event::Event;
+use crate::facts::{Channel, Class};
+use crate::guard;
+use crate::ids::{EffectId, GroupId, Hash};
+use crate::playbook::{RequestClass, Step, TemplateInfo, Verb, Via};
+use crate::record::Record;
+use crate::schedule::Wish;
+use crate::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An outward act that wants to be ordered.
+pub(super) struct Order {
+    /// Step.
+    pub(super) position: usize,
+    /// First channel of `via` to try.
+    pub(super) channel: usize,
+    /// Part of the key.
+    pub(super) occurrence: u32,
+    /// Handler run.
+    pub(super) group: GroupId,
+    /// The handler's event, for expressions.
+    pub(super) event: Option<Arc<Event>>,
+    /// Ordered by the cursor's step.
+    pub(super) of_cursor: bool,
+}
+
+/// What became of an order.
+pub(super) enum Ordered {
+    /// It is in the outbox.
+    Out(EffectId),
+    /// No channel can reach the customer; what was tried and why not.
+    Exhausted(Vec<String>),
+}
+
+/// A channel that can take the message.
+struct Route {
+    via: usize,
+    channel: Channel,
+    locale: String,
+    to: Option<String>,
+}
+
+impl Walk<'_> {
+    /// The template's class of a contact step; calls and unknown templates count as dunning.
+    pub(super) fn class_of(&self, step: &Step) -> Class {
+        match &step.verb {
+            Verb::Send(template) | Verb::OfferPlan(template) => {
+                self.playbook.templates.get(template).map_or(Class::Dunning, |info| info.class)
+            }
+            _ => Class::Dunning,
+        }
+    }
+
+    /// The contact wish of a step, nothing where it is no contact.
+    pub(super) fn wish_of(&self, step: &Step, channel: usize, group: Option<GroupId>) -> Option<Wish> {
+        if !crate::schedule::is_contact(step) {
+            return None;
+        }
+        let named = match step.options.via.get(channel) {
+            Some(Via::Channel(channel)) => Some(*channel),
+            Some(Via::LastWorking) | None => None,
+        };
+        let channel = if matches!(step.verb, Verb::Call(_)) { Some(Channel::Call) } else { named };
+        Some(Wish { channel, group, exempt: self.class_of(step).is_exempt() })
+    }
+
+    /// Orders a `send` or `offer_plan` on the first channel that works.
+    pub(super) fn order_contact(&mut self, order: &Order) -> Flow<Ordered> {
+        let Some(step) = self.step(order.position) else { return Ok(Ordered::Exhausted(Vec::new())) };
+        let (Verb::Send(template) | Verb::OfferPlan(template)) = &step.verb else {
+            return Ok(Ordered::Exhausted(Vec::new()));
+        };
+        let Some(info) = self.playbook.templates.get(template) else {
+            return Ok(Ordered::Exhausted(vec![format!("template {template} is unknown")]));
+        };
+        let locales = self.locales(order)?;
+        let route = match self.route(step, info, &locales, order.channel) {
+            Ok(route) => route,
+            Err(why) => return Ok(Ordered::Exhausted(why)),
+        };
+        let lane = route.channel.name();
+        let id = self.effect_id(&step.path, order.occurrence, lane);
+        let effect = Effect {
+            kind: EffectKind::Contact,
+            channel: Some(route.channel),
+            class: info.class,
+            locale: route.locale,
+            to: route.to,
+            content: info.hash,
+            exempt: info.class.is_exempt(),
+            ..self.effect(id, lane, template, step, order)?
+        };
+        let state = self.in_flight(order, &effect, route.via);
+        self.push_effect(order, effect, state);
+        Ok(Ordered::Out(id))
+    }
+
+    fn locales(&mut self, order: &Order) -> Flow<Vec<String>> {
+        let place = self.place(order.position);
+        let playbook = self.playbook;
+        let mut locales = Vec::with_capacity(playbook.contact.locales.len());
+        for arg in &playbook.contact.locales {
+            // Reading the customer's language is no decision worth a record of its own: it shows in the effect.
+            match arg {
+                crate::expr::Arg::Const(text) => locales.push(text.clone()),
+                crate::expr::Arg::Expr(id) if playbook.expr(*id).source == "customer.locale" => {
+                    locales.push(self.facts.customer.locale.clone());
+                }
+                crate::expr::Arg::Expr(id) => {
+                    let value = self.eval(&place, "locales", *id, order.event.as_ref())?;
+                    locales.push(value.to_string());
+                }
+            }
+        }
+        Ok(locales)
+    }
+
+    fn route(&self, step: &Step, info: &TemplateInfo, locales: &[String], from: usize) -> Result<Route, Vec<String>> {
+        let mut why = Vec::new();
+        for (via, wanted) in step.options.via.iter().enumerate().skip(from) {
+            let channel = match wanted {
+                Via::Channel(channel) => *channel,
+                Via::LastWorking => self.last_working(),
+            };
+            let files = info.files.get(&channel).map_or(&[][..], Vec::as_slice);
+            let exists = |locale: &String| files.iter().find(|file| *file == locale);
+            let any = || files.first().filter(|_| step.options.allow_fallback || locales.is_empty());
+            let Some(locale) = locales.iter().find_map(exists).or_else(any) else {
+                why.push(format!("{}: no text in {}", channel.name(), locales.join(", ")));
+                continue;
+            };
+            let Some(point) = guard::reach(self.facts, channel, &step.options.to) else {
+                why.push(format!("{}: no usable address", channel.name()));
+                continue;
+            };
+            return Ok(Route { via, channel, locale: locale.clone(), to: point.map(|point| point.id.clone()) });
+        }
+        Err(why)
+    }
+
+    fn last_working(&self) -> Channel {
+        self.facts.contacts.last().map_or(Channel::Email, |made| made.channel)
+    }
+
+    fn effect_id(&self, path: &str, occurrence: u32, lane: &str) -> EffectId {
+        let case = &self.case;
+        EffectId::derive(&[
+            &case.id.to_string(),
+            &case.generation.to_string(),
+            path,
+            &occurrence.to_string(),
+            lane,
+        ])
+    }
+
+    /// The parts that every effect of a step shares.
+    fn effect(&mut self, id: EffectId, lane: &str, subject: &str, step: &Step, order: &Order) -> Flow<Effect> {
+        let place = self.place(order.position);
+        let event = order.event.as_ref();
+        let from = self.text_arg(&place, "from", step.options.from.as_ref(), event)?;
+        let mut with = BTreeMap::new();
+        for (name, arg) in &step.options.with {
+            let value = match arg {
+                crate::expr::Arg::Const(value) => value.clone(),
+                crate::expr::Arg::Expr(expr) => self.eval(&place, &format!("with.{name}"), *expr, event)?,
+            };
+            with.insert(name.clone(), value);
+        }
+        self.offer_terms(step, order, &mut with)?;
+        Ok(Effect {
+            id,
+            case: self.case.id,
+            invoice: self.case.invoice.clone(),
+            customer: self.case.customer.clone(),
+            kind: EffectKind::Contact,
+            lane: lane.to_owned(),
+            channel: None,
+            class: Class::Dunning,
+            step: step.path.clone(),
+            stage: place.stage,
+            subject: subject.to_owned(),
+            locale: String::new(),
+            to: None,
+            role: if step.options.to.is_empty() { "billing".to_owned() } else { step.options.to.clone() },
+            from: from.unwrap_or_else(|| self.playbook.owner.clone()),
+            with,
+            attach: step.options.attach.clone(),
+            group: order.group,
+            ordered_at: self.now,
+            exempt: false,
+            retry: step.retry,
+            content: self.case.content,
+        })
+    }
+
+    /// The limits of an offered plan travel with the message.
+    fn offer_terms(&mut self, step: &Step, order: &Order, with: &mut BTreeMap<String, Value>) -> Flow {
+        let place = self.place(order.position);
+        let options = &step.options;
+        match &options.max_instalments {
+            None => {}
+            Some(crate::expr::Arg::Const(most)) => {
+                with.insert("max_instalments".to_owned(), Value::Int(*most));
+            }
+            Some(crate::expr::Arg::Expr(id)) => {
+                let most = self.eval(&place, "max_instalments", *id, order.event.as_ref())?;
+                with.insert("max_instalments".to_owned(), most);
+            }
+        }
+        if let Some(id) = options.ends_by {
+            let date = self.eval(&place, "ends_by", id, order.event.as_ref())?;
+            with.insert("ends_by".to_owned(), date);
+        }
+        if let Some(span) = options.valid_for {
+            with.insert("valid_until".to_owned(), Value::Date(self.calendar.add(self.today, span)));
+        }
+        if let Some(method) = &options.method {
+            with.insert("method".to_owned(), Value::text(method));
+        }
+        Ok(())
+    }
+
+    fn in_flight(&self, order: &Order, effect: &Effect, via: usize) -> InFlight {
+        InFlight {
+            step: order.position,
+            kind: effect.kind,
+            class: effect.class,
+            channel: effect.channel,
+            via,
+            exempt: effect.exempt,
+            of_cursor: order.of_cursor,
+            unknown: false,
+        }
+    }
+
+    fn push_effect(&mut self, order: &Order, effect: Effect, state: InFlight) {
+        self.emit(Record::Ordered {
+            place: self.place(order.position),
+            effect: effect.id,
+            subject: effect.subject.clone(),
+            lane: effect.lane.clone(),
+            occurrence: order.occurrence,
+            to: effect.to.clone(),
+            state,
+            content: effect.content,
+            claimable_minor: self.facts.invoice.claimable_minor(),
+        });
+        self.effects.push(effect);
+    }
+
+    /// Orders an `escalate` or `outsource`.
+    pub(super) fn order_placement(&mut self, order: &Order) -> Flow {
+        let Some(step) = self.step(order.position) else { return Ok(()) };
+        let (lane, party) = match &step.verb {
+            Verb::Escalate(party) => ("legal", party),
+            Verb::Outsource(party) => ("agency", party),
+            _ => return Ok(()),
+        };
+        let place = self.place(order.position);
+        let party = self.text_arg(&place, "party", Some(party), None)?.unwrap_or_default();
+        let id = self.effect_id(&step.path, order.occurrence, lane);
+        let effect = Effect { kind: EffectKind::Placement, ..self.effect(id, lane, &party, step, order)? };
+        let state = self.in_flight(order, &effect, 0);
+        self.push_effect(order, effect, state);
+        Ok(())
+    }
+
+    /// Orders a `request`.
+    pub(super) fn order_request(&mut self, order: &Order) -> Flow<EffectId> {
+        let step = self.step(order.position);
+        let action = match step.map(|step| &step.verb) {
+            Some(Verb::Request(action)) => action.clone(),
+            _ => String::new(),
+        };
+        let restoring = self.is_restoring(order.position);
+        let adverse = self.playbook.requests.get(&action).is_none_or(|info| info.class == RequestClass::Adverse);
+        let path = step.map_or("", |step| step.path.as_str());
+        let id = self.effect_id(path, order.occurrence, "request");
+        if let Some(step) = step {
+            let effect = Effect {
+                kind: EffectKind::Request,
+                class: if adverse { Class::Dunning } else { Class::Transactional },
+                exempt: restoring,
+                ..self.effect(id, "request", &action, step, order)?
+            };
+            let state = self.in_flight(order, &effect, 0);
+            self.push_effect(order, effect, state);
+        }
+        Ok(id)
+    }
+
+    /// Tells staff. Nobody waits for it.
+    pub(super) fn notify(&mut self, to: &str, subject: &str, key: &str) {
+        let id = self.effect_id(&format!("notify/{key}/{}", self.case.rev), 0, "staff");
+        let effect = self.house_effect(id, EffectKind::Notify, "staff", subject, to);
+        self.record_house_effect(effect, true);
+    }
+
+    /// A case that ends while placed takes the claim back.
+    pub(super) fn order_recall(&mut self, agency: &str) {
+        let id = self.effect_id("placement.recall", self.case.generation, "request");
+        let mut effect = self.house_effect(id, EffectKind::Request, "request", "placement.recall", agency);
+        effect.with.insert("agency".to_owned(), Value::text(agency));
+        self.record_house_effect(effect, true);
+    }
+
+    fn house_effect(&self, id: EffectId, kind: EffectKind, lane: &str, subject: &str, to: &str) -> Effect {
+        let place = self.place(self.case.cursor.position);
+        Effect {
+            id,
+            case: self.case.id,
+            invoice: self.case.invoice.clone(),
+            customer: self.case.customer.clone(),
+            kind,
+            lane: lane.to_owned(),
+            channel: None,
+            class: Class::Transactional,
+            step: place.step,
+            stage: place.stage,
+            subject: subject.to_owned(),
+            locale: String::new(),
+            to: None,
+            role: to.to_owned(),
+            from: self.playbook.owner.clone(),
+            with: BTreeMap::new(),
+            attach: Vec::new(),
+            group: self.group_of(&id.to_string()),
+            ordered_at: self.now,
+            exempt: true,
+            retry: Retry::default(),
+            content: Hash::default(),
+        }
+    }
+
+    fn record_house_effect(&mut self, effect: Effect, exempt: bool) {
+        let position = self.case.cursor.position;
+        let state = InFlight {
+            step: position,
+            kind: effect.kind,
+            class: effect.class,
+            channel: None,
+            via: 0,
+            exempt,
+            of_cursor: false,
+            unknown: false,
+        };
+        let order = Order { position, channel: 0, occurrence: 0, group: effect.group, event: None, of_cursor: false };
+        self.push_effect(&order, effect, state);
+    }
+}
+
+impl Walk<'_> {
+    /// Orders the friendly word of a `meanwhile`; its key keeps it apart from the step's own messages.
+    pub(super) fn order_meanwhile(
+        &mut self,
+        position: usize,
+        key: &str,
+        meanwhile: &crate::playbook::Meanwhile,
+    ) -> Flow {
+        let Some(step) = self.step(position) else { return Ok(()) };
+        let Some(info) = self.playbook.templates.get(&meanwhile.template) else { return Ok(()) };
+        let occurrence = self.case.marks.steps.get(key).map_or(0, |mark| mark.sent);
+        let out = self.effect_id(key, occurrence, "meanwhile");
+        if self.case.in_flight.contains_key(&out) {
+            return Ok(());
+        }
+        let group = self.group_of(&out.to_string());
+        let order = Order { position, channel: 0, occurrence, group, event: None, of_cursor: false };
+        let locales = self.locales(&order)?;
+        let mut spoken = step.clone();
+        spoken.options.via.clone_from(&meanwhile.via);
+        let Ok(route) = self.route(&spoken, info, &locales, 0) else { return Ok(()) };
+        let effect = Effect {
+            kind: EffectKind::Contact,
+            lane: route.channel.name().to_owned(),
+            channel: Some(route.channel),
+            class: info.class,
+            locale: route.locale,
+            to: route.to,
+            content: info.hash,
+            exempt: info.class.is_exempt(),
+            ..self.effect(out, route.channel.name(), &meanwhile.template, step, &order)?
+        };
+        let state = self.in_flight(&order, &effect, route.via);
+        self.push_effect(&order, effect, state);
+        Ok(())
+    }
+
+    /// The mark under which a `meanwhile` message is counted; nothing for every other effect.
+    pub(super) fn meanwhile_key(&self, effect: EffectId, state: &InFlight) -> Option<String> {
+        let step = self.step(state.step)?;
+        step.meanwhile.as_ref()?;
+        let key = format!("{}/meanwhile", step.path);
+        let occurrence = self.case.marks.steps.get(&key).map_or(0, |mark| mark.sent);
+        (self.effect_id(&key, occurrence, "meanwhile") == effect).then_some(key)
+    }
+}

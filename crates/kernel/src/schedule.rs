@@ -1,0 +1,248 @@
+//! When a step may start: its day, its distance, the customer's gap and caps, and the window, repeated until nothing
+//! moves it any more.
+
+use crate::calendar::Calendar;
+use crate::case::{Case, shift};
+use crate::facts::{Channel, ContactMade};
+use crate::ids::GroupId;
+use crate::playbook::{Cap, ContactRules, Playbook, Step, Verb};
+use crate::record::Moved;
+use crate::time::{Span, Timestamp, Unit};
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
+
+/// What a start is computed from.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The playbook.
+    pub playbook: &'a Playbook,
+    /// The customer's calendar.
+    pub calendar: &'a Calendar,
+    /// The playbook's calendar, for staff.
+    pub staff: &'a Calendar,
+    /// The customer's zone.
+    pub zone: Tz,
+    /// The customer's contacts.
+    pub contacts: &'a [ContactMade],
+}
+
+/// A contact that wants to leave.
+#[derive(Clone, Copy)]
+pub struct Wish {
+    /// Channel, for caps that name one.
+    pub channel: Option<Channel>,
+    /// Its handler run.
+    pub group: Option<GroupId>,
+    /// Courtesy and transactional messages pass gap and caps.
+    pub exempt: bool,
+}
+
+/// The earliest start of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The instant.
+    pub at: Timestamp,
+    /// The instant before gap, caps and windows of other days moved it.
+    pub due: Timestamp,
+    /// Every limit that moved it, the last as binding.
+    pub moved: Vec<Moved>,
+}
+
+/// How often the limits are tried before the last answer is taken; each round moves the start at least one date.
+const ROUNDS_MAX: usize = 1_000;
+
+/// The first instant at or after `at` that gap, caps and window allow.
+#[must_use]
+pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp) -> (Timestamp, Vec<Moved>) {
+    let mut moved: Vec<Moved> = Vec::new();
+    let mut start = at;
+    for _ in 0..ROUNDS_MAX {
+        let before = start;
+        if !wish.exempt {
+            if let Some(until) = gap_end(place, rules, wish, start) {
+                start = until;
+                note(&mut moved, "min_gap", until);
+            }
+            for cap in &rules.caps {
+                if let Some(until) = cap_end(place, cap, wish, start) {
+                    start = until;
+                    note(&mut moved, &format!("cap {}", cap_text(cap)), until);
+                }
+            }
+        }
+        let open = place.calendar.next_open(start, rules.hours, place.zone);
+        if open > start {
+            note(&mut moved, "hours", open);
+            start = open;
+        }
+        if start == before {
+            break;
+        }
+    }
+    (start, moved)
+}
+
+fn note(moved: &mut Vec<Moved>, rule: &str, until: Timestamp) {
+    moved.retain(|m| m.rule != rule);
+    moved.push(Moved { rule: rule.to_owned(), until });
+}
+
+fn cap_text(cap: &Cap) -> String {
+    let what = cap.channel.map_or(String::new(), |channel| format!(" {}", channel.name()));
+    format!("{}{what} per {}", cap.most, cap.per)
+}
+
+fn counted<'a>(place: Place<'a>, wish: Wish) -> impl Iterator<Item = &'a ContactMade> {
+    place.contacts.iter().filter(move |made| !made.class.is_exempt() && wish.group != Some(made.group))
+}
+
+fn gap_end(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp) -> Option<Timestamp> {
+    let gap = rules.min_gap?;
+    // A contact already ordered for later counts as well: the one further away decides.
+    let last = counted(place, wish).max_by_key(|made| made.at)?;
+    let until = match gap.exact_us() {
+        Some(us) => last.at.plus_us(us),
+        None => Timestamp::start_of(place.calendar.add(last.on, gap), place.zone),
+    };
+    (until > start).then_some(until)
+}
+
+fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<Timestamp> {
+    let date = start.date_in(place.zone);
+    let days = span_days(cap.per, place.calendar, date);
+    let opens = shift(date, 1 - days);
+    let mut inside: Vec<NaiveDate> = counted(place, wish)
+        .filter(|made| cap.channel.is_none_or(|channel| made.channel == channel))
+        .map(|made| made.on)
+        .filter(|on| *on >= opens)
+        .collect();
+    inside.sort_unstable();
+    let most = cap.most as usize;
+    if inside.len() < most {
+        return None;
+    }
+    if most == 0 {
+        return Some(Timestamp::MAX);
+    }
+    let leaves = shift(inside[inside.len() - most], days);
+    let until = Timestamp::start_of(leaves, place.zone);
+    (until > start).then_some(until)
+}
+
+/// The number of civil dates of a rolling window that ends on `date`.
+fn span_days(span: Span, calendar: &Calendar, date: NaiveDate) -> i64 {
+    match span.unit {
+        Unit::Minutes | Unit::Hours => 1,
+        Unit::Days => span.count,
+        Unit::Weeks => span.count * 7,
+        Unit::Months => span.count * 30,
+        Unit::WorkingDays => (calendar.add(date, span) - date).num_days(),
+    }
+}
+
+/// Whether the step is a contact with the customer: a message or a person's call.
+#[must_use]
+pub fn is_contact(step: &Step) -> bool {
+    matches!(step.verb, Verb::Send(_) | Verb::OfferPlan(_) | Verb::Call(_))
+}
+
+/// The opening of the step's window on a date: contact hours, the playbook's hours, or midnight.
+fn opening(place: Place<'_>, step: &Step, date: NaiveDate) -> Timestamp {
+    if is_contact(step) || step.verb.is_work() {
+        Timestamp::at_local(date, place.playbook.contact.hours.from, place.zone)
+    } else {
+        Timestamp::start_of(date, place.zone)
+    }
+}
+
+/// The instant a span after another one, without the dates held since; dates open with the step's window.
+#[must_use]
+pub fn after(place: Place<'_>, case: &Case, step: &Step, span: Span, from: (Timestamp, i64), now: Timestamp) -> Timestamp {
+    if let Some(us) = span.exact_us() {
+        return from.0.plus_us(us);
+    }
+    let held = case.clock.held_until(now, place.zone) - from.1;
+    let date = shift(place.calendar.add(from.0.date_in(place.zone), span), held.max(0));
+    opening(place, step, date)
+}
+
+/// The end of the local day a span after a date: a date used as a limit lasts to the end of that day.
+#[must_use]
+pub fn limit(calendar: &Calendar, zone: Tz, from: Timestamp, span: Span) -> Timestamp {
+    match span.exact_us() {
+        Some(us) => from.plus_us(us),
+        None => end_of(calendar.add(from.date_in(zone), span), zone),
+    }
+}
+
+/// The first instant after a local day.
+#[must_use]
+pub fn end_of(date: NaiveDate, zone: Tz) -> Timestamp {
+    Timestamp::start_of(date + Days::new(1), zone)
+}
+
+/// The earliest start of the step under the cursor, and what moved it.
+///
+/// `own` leaves the arrival of the cursor out: whether a step is late is asked of its own day alone.
+#[must_use]
+pub fn start(place: Place<'_>, case: &Case, step: &Step, wish: Option<Wish>, now: Timestamp, own: bool) -> Start {
+    let arrived = case.last_end.map_or(case.entered_at, |end| end.at);
+    let mut due = if own { Timestamp::from_us(i64::MIN / 4) } else { arrived };
+    let mut dated = false;
+    if let Some(day) = step.day {
+        let date = case.clock.date_of(day + case.rolled_days, now, place.zone);
+        due = due.max(opening(place, step, date));
+        dated = true;
+    }
+    if let Some(wait) = &step.after
+        && let Some(from) = after_from(case, wait.of.as_deref())
+    {
+        due = due.max(after(place, case, step, wait.span, from, now));
+        dated = true;
+    }
+    if own && !dated {
+        due = due.max(arrived);
+    }
+    if let Some(not_before) = case.cursor.not_before.filter(|_| !own) {
+        due = due.max(not_before);
+    }
+    let (at, moved) = match wish {
+        Some(wish) => limits(place, &place.playbook.contact, wish, due),
+        None if step.verb.is_work() => {
+            let open = place.staff.next_open(due, place.playbook.contact.hours, place.zone);
+            (open, Vec::new())
+        }
+        None => (due, Vec::new()),
+    };
+    // Waiting for the same morning's opening is no deferral.
+    let moved = if same_date(at, due, place.zone) { Vec::new() } else { moved };
+    Start { at, due, moved }
+}
+
+fn same_date(a: Timestamp, b: Timestamp, zone: Tz) -> bool {
+    a.date_in(zone) == b.date_in(zone)
+}
+
+fn after_from(case: &Case, of: Option<&str>) -> Option<(Timestamp, i64)> {
+    match of {
+        None => Some(case.last_end.map_or((case.entered_at, 0), |end| (end.at, end.held_days))),
+        Some(name) => {
+            let by_notice = || {
+                case.marks.steps.values().filter(|mark| mark.notice.iter().any(|n| n == name)).max_by_key(|mark| mark.at)
+            };
+            case.marks.find(name).or_else(by_notice).map(|mark| (mark.at, mark.held_days))
+        }
+    }
+}
+
+/// Whether a step's own start lies more than one contact window before `now`.
+#[must_use]
+pub fn is_late(place: Place<'_>, own: Timestamp, now: Timestamp) -> bool {
+    let hours = place.playbook.contact.hours;
+    let next_after = |at: Timestamp| {
+        let date = place.calendar.working_day_from(at.date_in(place.zone) + Days::new(1));
+        Timestamp::at_local(date, hours.from, place.zone)
+    };
+    // The window of its start, one whole further window, and then some.
+    next_after(next_after(own)) <= now
+}
