@@ -44,7 +44,7 @@ fn plan(found: Option<PathBuf>, root: bool, apt: bool, sudo: impl FnOnce() -> bo
         None if !apt => Plan::GiveUp("this machine has no apt-get"),
         None if root => Plan::Install { sudo: false },
         None if sudo() => Plan::Install { sudo: true },
-        None => Plan::GiveUp("not root, and sudo asks for a password"),
+        None => Plan::GiveUp("not root, and sudo is missing or asks for a password"),
     }
 }
 
