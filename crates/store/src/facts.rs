@@ -1,0 +1,56 @@
+//! Everything a batch of decisions may know, in a fixed number of queries.
+
+use crate::contacts::ContactRow;
+use crate::customers::{Aggregates, ContactPointRow, CustomerRow};
+use crate::disputes::DisputeRow;
+use crate::invoices::InvoiceRow;
+use crate::plans::PlanRow;
+use crate::promises::PromiseRow;
+use crate::{Result, Tx};
+use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// What to load.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Invoices.
+    pub invoices: Vec<InvoiceId>,
+    /// Their customers.
+    pub customers: Vec<CustomerId>,
+    /// Contacts made at or after this instant; none are loaded without it.
+    pub contacts_since: Option<Timestamp>,
+    /// Load the latest promise of each invoice.
+    pub promises: bool,
+    /// Load the latest dispute of each invoice.
+    pub disputes: bool,
+    /// Load the latest plan of each invoice.
+    pub plans: bool,
+}
+
+/// What was found. Unknown ids are missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Invoices.
+    pub invoices: BTreeMap<InvoiceId, InvoiceRow>,
+    /// Customers.
+    pub customers: BTreeMap<CustomerId, CustomerRow>,
+    /// Contact points, ordered by id.
+    pub points: BTreeMap<CustomerId, Vec<ContactPointRow>>,
+    /// Aggregates, empty ones included.
+    pub aggregates: BTreeMap<CustomerId, Aggregates>,
+    /// Contacts made, oldest first.
+    pub contacts: BTreeMap<CustomerId, Vec<ContactRow>>,
+    /// Latest promise that covers the invoice.
+    pub promises: BTreeMap<InvoiceId, PromiseRow>,
+    /// Latest dispute.
+    pub disputes: BTreeMap<InvoiceId, DisputeRow>,
+    /// Latest plan.
+    pub plans: BTreeMap<InvoiceId, PlanRow>,
+}
+
+/// Loads the facts of a batch in at most eight queries, whatever its size.
+///
+/// # Errors
+/// Those of the database; [`crate::Error::Corrupt`].
+pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> { todo!() }
