@@ -1,0 +1,149 @@
+//! The walk of a case, tried on a playbook built by hand, with rules answered from a table.
+
+mod world;
+
+use recobro_kernel::case::Status;
+use recobro_kernel::playbook::Outcome;
+use recobro_kernel::record::Record;
+use world::{World, at, playbook};
+
+#[test]
+fn a_silent_customer_meets_every_step_and_the_case_ends() {
+    let mut world = World::new(playbook());
+    world.run_to_the_end();
+    assert_eq!(world.sent(), ["first", "second", "notice"]);
+    assert_eq!(world.case.outcome, Some(Outcome::Uncollected));
+    assert!(world.case.wake.is_none(), "a finished case asks for nothing");
+}
+
+#[test]
+fn payment_before_due_closes_without_contact() {
+    let mut world = World::new(playbook());
+    world.pay("2026-05-01T08:00:00Z");
+    world.run_to_the_end();
+    assert_eq!(world.sent(), ["thanks"], "only the thank-you leaves");
+    assert_eq!(world.case.outcome, Some(Outcome::Paid));
+}
+
+#[test]
+fn a_payment_of_the_same_second_comes_before_the_step() {
+    let mut world = World::new(playbook());
+    // The first reminder is due on 5 May at 09:00 in Madrid.
+    world.pay("2026-05-05T07:00:00Z");
+    world.run_to_the_end();
+    assert_eq!(world.sent(), ["thanks"]);
+}
+
+#[test]
+fn a_finish_keeps_the_pending_thank_you_and_drops_the_reminder() {
+    let mut world = World::new(playbook());
+    world.until("2026-05-06T00:00:00Z");
+    world.pay("2026-05-08T20:30:00Z");
+    world.until("2026-05-08T21:00:00Z");
+    assert_eq!(world.case.status, Status::Finished);
+    assert_eq!(world.case.wake.as_ref().map(|wake| wake.at), Some(at("2026-05-11T07:00:00Z")), "Monday morning");
+    world.run_to_the_end();
+    assert_eq!(world.sent(), ["first", "thanks"]);
+}
+
+#[test]
+fn a_hold_stops_the_clock_and_its_limit_ends_it() {
+    let mut world = World::new(playbook());
+    world.until("2026-05-06T00:00:00Z");
+    world.tell("dispute.opened", "2026-05-06T10:00:00Z", &[]);
+    world.until("2026-05-15T00:00:00Z");
+    assert_eq!(world.case.status, Status::Held);
+    world.run_to_the_end();
+    // Held from 6 May to the end of 15 May: nine midnights move the second reminder (day 15) from 19 to 28 May.
+    assert_eq!(world.sent_on("second"), "2026-05-28");
+}
+
+#[test]
+fn a_duplicate_of_any_event_changes_nothing() {
+    let mut once = World::new(playbook());
+    let mut twice = World::new(playbook());
+    for world in [&mut once, &mut twice] {
+        world.until("2026-05-06T00:00:00Z");
+    }
+    once.tell("dispute.opened", "2026-05-06T10:00:00Z", &[]);
+    twice.tell("dispute.opened", "2026-05-06T10:00:00Z", &[]);
+    twice.tell_again();
+    once.run_to_the_end();
+    twice.run_to_the_end();
+    assert_eq!(once.sent(), twice.sent());
+    assert_eq!(once.case.clock, twice.case.clock);
+    assert_eq!(once.opened, twice.opened);
+}
+
+#[test]
+fn a_failing_rule_parks_the_case_and_a_retry_reads_it_again() {
+    let mut world = World::new(playbook());
+    world.fail("is_large");
+    world.until("2026-07-01T00:00:00Z");
+    assert_eq!(world.case.status, Status::Attention);
+    assert!(world.case.trouble.as_deref().unwrap_or("").contains("is_large"), "the cause names the rule");
+    assert_eq!(world.sent(), ["first"], "nothing after the failing condition");
+    world.mend();
+    world.operator("retry", "2026-07-02T08:00:00Z");
+    world.run_to_the_end();
+    assert_eq!(world.case.outcome, Some(Outcome::Uncollected));
+}
+
+#[test]
+fn an_operator_pauses_and_resumes() {
+    let mut world = World::new(playbook());
+    world.operator("pause", "2026-05-01T08:00:00Z");
+    world.until("2026-06-10T00:00:00Z");
+    assert_eq!(world.case.status, Status::Paused);
+    assert!(world.sent().is_empty());
+    world.operator("resume", "2026-06-10T08:00:00Z");
+    world.run_to_the_end();
+    // Both reminders are long past: only the last of them goes.
+    assert_eq!(world.sent(), ["second", "notice"]);
+    assert!(world.records().any(|record| matches!(record, Record::Superseded { .. })));
+}
+
+#[test]
+fn the_approval_is_asked_again_when_the_balance_moved() {
+    let mut world = World::new(playbook());
+    world.answer("approve", "approved");
+    world.until("2026-06-18T00:00:00Z");
+    world.balance(300_000);
+    world.run_to_the_end();
+    let asked = world.opened.iter().filter(|(kind, _)| kind == "approve").count();
+    assert_eq!(asked, 2, "once in its turn, once because the balance changed before the notice");
+}
+
+#[test]
+fn a_refused_channel_gives_way_to_the_next_and_the_last_to_on_error() {
+    let mut world = World::new(playbook());
+    world.refuse("email");
+    world.run_to_the_end();
+    assert_eq!(world.lanes_of("first"), ["sms"], "the second channel");
+    assert!(world.opened.iter().any(|(kind, step)| kind == "task" && step == "fix"), "second has e-mail only");
+}
+
+#[test]
+fn the_gap_defers_and_the_record_names_it() {
+    let mut world = World::new(playbook());
+    world.contact_made("2026-05-04");
+    world.until("2026-05-30T00:00:00Z");
+    assert_eq!(world.sent_on("first"), "2026-05-07", "three days after the other invoice's message");
+    let named = world.records().any(|record| match record {
+        Record::Deferred { moved, .. } => moved.iter().any(|moved| moved.rule == "min_gap"),
+        _ => false,
+    });
+    assert!(named);
+}
+
+#[test]
+fn wherever_the_random_world_leads_the_fold_equals_the_case_and_it_ends() {
+    // The assertions are inside World::turn: fold equals snapshot, decide is deterministic, records never vanish.
+    for seed in 0..400 {
+        let mut world = World::new(playbook());
+        world.play_at_random(seed);
+        world.run_to_the_end();
+        assert!(world.case.is_finished(), "seed {seed}: {:?} {:?}", world.case.status, world.case.cursor);
+        assert!(world.case.holds.is_empty() && world.case.in_flight.is_empty(), "seed {seed}");
+    }
+}
