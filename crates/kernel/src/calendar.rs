@@ -48,6 +48,7 @@ pub struct Calendar {
 
 /// Easter Sunday of a year in the Gregorian calendar (the anonymous computus).
 #[must_use]
+#[expect(clippy::many_single_char_names, reason = "the names of the published algorithm")]
 pub fn easter(year: i32) -> NaiveDate {
     let (a, b, c) = (year % 19, year / 100, year % 100);
     let (d, e) = (b / 4, b % 4);

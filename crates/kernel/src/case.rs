@@ -546,7 +546,8 @@ mod tests {
     #[test]
     fn the_clock_stops_while_held() {
         let madrid: Tz = "Europe/Madrid".parse().unwrap();
-        let mut clock = Clock { anchor: "2026-05-04".parse().unwrap(), held_days: 0, skipped_days: 0, held_since: None };
+        let mut clock =
+            Clock { anchor: "2026-05-04".parse().unwrap(), held_days: 0, skipped_days: 0, held_since: None };
         assert_eq!(clock.day(at("2026-05-20T12:20:00Z"), madrid), 16);
         clock.held_since = Some(at("2026-05-20T12:20:00Z"));
         assert_eq!(clock.day(at("2026-06-02T22:00:00Z"), madrid), 17);

@@ -89,8 +89,11 @@ pub struct Run {
     pub generation: i64,
 }
 
-/// Name and type of each `run.*` value.
-pub const RUN: &[(&str, fn() -> Type)] = &[
+/// Path and type of a `run.*` value.
+pub type RunValue = (&'static str, fn() -> Type);
+
+/// Every `run.*` value.
+pub const RUN: &[RunValue] = &[
     ("run.clock_day", || Type::Int),
     ("run.generation", || Type::Int),
     ("run.held_days", || Type::Int),

@@ -31,7 +31,14 @@ pub enum Verdict {
 ///
 /// `facts.contacts` must be the customer's contact ledger as locked by the claim, without this effect's own row.
 #[must_use]
-pub fn dispatch(effect: &Effect, playbook: &Playbook, case: &Case, facts: &Facts, law: &Law, now: Timestamp) -> Verdict {
+pub fn dispatch(
+    effect: &Effect,
+    playbook: &Playbook,
+    case: &Case,
+    facts: &Facts,
+    law: &Law,
+    now: Timestamp,
+) -> Verdict {
     if let Some(rule) = stopped(effect, case, facts) {
         // Back to the case, which knows when to ask again.
         return Verdict::Defer { until: now, rule: rule.to_owned() };
@@ -40,7 +47,11 @@ pub fn dispatch(effect: &Effect, playbook: &Playbook, case: &Case, facts: &Facts
         return Verdict::Allow;
     }
     if let (Some(to), Some(channel)) = (&effect.to, effect.channel)
-        && !facts.customer.contact_points.iter().any(|point| point.id == *to && point.channel == channel && point.usable)
+        && !facts
+            .customer
+            .contact_points
+            .iter()
+            .any(|point| point.id == *to && point.channel == channel && point.usable)
     {
         return Verdict::Forbid { rule: format!("{} is closed for this customer", channel.name()) };
     }
@@ -90,7 +101,9 @@ pub fn reach<'a>(facts: &'a Facts, channel: Channel, role: &str) -> Option<Optio
     let found = if attorney { find("attorney") } else { find(role).or_else(|| find("billing")).or_else(any) };
     match found {
         Some(point) => Some(Some(point)),
-        None if facts.customer.assume_reachable && !attorney && !points.iter().any(|p| p.channel == channel) => Some(None),
+        None if facts.customer.assume_reachable && !attorney && !points.iter().any(|p| p.channel == channel) => {
+            Some(None)
+        }
         None => None,
     }
 }

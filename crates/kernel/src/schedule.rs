@@ -92,7 +92,7 @@ fn cap_text(cap: &Cap) -> String {
     format!("{}{what} per {}", cap.most, cap.per)
 }
 
-fn counted<'a>(place: Place<'a>, wish: Wish) -> impl Iterator<Item = &'a ContactMade> {
+fn counted(place: Place<'_>, wish: Wish) -> impl Iterator<Item = &ContactMade> {
     place.contacts.iter().filter(move |made| !made.class.is_exempt() && wish.group != Some(made.group))
 }
 
@@ -157,7 +157,14 @@ fn opening(place: Place<'_>, step: &Step, date: NaiveDate) -> Timestamp {
 
 /// The instant a span after another one, without the dates held since; dates open with the step's window.
 #[must_use]
-pub fn after(place: Place<'_>, case: &Case, step: &Step, span: Span, from: (Timestamp, i64), now: Timestamp) -> Timestamp {
+pub fn after(
+    place: Place<'_>,
+    case: &Case,
+    step: &Step,
+    span: Span,
+    from: (Timestamp, i64),
+    now: Timestamp,
+) -> Timestamp {
     if let Some(us) = span.exact_us() {
         return from.0.plus_us(us);
     }
@@ -228,7 +235,11 @@ fn after_from(case: &Case, of: Option<&str>) -> Option<(Timestamp, i64)> {
         None => Some(case.last_end.map_or((case.entered_at, 0), |end| (end.at, end.held_days))),
         Some(name) => {
             let by_notice = || {
-                case.marks.steps.values().filter(|mark| mark.notice.iter().any(|n| n == name)).max_by_key(|mark| mark.at)
+                case.marks
+                    .steps
+                    .values()
+                    .filter(|mark| mark.notice.iter().any(|n| n == name))
+                    .max_by_key(|mark| mark.at)
             };
             case.marks.find(name).or_else(by_notice).map(|mark| (mark.at, mark.held_days))
         }

@@ -131,10 +131,12 @@ pub const COMMON: &[OptionSpec] = &[
     option("when", OptionKind::Condition, "condition, read when the step is ready; false skips the step"),
 ];
 
-const ALLOW_FALLBACK: OptionSpec = option("allow_fallback", OptionKind::Bool, "another locale may serve where this one has no file");
+const ALLOW_FALLBACK: OptionSpec =
+    option("allow_fallback", OptionKind::Bool, "another locale may serve where this one has no file");
 const ASSIGN: OptionSpec = option("assign", OptionKind::NameOrExpr, "role or person who does it");
 const ATTACH: OptionSpec = option("attach", OptionKind::Names, "documents that go with it");
-const BUNDLE: OptionSpec = option("bundle", OptionKind::Bundle, "merge what several invoices of the customer want to say");
+const BUNDLE: OptionSpec =
+    option("bundle", OptionKind::Bundle, "merge what several invoices of the customer want to say");
 const CC: OptionSpec = option("cc", OptionKind::Names, "roles in copy");
 const DRAFT: OptionSpec = option("draft", OptionKind::Name, "template that the person sends from the task");
 const FALLBACK: OptionSpec = option("fallback", OptionKind::Fallback, "one more try on the next channel after silence");
@@ -295,7 +297,21 @@ pub const VERBS: &[VerbSpec] = &[
     VerbSpec {
         name: "send",
         value: ValueKind::Template,
-        options: &[ALLOW_FALLBACK, ATTACH, BUNDLE, CC, FALLBACK, FROM, ON_TIMEOUT, PROOF, REQUIRED, TO, VIA, WITH, WITHIN],
+        options: &[
+            ALLOW_FALLBACK,
+            ATTACH,
+            BUNDLE,
+            CC,
+            FALLBACK,
+            FROM,
+            ON_TIMEOUT,
+            PROOF,
+            REQUIRED,
+            TO,
+            VIA,
+            WITH,
+            WITHIN,
+        ],
         outward: true,
         in_handler: true,
         doc: "sends a message to the customer",
@@ -362,8 +378,21 @@ pub fn find(name: &str) -> Option<&'static VerbSpec> {
 
 /// What a call or a task may end with, beside a playbook's own.
 pub const OUTCOMES_OF_WORK: &[&str] = &[
-    "callback", "disputed", "done", "hardship", "no_answer", "other", "paid_claimed", "promised", "reached",
-    "refused", "unable", "unaware", "unwilling", "voicemail", "wrong_party",
+    "callback",
+    "disputed",
+    "done",
+    "hardship",
+    "no_answer",
+    "other",
+    "paid_claimed",
+    "promised",
+    "reached",
+    "refused",
+    "unable",
+    "unaware",
+    "unwilling",
+    "voicemail",
+    "wrong_party",
 ];
 
 /// Outcomes that mean somebody was talked to.
@@ -371,7 +400,15 @@ pub const OUTCOMES_OF_WORK: &[&str] = &[
 pub fn is_talk(outcome: &str) -> bool {
     matches!(
         outcome,
-        "reached" | "promised" | "disputed" | "refused" | "hardship" | "paid_claimed" | "callback" | "unaware" | "unable"
+        "reached"
+            | "promised"
+            | "disputed"
+            | "refused"
+            | "hardship"
+            | "paid_claimed"
+            | "callback"
+            | "unaware"
+            | "unable"
             | "unwilling"
     )
 }

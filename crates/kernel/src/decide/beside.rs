@@ -138,7 +138,7 @@ impl Walk<'_> {
             let moved = match self.case.watches[index].clone() {
                 Watch::Contact(contact) => contact.effect.is_none() && self.move_contact(index, contact)?,
                 Watch::Fallback { step, channel, since, held_days } => {
-                    self.move_fallback(index, step, channel, (since, held_days))?
+                    self.move_fallback(index, step, channel, (since, held_days))
                 }
                 Watch::Recall { step, attempt, due_at, limit_at } => {
                     self.move_recall(index, step, attempt, due_at, limit_at)?
@@ -220,24 +220,24 @@ impl Walk<'_> {
         self.run_outlet_beside(&step.on_error, &step.path, None)
     }
 
-    fn move_fallback(&mut self, index: usize, position: usize, channel: usize, from: (Timestamp, i64)) -> Flow<bool> {
-        let Some(step) = self.step(position) else { return Ok(false) };
-        let Some(fallback) = step.options.fallback else { return Ok(false) };
+    fn move_fallback(&mut self, index: usize, position: usize, channel: usize, from: (Timestamp, i64)) -> bool {
+        let Some(step) = self.step(position) else { return false };
+        let Some(fallback) = step.options.fallback else { return false };
         let due = schedule::after(self.schedule(), &self.case, step, fallback.after, from, self.now);
         if due > self.now {
             if !self.case.is_held() {
                 let reason = format!("no reply to {}", step.id);
                 self.want(due, || reason);
             }
-            return Ok(false);
+            return false;
         }
         if self.case.is_held() {
-            return Ok(false);
+            return false;
         }
         let place = self.place(position);
         self.emit(Record::WatchClosed { index, reason: "no reply".to_owned() });
         self.second_try(place, step, position, channel);
-        Ok(true)
+        true
     }
 
     /// One more try of a stage's step on its next channel.

@@ -96,7 +96,7 @@ impl Walk<'_> {
             exempt: info.class.is_exempt(),
             ..self.effect(id, lane, template, step, order)?
         };
-        let state = self.in_flight(order, &effect, route.via);
+        let state = Self::in_flight(order, &effect, route.via);
         self.push_effect(order, effect, state);
         Ok(Ordered::Out(id))
     }
@@ -150,13 +150,7 @@ impl Walk<'_> {
 
     fn effect_id(&self, path: &str, occurrence: u32, lane: &str) -> EffectId {
         let case = &self.case;
-        EffectId::derive(&[
-            &case.id.to_string(),
-            &case.generation.to_string(),
-            path,
-            &occurrence.to_string(),
-            lane,
-        ])
+        EffectId::derive(&[&case.id.to_string(), &case.generation.to_string(), path, &occurrence.to_string(), lane])
     }
 
     /// The parts that every effect of a step shares.
@@ -226,7 +220,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn in_flight(&self, order: &Order, effect: &Effect, via: usize) -> InFlight {
+    fn in_flight(order: &Order, effect: &Effect, via: usize) -> InFlight {
         InFlight {
             step: order.position,
             kind: effect.kind,
@@ -266,7 +260,7 @@ impl Walk<'_> {
         let party = self.text_arg(&place, "party", Some(party), None)?.unwrap_or_default();
         let id = self.effect_id(&step.path, order.occurrence, lane);
         let effect = Effect { kind: EffectKind::Placement, ..self.effect(id, lane, &party, step, order)? };
-        let state = self.in_flight(order, &effect, 0);
+        let state = Self::in_flight(order, &effect, 0);
         self.push_effect(order, effect, state);
         Ok(())
     }
@@ -289,7 +283,7 @@ impl Walk<'_> {
                 exempt: restoring,
                 ..self.effect(id, "request", &action, step, order)?
             };
-            let state = self.in_flight(order, &effect, 0);
+            let state = Self::in_flight(order, &effect, 0);
             self.push_effect(order, effect, state);
         }
         Ok(id)
@@ -387,7 +381,7 @@ impl Walk<'_> {
             exempt: info.class.is_exempt(),
             ..self.effect(out, route.channel.name(), &meanwhile.template, step, &order)?
         };
-        let state = self.in_flight(&order, &effect, route.via);
+        let state = Self::in_flight(&order, &effect, route.via);
         self.push_effect(&order, effect, state);
         Ok(())
     }

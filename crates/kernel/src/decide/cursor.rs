@@ -39,7 +39,7 @@ impl Walk<'_> {
             return Ok(true);
         }
         if start.at > self.now {
-            return self.not_yet(position, step, &start);
+            return Ok(self.not_yet(position, step, &start));
         }
         if self.nothing_claimable(step) {
             return Ok(false);
@@ -90,13 +90,13 @@ impl Walk<'_> {
     }
 
     /// Not yet: sleep; or, where gap, caps or windows moved it, defer and say so, or give it up.
-    fn not_yet(&mut self, position: usize, step: &Step, start: &Start) -> Flow<bool> {
+    fn not_yet(&mut self, position: usize, step: &Step, start: &Start) -> bool {
         if start.due > self.now || start.moved.is_empty() {
             let deferred = self.case.cursor.rule.clone().filter(|_| self.case.cursor.not_before == Some(start.due));
             let why = deferred.map_or(String::new(), |rule| format!(": {rule}"));
             let reason = format!("{} {}{why}", step.verb.name(), step.id);
             self.want(start.at, || reason);
-            return Ok(false);
+            return false;
         }
         let since = self.case.cursor.due_since.unwrap_or(start.due.max(self.case.entered_at));
         let gives_up_at = schedule::end_of(self.calendar.add(since.date_in(self.zone), step.give_up), self.zone);
@@ -104,7 +104,7 @@ impl Walk<'_> {
             let owner = self.playbook.owner.clone();
             self.notify(&owner, "a step was given up because of caps", &step.path);
             self.skip(position, "cap");
-            return Ok(true);
+            return true;
         }
         let first = self.case.cursor.not_before != Some(start.at);
         if first {
@@ -115,7 +115,7 @@ impl Walk<'_> {
         let at = if step.required { start.at } else { start.at.min(gives_up_at) };
         let reason = format!("{} {}: {rule}", step.verb.name(), step.id);
         self.want(at, || reason);
-        Ok(false)
+        false
     }
 
     /// Late dunning steps in a row: only the last is decided.
@@ -195,8 +195,7 @@ impl Walk<'_> {
         let cursor = &self.case.cursor;
         let (occurrence, channel) = (cursor.occurrence + cursor.round, cursor.channel);
         let key = format!("{}/{}/{occurrence}", self.case.generation, step.path);
-        let order =
-            Order { position, channel, occurrence, group: self.group_of(&key), event: None, of_cursor: true };
+        let order = Order { position, channel, occurrence, group: self.group_of(&key), event: None, of_cursor: true };
         match &step.verb {
             Verb::Send(_) | Verb::OfferPlan(_) => match self.order_contact(&order)? {
                 Ordered::Out(_) => Ok(()),

@@ -76,7 +76,7 @@ fn after_marks(playbook: &Playbook, marks: &Marks) -> usize {
     let done = |i: &usize| {
         marks.steps.get(&playbook.steps[*i].path).is_some_and(|mark| mark.end == End::Done || mark.end == End::Skipped)
     };
-    let last = (0..playbook.cursor_len).filter(done).next_back();
+    let last = (0..playbook.cursor_len).rfind(done);
     last.map_or(0, |position| playbook.steps[position].next).min(playbook.cursor_len.saturating_sub(1))
 }
 
@@ -265,7 +265,8 @@ impl Walk<'_> {
     /// `roll: shift`: days by which this contact was pushed past its day, for the rest of its stage.
     fn rolled_days(&self, position: usize, next: usize, end: End) -> i64 {
         let Some(step) = self.step(position) else { return 0 };
-        let same_stage = self.step(next).is_some_and(|after| after.stage == step.stage) && next < self.playbook.cursor_len;
+        let same_stage =
+            self.step(next).is_some_and(|after| after.stage == step.stage) && next < self.playbook.cursor_len;
         if !same_stage {
             return 0;
         }

@@ -46,15 +46,7 @@ impl Walk<'_> {
     }
 
     fn hold(&self, name: &str, step: Option<usize>) -> Hold {
-        Hold {
-            name: name.to_owned(),
-            opened_at: self.now,
-            event: None,
-            until: None,
-            limit_at: None,
-            step,
-            task: None,
-        }
+        Hold { name: name.to_owned(), opened_at: self.now, event: None, until: None, limit_at: None, step, task: None }
     }
 
     fn push_hold(&mut self, mut hold: Hold) {

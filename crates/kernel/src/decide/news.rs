@@ -107,7 +107,8 @@ impl Walk<'_> {
         let answer = event.is_answer();
         self.emit(Record::Event { event: (*event).clone(), answer });
         if let Some(act) = event.name.strip_prefix("operator.") {
-            return self.operator(act, &event);
+            self.operator(act, &event);
+            return Ok(());
         }
         if answer {
             self.drop_second_tries("customer answered");
@@ -246,7 +247,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn operator(&mut self, act: &str, event: &Event) -> Flow {
+    fn operator(&mut self, act: &str, event: &Event) {
         let reason = format!("{}: {}", event.text("who"), event.text("why"));
         match act {
             "pause" => self.emit(Record::Running { state: "paused".to_owned(), reason }),
@@ -274,7 +275,6 @@ impl Walk<'_> {
                 reason: "not possible in this version".to_owned(),
             }),
         }
-        Ok(())
     }
 
     /// What became of an effect.
@@ -286,7 +286,10 @@ impl Walk<'_> {
         };
         let reason = event.text("reason").to_owned();
         match outcome {
-            "accepted" => self.accepted(effect, &state, event),
+            "accepted" => {
+                self.accepted(effect, &state, event);
+                Ok(())
+            }
             "returned" => {
                 self.returned(effect, &state, event);
                 Ok(())
@@ -334,7 +337,7 @@ impl Walk<'_> {
         self.raise("contact.failed", &fields, &effect.to_string())
     }
 
-    fn accepted(&mut self, effect: EffectId, state: &InFlight, event: &Event) -> Flow {
+    fn accepted(&mut self, effect: EffectId, state: &InFlight, event: &Event) {
         let place = self.place(state.step);
         let step = self.step(state.step);
         let template = step.and_then(|step| match &step.verb {
@@ -356,25 +359,19 @@ impl Walk<'_> {
         if let Some((index, contact)) = self.watch_of(effect) {
             self.emit(Record::WatchClosed { index, reason: "sent".to_owned() });
             if contact.fallback {
-                return Ok(());
+                return;
             }
         }
-        match step {
-            Some(step) if state.of_cursor && !self.case.is_finished() => self.after_acceptance(state, step, place),
-            _ => Ok(()),
+        if let Some(step) = step.filter(|_| state.of_cursor && !self.case.is_finished()) {
+            self.after_acceptance(state, step, place);
         }
     }
 
-    fn after_acceptance(
-        &mut self,
-        state: &InFlight,
-        step: &crate::playbook::Step,
-        place: crate::record::Place,
-    ) -> Flow {
+    fn after_acceptance(&mut self, state: &InFlight, step: &crate::playbook::Step, place: crate::record::Place) {
         if state.kind == EffectKind::Placement {
             self.emit(Record::Waiting { place, phase: Phase::Acting, limit_at: None, stretches: false });
             self.hold_placement(state.step);
-            return Ok(());
+            return;
         }
         let confirmed = match &step.verb {
             Verb::Request(action) => self.playbook.requests.get(action).is_some_and(|info| info.confirmed),
@@ -384,7 +381,7 @@ impl Walk<'_> {
             let limit_at =
                 step.options.within.map(|span| crate::schedule::limit(&self.staff, self.zone, self.now, span));
             self.emit(Record::Waiting { place, phase: Phase::Settling, limit_at, stretches: false });
-            return Ok(());
+            return;
         }
         let position = state.step;
         self.end_step(End::Done, "", step.next);
@@ -393,7 +390,6 @@ impl Walk<'_> {
             let watch = Watch::Fallback { step: position, channel: state.via + 1, since: self.now, held_days };
             self.emit(Record::WatchOpened { place, watch });
         }
-        Ok(())
     }
 
     /// The dispatch check sent it back: the step or the watch waits again.
@@ -409,17 +405,14 @@ impl Walk<'_> {
         if !state.of_cursor {
             return;
         }
-        match not_before {
-            Some(until) => {
-                let moved = vec![crate::record::Moved { rule, until }];
-                self.emit(Record::Deferred { place, until, moved, beside: false });
-            }
+        if let Some(until) = not_before {
+            let moved = vec![crate::record::Moved { rule, until }];
+            self.emit(Record::Deferred { place, until, moved, beside: false });
+        } else {
             // Forbidden on this channel: the next one is tried.
-            None => {
-                let round = self.case.cursor.round;
-                let channel = state.via + 1;
-                self.emit(Record::Again { place, channel, round, not_before: None, reason: rule });
-            }
+            let round = self.case.cursor.round;
+            let channel = state.via + 1;
+            self.emit(Record::Again { place, channel, round, not_before: None, reason: rule });
         }
     }
 

@@ -340,7 +340,7 @@ impl Walk<'_> {
             fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         };
         match self.take_event(&event) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(stop @ (Stop::Slow(_) | Stop::Parked)) => Err(stop),
         }
     }

@@ -6,9 +6,7 @@ use recobro_kernel::decide::{Decided, Entry, Input, Turn, decide, enter};
 use recobro_kernel::effect::{Effect, NewTask, Retry};
 use recobro_kernel::event::Event;
 use recobro_kernel::expr::{Arg, Evaluation, Expr, ExprId, RuleError, Rules, View};
-use recobro_kernel::facts::{
-    Channel, Class, ContactMade, CustomerFacts, Facts, InvoiceFacts,
-};
+use recobro_kernel::facts::{Channel, Class, ContactMade, CustomerFacts, Facts, InvoiceFacts};
 use recobro_kernel::ids::{CaseId, EventId, GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
@@ -145,10 +143,15 @@ pub(crate) fn playbook() -> Playbook {
             handler("dispute.opened", vec![8], Then::Resume),
             handler("promise.made", vec![9], Then::Resume),
         ],
-        templates: [("first", Class::Dunning), ("second", Class::Dunning), ("notice", Class::LegalNotice), ("thanks", Class::Courtesy)]
-            .into_iter()
-            .map(|(name, class)| (name.to_owned(), template(class)))
-            .collect(),
+        templates: [
+            ("first", Class::Dunning),
+            ("second", Class::Dunning),
+            ("notice", Class::LegalNotice),
+            ("thanks", Class::Courtesy),
+        ]
+        .into_iter()
+        .map(|(name, class)| (name.to_owned(), template(class)))
+        .collect(),
         requests: BTreeMap::new(),
         exprs: vec![Expr {
             source: "is_large".to_owned(),
@@ -478,9 +481,22 @@ impl World {
             state % below
         };
         let names = [
-            "dispute.opened", "dispute.closed", "promise.made", "promise.broken", "promise.kept", "reply.received",
-            "payment.received", "customer.changed", "invoice.due_changed", "contact.failed", "task.timed_out",
-            "plan.accepted", "plan.completed", "customer.insolvent", "hardship.reported", "invoice.paid",
+            "dispute.opened",
+            "dispute.closed",
+            "promise.made",
+            "promise.broken",
+            "promise.kept",
+            "reply.received",
+            "payment.received",
+            "customer.changed",
+            "invoice.due_changed",
+            "contact.failed",
+            "task.timed_out",
+            "plan.accepted",
+            "plan.completed",
+            "customer.insolvent",
+            "hardship.reported",
+            "invoice.paid",
         ];
         if draw(3) == 0 {
             self.answer("approve", if draw(2) == 0 { "approved" } else { "rejected" });
