@@ -1,1 +1,3 @@
 //! Reads and checks playbooks and evaluates their rules.
+
+pub mod script;

@@ -1,0 +1,1 @@
+//! Tables of hook tests (being widened).

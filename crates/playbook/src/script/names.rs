@@ -1,0 +1,168 @@
+//! From a path of names to the place it reads: the one resolution used by the check, the evaluation and the hooks.
+
+use super::registry::{self, Extra};
+use recobro_kernel::event;
+use recobro_kernel::expr::RUN;
+use recobro_kernel::facts::{self, FACTS, Fact};
+use recobro_kernel::playbook::Table;
+use recobro_kernel::value::Value;
+use std::collections::BTreeMap;
+
+/// Where a value comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// A fact of the snapshot.
+    Fact(&'static Fact),
+    /// A fact of the contract.
+    Extra(&'static Extra),
+    /// `run.*`, by its full path.
+    Run(&'static str),
+    /// A variable.
+    Var(&'a str),
+    /// A parameter.
+    Param(&'a str),
+    /// A field of the event.
+    Event(&'a str),
+    /// A figure of the law.
+    Law(&'a str),
+    /// `today`
+    Today,
+    /// `now`
+    Now,
+    /// An output of a table, both by index.
+    Output(usize, usize),
+}
+
+/// What a path names.
+#[derive(Clone, Copy)]
+pub(super) enum Found<'a> {
+    /// A value.
+    Value(Place<'a>),
+    /// Something with properties.
+    Object,
+    /// Nothing.
+    Nothing,
+}
+
+/// What is in scope beside the registered facts.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    /// Tables.
+    pub(super) tables: &'a [Table],
+    /// Variables.
+    pub(super) vars: &'a BTreeMap<String, Value>,
+    /// Parameters.
+    pub(super) params: &'a BTreeMap<String, Value>,
+    /// The handler's event.
+    pub(super) event: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// Resolves a path without `facts.` in front.
+    pub(super) fn find(&self, path: &[&'a str]) -> Found<'a> {
+        match path {
+            [] | ["facts"] => Found::Object,
+            ["today"] => Found::Value(Place::Today),
+            ["now"] => Found::Value(Place::Now),
+            ["vars" | "law"] => Found::Object,
+            ["param"] => object(!self.params.is_empty()),
+            ["event"] => object(self.event.is_some()),
+            ["vars", name] => value(self.vars.contains_key(*name), Place::Var(name)),
+            ["param", name] => value(self.params.contains_key(*name), Place::Param(name)),
+            ["law", name] => Found::Value(Place::Law(name)),
+            ["event", name] => {
+                let kind = self.event.and_then(event::find);
+                let known = |field: &&(&str, _)| field.0.trim_end_matches('?') == *name;
+                value(kind.is_some_and(|kind| kind.fields.iter().any(|field| known(&field))), Place::Event(name))
+            }
+            ["run", name] => RUN
+                .iter()
+                .find(|(known, _)| known.strip_prefix("run.") == Some(*name))
+                .map_or(Found::Nothing, |(known, _)| Found::Value(Place::Run(known))),
+            [name] if is_root(name) => Found::Object,
+            [name] if self.table(name).is_some() => Found::Object,
+            [name] => value(self.vars.contains_key(*name), Place::Var(name)),
+            [table, output] if !is_root(table) => {
+                let place = self.table(table).and_then(|at| {
+                    let output = self.tables[at].outputs.iter().position(|(name, _)| name == output)?;
+                    Some(Place::Output(at, output))
+                });
+                place.map_or(Found::Nothing, Found::Value)
+            }
+            _ => registered(path),
+        }
+    }
+
+    fn table(&self, name: &str) -> Option<usize> {
+        self.tables.iter().position(|table| table.name == name)
+    }
+}
+
+fn object(there: bool) -> Found<'static> {
+    if there { Found::Object } else { Found::Nothing }
+}
+
+fn value(there: bool, place: Place<'_>) -> Found<'_> {
+    if there { Found::Value(place) } else { Found::Nothing }
+}
+
+/// Whether a name is a root with registered facts below it.
+pub(super) fn is_root(name: &str) -> bool {
+    matches!(name, "invoice" | "customer" | "promise" | "dispute" | "plan" | "contacts" | "contract" | "run")
+}
+
+/// A fact or the contract; a prefix of facts deeper down (`customer.x`) is an object.
+fn registered(path: &[&str]) -> Found<'static> {
+    let joined = path.join(".");
+    if let Some(fact) = facts::find(&joined) {
+        return Found::Value(Place::Fact(fact));
+    }
+    if let Some(extra) = registry::extra_named(&joined) {
+        return Found::Value(Place::Extra(extra));
+    }
+    let prefix = joined + ".";
+    object(FACTS.iter().any(|fact| fact.path.starts_with(&prefix)))
+}
+
+/// The nearest of some names, if it is near enough to be a slip of the pen.
+pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (wrong.chars().count() / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .filter(|name| *name != wrong)
+        .map(|name| (distance(wrong, name), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Edits between two names; two swapped letters are one edit.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_pen_find_their_name() {
+        assert_eq!(nearest("segmnt", ["segment", "risk"]), Some("segment"));
+        assert_eq!(nearest("kye", ["key", "sme", "standard"]), Some("key"));
+        assert_eq!(nearest("banana", ["segment", "risk"]), None);
+    }
+}
