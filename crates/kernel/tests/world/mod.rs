@@ -295,7 +295,7 @@ impl World {
         }
         self.case = turn.case;
         assert_eq!(fold(&self.bodies).as_ref(), Some(&self.case), "the fold of the records is the case");
-        assert_eq!(self.case.rev as usize, self.bodies.len());
+        assert_eq!(self.case.rev, self.bodies.len() as u64);
         let text = serde_json::to_string(&self.case).expect("a case is JSON");
         assert_eq!(serde_json::from_str::<Case>(&text).expect("and back"), self.case);
         let body = serde_json::to_string(self.bodies.last().expect("entered")).expect("a body is JSON");
