@@ -1,7 +1,7 @@
 //! HTML from finished text: everything is escaped, then paragraphs, lists, line breaks and links are put around it.
 
 /// Lines at least this long were wrapped by the author and are joined again; shorter ones break where they break.
-const WRAPPED_CHARS: usize = 80;
+const WRAPPED_CHARS: usize = 60;
 
 /// A whole document.
 pub(super) fn from_text(text: &str) -> String {

@@ -47,11 +47,11 @@ fn text_and_html_come_from_one_template_and_nothing_is_unescaped() {
             ----
             Hola:
 
-            La factura INV-<1> de 7.200,15 € venció el 1 de mayo de 2026 y sigue
+            La factura INV-<1> de 7.200,15 € venció el 1 de mayo de 2026 y sigue
             pendiente; plazo 10 días hábiles.
 
-            - A: 1,00 €
-            - B: 2,50 €
+            - A: 1,00 €
+            - B: 2,50 €
 
             Pagar: https://pay.example/i?a=1&b=2.
 
@@ -61,44 +61,55 @@ fn text_and_html_come_from_one_template_and_nothing_is_unescaped() {
             Un saludo,
             Acme & Co
             ----
+            <!DOCTYPE html>
+            <html><head><meta charset="utf-8"></head><body>
+            <p>Hola:</p>
+            <p>La factura INV-&lt;1&gt; de 7.200,15 € venció el 1 de mayo de 2026 y sigue pendiente; plazo 10 días hábiles.</p>
+            <ul><li>A: 1,00 €</li><li>B: 2,50 €</li></ul>
+            <p>Pagar: <a href="https://pay.example/i?a=1&amp;b=2">https://pay.example/i?a=1&amp;b=2</a>.</p>
+            <pre>Total   1
+            IVA     &lt;2&gt;</pre>
+            <p>Un saludo,<br>
+            Acme &amp; Co</p>
+            </body></html>
         "#]],
     );
 }
 
 #[test]
 fn a_name_that_is_not_there_is_an_error_with_its_line() {
-    check(&format!("{HEAD}Hola\n{{{{ invoice.numbre }}}}\n"), &expect![[r""]]);
-    check(&format!("{HEAD}Hola\n{{% if customer.name %}}x{{% endif %}}\n"), &expect![[r""]]);
-    check("---\nclass: dunning\nsubject: \"{{ invoic.number }}\"\n---\nHola\n", &expect![[r""]]);
+    check(&format!("{HEAD}Hola\n{{{{ invoice.numbre }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `invoice.numbre` is undefined"]);
+    check(&format!("{HEAD}Hola\n{{% if customer.name %}}x{{% endif %}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `customer` is undefined (at `customer.name`)"]);
+    check("---\nclass: dunning\nsubject: \"{{ invoic.number }}\"\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:3: a name that is not there: `invoic` is undefined (at `invoic.number`)"]);
 }
 
 #[test]
 fn missing_values_and_bare_amounts_are_not_printed() {
-    check(&format!("{HEAD}\n\n{{{{ contact.name }}}}\n"), &expect![[r""]]);
-    check(&format!("{HEAD}{{{{ invoice.claimable }}}}\n"), &expect![[r""]]);
-    check(&format!("{HEAD}{{{{ invoice.number | money }}}}\n"), &expect![[r""]]);
-    check(&format!("{HEAD}{{{{ invoice.number | date }}}}\n"), &expect![[r""]]);
+    check(&format!("{HEAD}\n\n{{{{ contact.name }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:8: this value is missing here: ask with `{% if %}` first, or list it under `needs` (at `contact.name`)"]);
+    check(&format!("{HEAD}{{{{ invoice.claimable }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: an amount is printed with `| money` (at `invoice.claimable`)"]);
+    check(&format!("{HEAD}{{{{ invoice.number | money }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: `money`: `INV-<1>` is not an amount"]);
+    check(&format!("{HEAD}{{{{ invoice.number | date }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: `date` was given `INV-<1>`, which is no date such as 2026-05-04"]);
 }
 
 #[test]
 fn needs_are_asked_for_before_anything_is_written() {
     let head = "---\nclass: dunning\nneeds: [payment_link, contract.number]\n---\n";
-    check(&format!("{head}Hola\n"), &expect![[r""]]);
+    check(&format!("{head}Hola\n"), &expect!["workflows/templates/overdue-first/email.es.j2:1: needs `contract.number`, which is missing for this contact"]);
 }
 
 #[test]
 fn headers_and_syntax_are_checked_with_their_line() {
-    check("Hola\n", &expect![[r""]]);
-    check("---\nclass: dunning\nlevle: 2\n---\nHola\n", &expect![[r""]]);
-    check("---\nclass: friendly\n---\nHola\n", &expect![[r""]]);
-    check(&format!("{HEAD}Hola\n{{% if x %}}\n"), &expect![[r""]]);
-    check(&format!("{HEAD}{{{{ invoice.due | datum }}}}\n"), &expect![[r""]]);
+    check("Hola\n", &expect!["workflows/templates/overdue-first/email.es.j2:1: a template begins with its header between two `---` lines"]);
+    check("---\nclass: dunning\nlevle: 2\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:3: header: unknown field `levle`, expected one of `class`, `level`, `subject`, `needs`, `takes`, `notice`, `post`, `max_parts`, `correction`"]);
+    check("---\nclass: friendly\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:2: header: class: unknown variant `friendly`, expected one of `dunning`, `courtesy`, `transactional`, `legal_notice`"]);
+    check(&format!("{HEAD}Hola\n{{% if x %}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: syntax error: unexpected end of input, expected end of block (at `%}`)"]);
+    check(&format!("{HEAD}{{{{ invoice.due | datum }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: unknown filter: filter datum is unknown"]);
 }
 
 #[test]
 fn a_loop_that_grows_is_stopped() {
     let body = "{% for a in invoices %}".repeat(20) + "x" + &"{% endfor %}".repeat(20);
-    check(&format!("{HEAD}{body}\n"), &expect![[r""]]);
+    check(&format!("{HEAD}{body}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: more than 200000 steps: does a loop grow without end? (at `invoices`)"]);
 }
 
 #[test]
@@ -116,7 +127,14 @@ fn each_language_writes_its_own_way() {
         let made = Templates::load(&files).0.render("t", channel, locale, &context).unwrap();
         out.push_str(&format!("{name}: {}", made.text.replace('\u{a0}', "~")));
     }
-    expect![[r""]].assert_eq(&out);
+    expect![[r#"
+        email.es: -1.234,50~€ | 1.234.567~JPY | 1,99~USD | 1 de marzo de 2026 | 01/03/2026 | 1 mes
+        email.en-GB: -€1,234.50 | 1,234,567~JPY | $1.99 | 1 March 2026 | 1 Mar 2026 | 1 month
+        email.fr: -1~234,50~€ | 1~234~567~JPY | 1,99~USD | 1er mars 2026 | 01/03/2026 | 1 mois
+        email.pt: -1.234,50~€ | 1.234.567~JPY | 1,99~USD | 1 de março de 2026 | 01/03/2026 | 1 mês
+        email.de: -1234.50~EUR | 1234567~JPY | 1.99~USD | 2026-03-01 | 2026-03-01 | 1 month
+        sms.es: -1.234,50 € | 1.234.567 JPY | 1,99 USD | 01/03/2026 | 01/03/2026 | 1 mes
+    "#]].assert_eq(&out);
 }
 
 #[test]
