@@ -7,6 +7,8 @@ mod file;
 mod message;
 mod null;
 mod outbox;
+mod smtp;
+
 #[cfg(test)]
 mod contract;
 
@@ -146,6 +148,8 @@ pub struct Settings {
     pub durable: bool,
     /// Name given in EHLO.
     pub hello: String,
+    /// A root certificate (PEM) to trust beside the public ones, for a relay with a certificate of one's own.
+    pub root_certificate: Option<Vec<u8>>,
 }
 
 impl Settings {
@@ -159,6 +163,7 @@ impl Settings {
             deadline: Duration::from_secs(60),
             durable: true,
             hello: "localhost".to_owned(),
+            root_certificate: None,
         }
     }
 
@@ -222,6 +227,27 @@ pub const CHANNELS: &[ChannelKind] = &[
         lanes: &["email"],
         doc: "writes one .eml file per e-mail into a folder",
         open: file::open,
+    },
+    ChannelKind {
+        scheme: "smtp",
+        example: "smtp://relay.example:587",
+        lanes: &["email"],
+        doc: "hands e-mail to a relay; STARTTLS is asked for and must be there",
+        open: smtp::open_starttls,
+    },
+    ChannelKind {
+        scheme: "smtps",
+        example: "smtps://relay.example:465",
+        lanes: &["email"],
+        doc: "hands e-mail to a relay; TLS from the first byte",
+        open: smtp::open_tls,
+    },
+    ChannelKind {
+        scheme: "smtp+plain",
+        example: "smtp+plain://127.0.0.1:25",
+        lanes: &["email"],
+        doc: "hands e-mail to a relay on this machine, without TLS",
+        open: smtp::open_plain,
     },
     ChannelKind {
         scheme: "outbox",

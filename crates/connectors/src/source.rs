@@ -309,7 +309,7 @@ pub fn open(
         let read = complete.columns();
         report.unread_columns = header.iter().filter(|name| !read.contains(name)).cloned().collect();
     }
-    let plan = Plan::compile(source, &complete, header)?;
+    let plan = Plan::compile(source, &complete, header, kind)?;
     Ok(Reader { input, plan, report, seen: Seen::default(), is_done: false })
 }
 
@@ -363,9 +363,14 @@ fn likely_delimiter(start: &[u8]) -> u8 {
 }
 
 impl Plan {
-    fn compile(source: &SourceKind, mapping: &Mapping, header: Vec<String>) -> Result<Self, SourceError> {
+    fn compile(
+        source: &SourceKind,
+        mapping: &Mapping,
+        header: Vec<String>,
+        kind: FileKind,
+    ) -> Result<Self, SourceError> {
         let cells = Cells::compile(mapping)?;
-        let columns = Columns::compile(mapping, header)?;
+        let columns = Columns::compile(mapping, header, kind)?;
         let section = |name: &'static str, fields: Vec<(&'static str, Option<&Field>)>| {
             let mut values = BTreeMap::new();
             for (field, from) in fields {
@@ -579,11 +584,14 @@ impl Reader {
                 return self.rejected(line, vec![RowProblem { line, column: number, header, field, reason }]);
             }
         };
-        let mut take = Take { cells: &plan.cells, columns: &plan.columns, row: &row, line, report, problems: Vec::new() };
+        let mut take = Take { cells: &plan.cells, columns: &plan.columns, row: &row, line, report, problems: Vec::new(), defaults: Vec::new() };
         let records = plan.records(&mut take, seen);
-        let problems = take.problems;
+        let Take { problems, defaults, .. } = take;
         if !problems.is_empty() {
             return self.rejected(line, problems);
+        }
+        for default in defaults {
+            *self.report.defaults.entry(default).or_default() += 1;
         }
         for record in &records {
             *self.report.records.entry(record.kind()).or_default() += 1;
@@ -628,7 +636,10 @@ fn next_json(
 
 fn json_cells(bytes: &[u8], names: &[String]) -> Result<Vec<String>, String> {
     let object: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(bytes).map_err(|error| format!("is not a JSON object: {error}"))?;
+        serde_json::from_slice(bytes).map_err(|error| {
+            let message = without_place(&error.to_string());
+            format!("is not a JSON object (character {}): {message}", error.column())
+        })?;
     if let Some(unknown) = object.keys().find(|key| !names.contains(key)) {
         return Err(format!("holds `{unknown}`, which nothing reads; known are {}", names.join(", ")));
     }

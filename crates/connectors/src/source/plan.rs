@@ -1,6 +1,6 @@
 //! A mapping met with a file's header: every name resolved to a slot, every pattern compiled, before the first row.
 
-use super::SourceError;
+use super::{FileKind, SourceError};
 use super::format::{AmountForm, DatePattern};
 use super::mapping::{Derived, Field, Mapping, Rule, Test, Text};
 use rust_decimal::Decimal;
@@ -103,8 +103,13 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Resolves names against a header and compiles the derived columns.
-    pub(super) fn compile(mapping: &Mapping, header: Vec<String>) -> Result<Self, SourceError> {
-        let slots = header.iter().enumerate().map(|(i, name)| Column { number: i + 1, name: name.clone() }).collect();
+    pub(super) fn compile(mapping: &Mapping, header: Vec<String>, kind: FileKind) -> Result<Self, SourceError> {
+        let number = |i: usize| match kind {
+            FileKind::Csv => i + 1,
+            // The keys of a JSON object have names, not numbers.
+            FileKind::JsonLines => 0,
+        };
+        let slots = header.iter().enumerate().map(|(i, name)| Column { number: number(i), name: name.clone() }).collect();
         let mut columns = Self { slots, derived: Vec::new(), header };
         let lookups = lookups(mapping);
         for derived in &mapping.derive {
@@ -180,7 +185,7 @@ impl Columns {
     pub(super) fn derive<'r>(&self, mut row: Row<'r>) -> Result<Row<'r>, (Option<usize>, String, String)> {
         for (i, value) in self.derived.iter().enumerate() {
             let text = value.read(&row).map_err(|wrong| {
-                (value.slot(), self.slots[self.header.len() + i].name.clone(), wrong)
+                (value.slot(), format!("derive.{}", self.slots[self.header.len() + i].name), wrong)
             })?;
             let text = text.map(|(text, _)| text.into_owned());
             row.derived.push(text);

@@ -32,6 +32,8 @@ pub(super) struct Take<'t> {
     pub(super) line: u64,
     pub(super) report: &'t mut ReadReport,
     pub(super) problems: Vec<RowProblem>,
+    /// Our defaults that this row took: counted when the row is accepted.
+    pub(super) defaults: Vec<(String, String)>,
 }
 
 /// A day, and the instant where the cell names one.
@@ -53,8 +55,7 @@ impl Take<'_> {
 
     /// Notes that a field took our default.
     pub(super) fn defaulted(&mut self, section: &Section, field: &str, value: &str) {
-        let key = (format!("{}.{field}", section.name), value.to_owned());
-        *self.report.defaults.entry(key).or_default() += 1;
+        self.defaults.push((format!("{}.{field}", section.name), value.to_owned()));
     }
 
     /// The text of a field, nothing where it is empty or not mapped.

@@ -59,7 +59,7 @@ fn the_ibm_ledger_needs_its_mapping_only() {
         line 5, column 6 `DueDate`: invoice.due `2/30/2013` is no date after M/D/YYYY
         line 5, column 7 `InvoiceAmount`: invoice.amount `61.749` has more decimals than EUR knows (2)
         line 6, column 4 `invoiceNumber`: invoice.number `611365` stood in an earlier row
-        line 7, column 1 `countryCode`: country `999` is not in the table `countries`
+        line 7, column 1 `countryCode`: derive.country `999` is not in the table `countries`
     "#]].assert_eq(&out);
     expect![[r#"
         ReadReport {
@@ -75,10 +75,6 @@ fn the_ibm_ledger_needs_its_mapping_only() {
                 (
                     "customer.locale",
                     "es",
-                ): 2,
-                (
-                    "customer.locale",
-                    "fr",
                 ): 1,
                 (
                     "customer.locale",
@@ -91,10 +87,6 @@ fn the_ibm_ledger_needs_its_mapping_only() {
                 (
                     "customer.time_zone",
                     "Europe/Madrid",
-                ): 2,
-                (
-                    "customer.time_zone",
-                    "Europe/Paris",
                 ): 1,
             },
             notes: {
@@ -180,13 +172,9 @@ fn the_worked_example_of_the_mapping_document_works() {
                 "es",
             ): 1,
             (
-                "customer.locale",
-                "fr",
-            ): 2,
-            (
                 "customer.segment",
                 "standard",
-            ): 6,
+            ): 4,
             (
                 "customer.time_zone",
                 "Europe/Berlin",
@@ -195,10 +183,6 @@ fn the_worked_example_of_the_mapping_document_works() {
                 "customer.time_zone",
                 "Europe/Madrid",
             ): 1,
-            (
-                "customer.time_zone",
-                "Europe/Paris",
-            ): 2,
             (
                 "dispute.outcome",
                 "withdrawn",
@@ -274,8 +258,8 @@ fn json_lines_are_read_like_rows() {
         1 payment {"amount":{"currency":"EUR","minor":1050},"id":"P1","invoice":"I1","on":"2026-02-01"}
         line 3: `amount` is a number too long to be read exactly: write it in quotes
         line 4: holds `amuont`, which nothing reads; known are id, invoice, customer, amount, currency, on, reference
-        line 5: is not a JSON object: invalid type: sequence, expected a map at line 1 column 0
-        line 6, column 6 `on`: payment.on `2026-02-30` is no date after YYYY-MM-DD
+        line 5: is not a JSON object (character 0): invalid type: sequence, expected a map
+        line 6, `on`: payment.on `2026-02-30` is no date after YYYY-MM-DD
     "#]].assert_eq(&read("payments", FileKind::JsonLines, None, lines).0);
 }
 
