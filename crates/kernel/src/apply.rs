@@ -158,14 +158,7 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
                 case.trouble = Some(message.clone());
             }
         }
-        Record::Running { state, reason } => match state.as_str() {
-            "paused" => case.paused = Some(reason.clone()),
-            "resumed" => case.paused = None,
-            _ => {
-                case.trouble = None;
-                case.aborted = 0;
-            }
-        },
+        Record::Running { state, reason } => apply_running(case, state, reason),
         Record::Finished { outcome, .. } => {
             case.outcome = Some(*outcome);
             case.finished_rev = Some(case.rev);
@@ -176,6 +169,17 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         Record::Rests { status, wake } => {
             case.status = *status;
             case.wake.clone_from(wake);
+        }
+    }
+}
+
+fn apply_running(case: &mut Case, state: &str, reason: &str) {
+    match state {
+        "paused" => case.paused = Some(reason.to_owned()),
+        "resumed" => case.paused = None,
+        _ => {
+            case.trouble = None;
+            case.aborted = 0;
         }
     }
 }
