@@ -24,8 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The lanes that effects leave by.
-pub const LANES: &[&str] =
-    &["agency", "email", "legal", "letter", "request", "sms", "staff", "voice", "whatsapp"];
+pub const LANES: &[&str] = &["agency", "email", "legal", "letter", "request", "sms", "staff", "voice", "whatsapp"];
 
 /// One rendered item, ready to leave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,7 +159,7 @@ impl Settings {
             lane: lane.to_owned(),
             transport: transport.to_owned(),
             credentials: None,
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             durable: true,
             hello: "localhost".to_owned(),
             root_certificate: None,
@@ -281,7 +280,9 @@ fn file_name(key: &str) -> String {
         if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
             name.push(c);
         } else {
-            name.push_str(&format!("%{:x}", u32::from(c)));
+            let code = hex::encode(u32::from(c).to_be_bytes());
+            name.push('%');
+            name.push_str(code.trim_start_matches('0'));
         }
     }
     name

@@ -79,7 +79,7 @@ impl Templates {
         filters::register(&mut environment);
         let mut templates = Self { environment, files: BTreeMap::new() };
         let mut problems = Vec::new();
-        for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with(ROOT) && file.ends_with(".j2")) {
+        for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with(ROOT) && is_template(file)) {
             if let Err(problem) = templates.add(file, bytes) {
                 problems.push(problem);
             }
@@ -123,7 +123,8 @@ impl Templates {
     ) -> Result<Rendered, TemplateError> {
         let file = path(id, channel, locale);
         let at = |line, message: String| TemplateError { file: file.clone(), line, message };
-        let entry = self.files.get(&file).ok_or_else(|| at(1, format!("no template `{id}` for {channel} in {locale}")))?;
+        let entry =
+            self.files.get(&file).ok_or_else(|| at(1, format!("no template `{id}` for {channel} in {locale}")))?;
         if let Some(need) = entry.header.needs.iter().find(|need| is_absent(context, need)) {
             return Err(at(1, format!("needs `{need}`, which is missing for this contact")));
         }
@@ -143,6 +144,10 @@ impl Templates {
         }
         Ok(Rendered { html: html::from_text(&text), subject, text })
     }
+}
+
+fn is_template(file: &str) -> bool {
+    std::path::Path::new(file).extension().is_some_and(|extension| extension == "j2")
 }
 
 /// Where a template stands.
@@ -205,7 +210,9 @@ fn write_value(
     match value.kind() {
         ValueKind::None => refuse("this value is missing here: ask with `{% if %}` first, or list it under `needs`"),
         ValueKind::Number if !value.is_integer() => refuse("an amount is printed with `| money`"),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list is printed with `{% for %}` or `| join`"),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            refuse("a list is printed with `{% for %}` or `| join`")
+        }
         _ => minijinja::escape_formatter(out, state, value),
     }
 }

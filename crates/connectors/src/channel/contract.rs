@@ -73,7 +73,9 @@ async fn every_item_gets_its_own_answer_in_order() {
     assert_eq!(answers[0], Delivery::Accepted { reference: "1.eml".to_owned() });
     assert_eq!(
         answers[1],
-        Delivery::Refused { reason: "the name of the recipient holds a line break, which no header may hold".to_owned() }
+        Delivery::Refused {
+            reason: "the name of the recipient holds a line break, which no header may hold".to_owned()
+        }
     );
     assert_eq!(answers[2], Delivery::Accepted { reference: "3.eml".to_owned() });
 }
@@ -102,10 +104,7 @@ async fn the_null_channel_takes_every_lane_and_a_customer_without_address() {
         let channel = opened(lane, "null:");
         assert_eq!(channel.lane(), *lane);
         let nobody = Outgoing { to_address: String::new(), ..item("1") };
-        assert_eq!(
-            channel.deliver(&[nobody]).await,
-            [Delivery::Accepted { reference: "null:1".to_owned() }]
-        );
+        assert_eq!(channel.deliver(&[nobody]).await, [Delivery::Accepted { reference: "null:1".to_owned() }]);
     }
 }
 

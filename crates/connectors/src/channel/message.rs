@@ -177,7 +177,9 @@ mod tests {
             ("header X-Case", |item, bad| drop(item.headers.insert("X-Case".to_owned(), bad.to_owned()))),
         ];
         for (place, spoil) in places {
-            for (bad, called) in [("\r\nBcc: x@y.example", "a line break"), ("\nx", "a line break"), ("a\0b", "a NUL character")] {
+            for (bad, called) in
+                [("\r\nBcc: x@y.example", "a line break"), ("\nx", "a line break"), ("a\0b", "a NUL character")]
+            {
                 let mut item = item("k");
                 spoil(&mut item, bad);
                 let reason = compose(&item).unwrap_err();

@@ -253,7 +253,8 @@ impl<'m> Iterator for Marked<'m> {
 fn answer_to(what: &str, error: &lettre::transport::smtp::Error, is_past_marker: &AtomicBool) -> Delivery {
     let reason = format!("{what}: {}", told(error));
     // 530, 534, 535 and 538 are about our login, not about the message (RFC 4954).
-    let is_about_login = error.status().is_some_and(|code| ["530", "534", "535", "538"].contains(&code.to_string().as_str()));
+    let is_about_login =
+        error.status().is_some_and(|code| ["530", "534", "535", "538"].contains(&code.to_string().as_str()));
     if error.is_transient() || is_about_login {
         Delivery::Retry { reason }
     } else if error.is_permanent() {
@@ -270,7 +271,8 @@ fn lost(is_past_marker: &AtomicBool, reason: String) -> Delivery {
 
 /// The answer's code and first line, short enough for a record.
 fn said(response: &Response) -> String {
-    let line: String = response.first_line().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    let line: String =
+        response.first_line().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
     format!("{} {line}", response.code())
 }
 

@@ -2,9 +2,7 @@
 
 use super::mapping::{Day, DayBase};
 use super::places;
-use super::record::{
-    ContactPoint, Customer, Dispute, DisputeChange, Invoice, Payment, Promise, Record, Reply,
-};
+use super::record::{ContactPoint, Customer, Dispute, DisputeChange, Invoice, Payment, Promise, Record, Reply};
 use super::take::{Section, Take};
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
@@ -26,7 +24,9 @@ pub(super) struct DisputeDays {
 pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer> {
     let id = take.need(fields, "id");
     let country = take.need(fields, "country").map(|text| text.to_uppercase());
-    if let Some(code) = country.as_deref().filter(|code| code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase())) {
+    if let Some(code) =
+        country.as_deref().filter(|code| code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase()))
+    {
         take.wrong(fields, "country", format!("`{code}` is not an ISO country code of two letters"));
     }
     let (locale, zone) = places::of_country(country.as_deref().unwrap_or_default());
@@ -89,7 +89,7 @@ pub(super) fn invoice(take: &mut Take<'_>, fields: &Section, customer: Option<&s
         take.wrong(fields, "number", "is empty");
     }
     let customer = customer.map(str::to_owned).or_else(|| take.need(fields, "customer"));
-    let issued = take.needed(fields, "issued", |take, fields, name| take.date(fields, name));
+    let issued = take.needed(fields, "issued", Take::date);
     let due = due(take, fields, issued);
     let amount = currency_and_amount(take, fields);
     if let Some(amount) = amount.filter(|amount| amount.minor <= 0) {
@@ -108,7 +108,7 @@ pub(super) fn invoice(take: &mut Take<'_>, fields: &Section, customer: Option<&s
 
 fn due(take: &mut Take<'_>, fields: &Section, issued: Option<NaiveDate>) -> Option<NaiveDate> {
     if fields.has("due") || !fields.has("due_days") {
-        return take.needed(fields, "due", |take, fields, name| take.date(fields, name));
+        return take.needed(fields, "due", Take::date);
     }
     let text = take.need(fields, "due_days")?;
     let due = text.parse::<u64>().ok().filter(|days| *days <= 3650);
@@ -132,7 +132,7 @@ pub(super) fn payment(take: &mut Take<'_>, fields: &Section) -> Option<Payment> 
     if invoice.is_none() && customer.is_none() {
         take.wrong(fields, "invoice", "neither an invoice nor a customer is named");
     }
-    let moment = take.needed(fields, "on", |take, fields, name| take.moment(fields, name));
+    let moment = take.needed(fields, "on", Take::moment);
     let amount = currency_and_amount(take, fields);
     if amount.is_some_and(|amount| amount.minor == 0) {
         take.wrong(fields, "amount", "is zero");
@@ -148,19 +148,13 @@ pub(super) fn dispute(take: &mut Take<'_>, fields: &Section, days: &DisputeDays)
     let invoice = take.need(fields, "invoice");
     let opened = match &days.opens {
         Some(_) => day(take, fields, days, 0, &Known::default()),
-        None => take.needed(fields, "opened", |take, fields, name| take.date(fields, name)),
+        None => take.needed(fields, "opened", Take::date),
     };
     let known = Known { opens: opened, ..Known::default() };
-    let closed = match days.closes.is_empty() {
-        false => closes(take, fields, days, &known),
-        true => take.date(fields, "closed"),
-    };
+    let closed = if days.closes.is_empty() { take.date(fields, "closed") } else { closes(take, fields, days, &known) };
     let reason = take.or_default(fields, "reason", "unspecified");
     let outcome = take.one_of(fields, "outcome", DISPUTE_ENDS, "withdrawn");
-    let amount = match fields.has("amount") {
-        true => currency_and_amount(take, fields),
-        false => None,
-    };
+    let amount = if take.text(fields, "amount").is_some() { currency_and_amount(take, fields) } else { None };
     let (id, invoice, opened) = (id?, invoice?, opened?);
     if closed.is_some_and(|closed| closed < opened) {
         take.wrong(fields, "closed", "is before the day it was opened");
@@ -176,12 +170,9 @@ pub(super) fn promise(take: &mut Take<'_>, fields: &Section) -> Option<Promise> 
     if invoices.is_empty() && customer.is_none() {
         take.wrong(fields, "invoices", "neither invoices nor a customer are named");
     }
-    let moment = take.needed(fields, "made_on", |take, fields, name| take.moment(fields, name));
-    let date = take.needed(fields, "date", |take, fields, name| take.date(fields, name));
-    let amount = match fields.has("amount") && take.text(fields, "amount").is_some() {
-        true => currency_and_amount(take, fields),
-        false => None,
-    };
+    let moment = take.needed(fields, "made_on", Take::moment);
+    let date = take.needed(fields, "date", Take::date);
+    let amount = if take.text(fields, "amount").is_some() { currency_and_amount(take, fields) } else { None };
     let (method, by) = (take.text(fields, "method"), take.text(fields, "by"));
     let (id, (made_on, at), date) = (id?, moment?, date?);
     if date < made_on {
@@ -201,19 +192,14 @@ pub(super) fn reply(take: &mut Take<'_>, fields: &Section) -> Option<Reply> {
     let channels = Channel::ALL.map(Channel::name);
     let channel = take.one_of(fields, "channel", &channels, "email");
     let kind = take.one_of(fields, "kind", &["text", "auto", "opt_out", "paid_claim"], "text");
-    let moment = take.needed(fields, "on", |take, fields, name| take.moment(fields, name));
+    let moment = take.needed(fields, "on", Take::moment);
     let text = take.text(fields, "text").unwrap_or_default();
     let (id, (on, at)) = (id?, moment?);
     Some(Reply { id, customer, invoice, channel, kind, on, at, text })
 }
 
 /// The payment of a ledger row; nothing for an open item.
-pub(super) fn ledger_payment(
-    take: &mut Take<'_>,
-    fields: &Section,
-    invoice: &Invoice,
-    zone: Tz,
-) -> Option<Payment> {
+pub(super) fn ledger_payment(take: &mut Take<'_>, fields: &Section, invoice: &Invoice, zone: Tz) -> Option<Payment> {
     let moment = take.moment(fields, "on");
     let currency = take.currency(fields).unwrap_or(invoice.amount.currency);
     let amount = take.amount(fields, currency);

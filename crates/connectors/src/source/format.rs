@@ -67,8 +67,9 @@ impl DatePattern {
         let mut rest = text;
         for (i, part) in self.parts.iter().enumerate() {
             // Without separators (YYYYMMDD) month and day have exactly two digits.
-            let is_tight = self.parts.get(i + 1).is_some_and(|next| !matches!(next, DatePart::Literal(_) | DatePart::Rest))
-                || i.checked_sub(1).is_some_and(|before| !matches!(self.parts[before], DatePart::Literal(_)));
+            let is_tight =
+                self.parts.get(i + 1).is_some_and(|next| !matches!(next, DatePart::Literal(_) | DatePart::Rest))
+                    || i.checked_sub(1).is_some_and(|before| !matches!(self.parts[before], DatePart::Literal(_)));
             let two = if is_tight { 2..=2 } else { 1..=2 };
             match part {
                 DatePart::Year4 => year = i32::try_from(digits(&mut rest, 4..=4)?).ok()?,
@@ -115,7 +116,8 @@ impl AmountForm {
     ///
     /// A group separator that does not stand before three digits is refused: read as one, `12,50` would become 1250.
     pub(super) fn read(&self, text: &str, currency: Currency) -> Result<Money, String> {
-        let not_an_amount = || format!("`{text}` is not an amount with `{}` as decimal mark{}", self.decimal, self.help());
+        let not_an_amount =
+            || format!("`{text}` is not an amount with `{}` as decimal mark{}", self.decimal, self.help());
         let bare = text.trim();
         let (bare, is_negative) = match bare.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
             Some(inner) => (inner, true),

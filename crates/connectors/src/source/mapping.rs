@@ -3,8 +3,8 @@
 //! `MAPPING.md` documents the format for users. A mapping is read whole and strictly: a key that is not known is an error
 //! with line and column. What depends on the file's header is checked when both are there, in `plan`.
 
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -273,7 +273,9 @@ impl<'de> Deserialize<'de> for Test {
         impl<'de> Visitor<'de> for Seen {
             type Value = Test;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, a list of texts, or tests such as {not: [..]}, {at_least: 50}, {bucket: [0, 9], of: 100}")
+                f.write_str(
+                    "a text, a list of texts, or tests such as {not: [..]}, {at_least: 50}, {bucket: [0, 9], of: 100}",
+                )
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Test, E> {
                 Ok(Test { one_of: Some(vec![Text(text.to_owned())]), ..Test::default() })
@@ -297,7 +299,11 @@ impl<'de> Deserialize<'de> for Test {
                 match (range, long.of) {
                     (Some((from, to)), Some(of)) if from <= to && to < of => {}
                     (None, None) => {}
-                    _ => return Err(de::Error::custom("write `{bucket: [FROM, TO], of: COUNT}` with FROM <= TO < COUNT")),
+                    _ => {
+                        return Err(de::Error::custom(
+                            "write `{bucket: [FROM, TO], of: COUNT}` with FROM <= TO < COUNT",
+                        ));
+                    }
                 }
                 Ok(Test {
                     one_of: None,
@@ -510,7 +516,10 @@ macro_rules! sections {
             #[must_use]
             pub fn by_name(has: &dyn Fn(&str) -> bool) -> Self {
                 let field = |name: &str| has(name).then(|| Field::of_column(name));
-                Self { $($field: field(stringify!($field)),)* ..Self::default() }
+                Self {
+                    $($field: field(stringify!($field)),)*
+                    $($($more: Default::default(),)*)?
+                }
             }
         }
     )*};
@@ -566,9 +575,13 @@ mod tests {
     #[test]
     fn problems_are_named_with_line_and_column() {
         expect_test::expect!["3:3: invoice: unknown field `numbre`, expected one of `id`, `number`, `customer`, `issued`, `due`, `due_days`, `amount`, `currency`, `product`, `reference`"].assert_eq(&error("ledger: x\ninvoice:\n  numbre: Nr\n"));
-        expect_test::expect!["3:11: invoice.number: write only one of `column`, `value` and `rules`"].assert_eq(&error("ledger: x\ninvoice:\n  number: {column: A, value: B}\n"));
+        expect_test::expect!["3:11: invoice.number: write only one of `column`, `value` and `rules`"]
+            .assert_eq(&error("ledger: x\ninvoice:\n  number: {column: A, value: B}\n"));
         expect_test::expect!["3:11: invoice.number: invalid type: sequence, expected the name of a column, or one of `column`, `value`, `rules` with `lookup` and `default`"].assert_eq(&error("ledger: x\ninvoice:\n  number: [A]\n"));
-        expect_test::expect!["4:10: dispute.opens: `due plus 1` is no day; write for example `due + 1 day`, `settled` or {column: NAME}"].assert_eq(&error("ledger: x\ndispute:\n  flag: F\n  opens: due plus 1\n"));
+        expect_test::expect![
+            "4:10: dispute.opens: `due plus 1` is no day; write for example `due + 1 day`, `settled` or {column: NAME}"
+        ]
+        .assert_eq(&error("ledger: x\ndispute:\n  flag: F\n  opens: due plus 1\n"));
         expect_test::expect!["3:7: lookups.a: invalid type: floating point `1.5`, expected a text (numbers with a decimal mark stand in quotes)"].assert_eq(&error("ledger: x\nlookups:\n  a: {1.5: b}\n"));
         expect_test::expect!["5:18: derive[0].rules[0].if.id: write `{bucket: [FROM, TO], of: COUNT}` with FROM <= TO < COUNT"].assert_eq(&error(
             "ledger: x\nderive:\n  - name: kind\n    rules:\n      - if: {id: {bucket: [0, 10], of: 10}}\n        then: a\n",

@@ -1,8 +1,8 @@
 //! A mapping met with a file's header: every name resolved to a slot, every pattern compiled, before the first row.
 
-use super::{FileKind, SourceError};
 use super::format::{AmountForm, DatePattern};
 use super::mapping::{Derived, Field, Mapping, Rule, Test, Text};
+use super::{FileKind, SourceError};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -36,7 +36,8 @@ impl Cells {
             Some(",") => ',',
             Some(other) => return Err(wrong(format!("`decimal` is `.` or `,`, not `{other}`"))),
         };
-        let thousands = format.thousands.as_deref().map(|text| one_char("thousands", text)).transpose().map_err(wrong)?;
+        let thousands =
+            format.thousands.as_deref().map(|text| one_char("thousands", text)).transpose().map_err(wrong)?;
         if thousands == Some(decimal) {
             return Err(wrong(format!("`{decimal}` cannot be both `decimal` and `thousands`")));
         }
@@ -109,7 +110,8 @@ impl Columns {
             // The keys of a JSON object have names, not numbers.
             FileKind::JsonLines => 0,
         };
-        let slots = header.iter().enumerate().map(|(i, name)| Column { number: number(i), name: name.clone() }).collect();
+        let slots =
+            header.iter().enumerate().map(|(i, name)| Column { number: number(i), name: name.clone() }).collect();
         let mut columns = Self { slots, derived: Vec::new(), header };
         let lookups = lookups(mapping);
         for derived in &mapping.derive {
@@ -142,9 +144,13 @@ impl Columns {
         };
         let lookup = match &field.lookup {
             None => None,
-            Some(name) => Some((name.clone(), lookups.get(name.as_str()).cloned().ok_or_else(|| {
-                SourceError::Mapping(format!("{place}: no table `{name}` under `lookups`"))
-            })?)),
+            Some(name) => Some((
+                name.clone(),
+                lookups
+                    .get(name.as_str())
+                    .cloned()
+                    .ok_or_else(|| SourceError::Mapping(format!("{place}: no table `{name}` under `lookups`")))?,
+            )),
         };
         Ok(Value { origin, lookup, default: field.default.as_ref().map(|text| text.0.clone()) })
     }
@@ -184,9 +190,9 @@ impl Columns {
     /// Computes the derived columns of a row; a table that does not know a text stops the row.
     pub(super) fn derive<'r>(&self, mut row: Row<'r>) -> Result<Row<'r>, (Option<usize>, String, String)> {
         for (i, value) in self.derived.iter().enumerate() {
-            let text = value.read(&row).map_err(|wrong| {
-                (value.slot(), format!("derive.{}", self.slots[self.header.len() + i].name), wrong)
-            })?;
+            let text = value
+                .read(&row)
+                .map_err(|wrong| (value.slot(), format!("derive.{}", self.slots[self.header.len() + i].name), wrong))?;
             let text = text.map(|(text, _)| text.into_owned());
             row.derived.push(text);
         }
@@ -261,7 +267,9 @@ impl Value {
         let default = || self.default.as_deref().map(|text| (Cow::Borrowed(text), Taken::Default));
         let Some(text) = found else { return Ok(default()) };
         if text.contains('\u{fffd}') {
-            return Err("holds bytes that its encoding does not know; set `encoding`, for example windows-1252".to_owned());
+            return Err(
+                "holds bytes that its encoding does not know; set `encoding`, for example windows-1252".to_owned()
+            );
         }
         match &self.lookup {
             None => Ok(Some((Cow::Borrowed(text), Taken::FromRow))),
@@ -294,11 +302,13 @@ struct CheckedTest {
 
 impl CheckedTest {
     fn new(place: &str, test: &Test) -> Result<Self, SourceError> {
-        let number = |text: &Option<Text>| match text {
+        let number = |limit: &Option<Text>| match limit {
             None => Ok(None),
-            Some(text) => text.0.parse().map(Some).map_err(|_| {
-                SourceError::Mapping(format!("{place}: `{}` is not a number", text.0))
-            }),
+            Some(limit) => limit
+                .0
+                .parse()
+                .map(Some)
+                .map_err(|_| SourceError::Mapping(format!("{place}: `{}` is not a number", limit.0))),
         };
         Ok(Self { at_least: number(&test.at_least)?, below: number(&test.below)?, test: test.clone() })
     }
@@ -316,9 +326,7 @@ impl CheckedTest {
             && self.at_least.is_none_or(|least| number().is_some_and(|value| value >= least))
             && self.below.is_none_or(|limit| number().is_some_and(|value| value < limit))
             && self.test.bucket.is_none_or(|range| within(range, bucket(&self.test.salt.0, text, of)))
-            && self.test.modulo.is_none_or(|range| {
-                text.parse::<u64>().is_ok_and(|value| within(range, value % of))
-            })
+            && self.test.modulo.is_none_or(|range| text.parse::<u64>().is_ok_and(|value| within(range, value % of)))
     }
 }
 

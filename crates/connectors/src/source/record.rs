@@ -353,10 +353,8 @@ mod tests {
 
     #[test]
     fn bodies_are_canonical_and_read_back() {
-        let opened = dispute(DisputeChange::Opened {
-            reason: "quality".to_owned(),
-            amount: Some(Money::new(5, Currency::EUR)),
-        });
+        let opened =
+            dispute(DisputeChange::Opened { reason: "quality".to_owned(), amount: Some(Money::new(5, Currency::EUR)) });
         let body = r#"{"change":{"opened":{"amount":{"currency":"EUR","minor":5},"reason":"quality"}},"id":"D1","invoice":"I1","on":"2026-05-04"}"#;
         assert_eq!(opened.body(), body);
         assert_eq!(Record::parse("dispute", body).unwrap(), opened);

@@ -1,4 +1,5 @@
 //! The sources over small files: what they make, what they refuse and how they say it.
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use super::mapping::Mapping;
 use super::record::Record;
@@ -44,7 +45,8 @@ fn the_ibm_ledger_needs_its_mapping_only() {
         770,7209-MDWKR,3/4/2012,7900772,1/26/2013,2/30/2013,61.749,Maybe,,Paper,31,1\n\
         391,0379-NEVHP,4/6/2013,611365,1/2/2013,2/1/2013,55.94,No,1/15/2013,Paper,13,0\n\
         999,0379-NEVHP,4/6/2013,611366,1/2/2013,2/1/2013,55.94,No,1/15/2013,Paper,13,0\n";
-    let (out, report) = read("ledger", FileKind::Csv, Some(&shipped("ibm-receivables.yaml")), format!("{IBM_HEADER}{rows}"));
+    let (out, report) =
+        read("ledger", FileKind::Csv, Some(&shipped("ibm-receivables.yaml")), format!("{IBM_HEADER}{rows}"));
     expect![[r#"
         2 customer {"country":"ES","id":"0379-NEVHP","kind":"business","locale":"es","name":"0379-NEVHP","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false}
         2 invoice {"amount":{"currency":"EUR","minor":5594},"at":"2013-01-01T23:00:00.000000Z","customer":"0379-NEVHP","due":"2013-02-01","id":"611365","issued":"2013-01-02","number":"611365","product":"services","reference":"611365"}
@@ -104,17 +106,26 @@ fn the_ibm_ledger_needs_its_mapping_only() {
                 "DaysLate",
             ],
         }
-    "#]].assert_debug_eq(&report);
+    "#]]
+    .assert_debug_eq(&report);
 }
 
 #[test]
 fn a_ledger_without_mapping_says_so() {
-    check_csv("ledger", "a,b\n", &expect![[r#"
+    check_csv(
+        "ledger",
+        "a,b\n",
+        &expect![[r#"
         a ledger needs a mapping file that says which column is what
-    "#]]);
-    check_csv("ledgers", "a,b\n", &expect![[r#"
+    "#]],
+    );
+    check_csv(
+        "ledgers",
+        "a,b\n",
+        &expect![[r#"
         unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, ledger
-    "#]]);
+    "#]],
+    );
 }
 
 /// The worked example of `MAPPING.md`, as it is printed there.
@@ -160,7 +171,8 @@ fn the_worked_example_of_the_mapping_document_works() {
                 ],
             },
         }
-    "#]].assert_debug_eq(&report.notes);
+    "#]]
+    .assert_debug_eq(&report.notes);
     expect![[r#"
         {
             (
@@ -188,7 +200,8 @@ fn the_worked_example_of_the_mapping_document_works() {
                 "withdrawn",
             ): 1,
         }
-    "#]].assert_debug_eq(&report.defaults);
+    "#]]
+    .assert_debug_eq(&report.defaults);
 }
 
 #[test]
@@ -242,9 +255,13 @@ fn each_source_reads_columns_of_its_own_names() {
             line 3, column 5 `date`: promise.date is before the day the promise was made
         "#]],
     );
-    check_csv("replies", "id,customer,on,text\nE1,C1,2026-02-01T09:30:00Z,\"Ya pagué\nayer\"\n", &expect![[r#"
+    check_csv(
+        "replies",
+        "id,customer,on,text\nE1,C1,2026-02-01T09:30:00Z,\"Ya pagué\nayer\"\n",
+        &expect![[r#"
         2 reply {"at":"2026-02-01T09:30:00.000000Z","channel":"email","customer":"C1","id":"E1","kind":"text","on":"2026-02-01","text":"Ya pagué\nayer"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -260,24 +277,41 @@ fn json_lines_are_read_like_rows() {
         line 4: holds `amuont`, which nothing reads; known are id, invoice, customer, amount, currency, on, reference
         line 5: is not a JSON object (character 0): invalid type: sequence, expected a map
         line 6, `on`: payment.on `2026-02-30` is no date after YYYY-MM-DD
-    "#]].assert_eq(&read("payments", FileKind::JsonLines, None, lines).0);
+    "#]]
+    .assert_eq(&read("payments", FileKind::JsonLines, None, lines).0);
 }
 
 #[test]
 fn odd_files_are_refused_row_by_row_or_at_the_header() {
-    check_csv("payments", "", &expect![[r#"
+    check_csv(
+        "payments",
+        "",
+        &expect![[r#"
         the file is empty: a header with the columns' names is missing
-    "#]]);
-    check_csv("payments", "id,invoice,on,currency\n", &expect![[r#"
+    "#]],
+    );
+    check_csv(
+        "payments",
+        "id,invoice,on,currency\n",
+        &expect![[r#"
         nothing says where `payment.amount` comes from; the file has the columns id, invoice, on, currency
-    "#]]);
-    check_csv("payments", "id,id,invoice,on,amount,currency\n", &expect![[r#"
+    "#]],
+    );
+    check_csv(
+        "payments",
+        "id,id,invoice,on,amount,currency\n",
+        &expect![[r#"
         mapping: payment.id: the file has two columns `id`
-    "#]]);
-    check_csv("payments", "id,invoice,on,amount,currency\nP1,I1\n\n,,,,\nP2,I1,2026-02-01,1,EUR\n", &expect![[r#"
+    "#]],
+    );
+    check_csv(
+        "payments",
+        "id,invoice,on,amount,currency\nP1,I1\n\n,,,,\nP2,I1,2026-02-01,1,EUR\n",
+        &expect![[r#"
         line 2: has 2 cells, the header has 5
         5 payment {"amount":{"currency":"EUR","minor":100},"id":"P2","invoice":"I1","on":"2026-02-01"}
-    "#]]);
+    "#]],
+    );
     let latin = b"id,invoice,on,amount,currency\nP\xf1,I1,2026-02-01,1,EUR\n".to_vec();
     expect![[r#"
         line 2, column 1 `id`: payment.id holds bytes that its encoding does not know; set `encoding`, for example windows-1252
@@ -285,33 +319,55 @@ fn odd_files_are_refused_row_by_row_or_at_the_header() {
     let open_quote = format!("id,invoice,on,amount,currency\nP1,\"I1,2026-02-01,1,EUR\n{}", "x,".repeat(3_000_000));
     expect![[r#"
         line 2: a row longer than 4194304 bytes; is a quote left open?
-    "#]].assert_eq(&read("payments", FileKind::Csv, None, open_quote).0);
+    "#]]
+    .assert_eq(&read("payments", FileKind::Csv, None, open_quote).0);
 }
 
 #[test]
 fn mappings_that_do_not_fit_the_file_are_refused_before_the_first_row() {
     for (mapping, expected) in [
-        ("customer: {id: Kunde, country: {value: DE}}", expect![[r#"
+        (
+            "customer: {id: Kunde, country: {value: DE}}",
+            expect![[r#"
             mapping: customer.id: no column `Kunde`; the file has `A`, `B`
-        "#]]),
-        ("customer: {id: A, country: {column: B, lookup: lands}}", expect![[r#"
+        "#]],
+        ),
+        (
+            "customer: {id: A, country: {column: B, lookup: lands}}",
+            expect![[r#"
             mapping: customer.country: no table `lands` under `lookups`
-        "#]]),
-        ("derive: [{name: A, value: x}]\ncustomer: {id: A, country: B}", expect![[r#"
+        "#]],
+        ),
+        (
+            "derive: [{name: A, value: x}]\ncustomer: {id: A, country: B}",
+            expect![[r#"
             mapping: derive `A`: a column of that name exists already
-        "#]]),
-        ("customer: {id: A}", expect![[r#"
+        "#]],
+        ),
+        (
+            "customer: {id: A}",
+            expect![[r#"
             nothing says where `customer.country` comes from; the file has the columns A, B
-        "#]]),
-        ("format: {dates: yyyy-mm-dd}\ncustomer: {id: A, country: B}", expect![[r#"
+        "#]],
+        ),
+        (
+            "format: {dates: yyyy-mm-dd}\ncustomer: {id: A, country: B}",
+            expect![[r#"
             mapping: format: `yyyy-mm-dd` is no date pattern; write for example YYYY-MM-DD, M/D/YYYY or DD.MM.YY
-        "#]]),
-        ("format: {encoding: klingon}\ncustomer: {id: A, country: B}", expect![[r#"
+        "#]],
+        ),
+        (
+            "format: {encoding: klingon}\ncustomer: {id: A, country: B}",
+            expect![[r#"
             mapping: format: unknown encoding `klingon`; write for example windows-1252
-        "#]]),
-        ("format: {decimal: \",\", thousands: \",\"}\ncustomer: {id: A, country: B}", expect![[r#"
+        "#]],
+        ),
+        (
+            "format: {decimal: \",\", thousands: \",\"}\ncustomer: {id: A, country: B}",
+            expect![[r#"
             mapping: format: `,` cannot be both `decimal` and `thousands`
-        "#]]),
+        "#]],
+        ),
     ] {
         let mapping = Mapping::parse(&format!("ledger: x\n{mapping}\n")).unwrap();
         expected.assert_eq(&read("customers", FileKind::Csv, Some(&mapping), "A,B\n1,ES\n").0);
@@ -350,7 +406,9 @@ fn a_hundred_thousand_rows_pass_without_being_kept() {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             if self.1.is_empty() && self.0 < 100_000 {
                 self.0 += 1;
-                self.1 = format!("391,C{},x,{},1/2/2013,2/1/2013,55.94,No,1/15/2013,Paper,13,0\n", self.0 % 100, self.0).into();
+                self.1 =
+                    format!("391,C{},x,{},1/2/2013,2/1/2013,55.94,No,1/15/2013,Paper,13,0\n", self.0 % 100, self.0)
+                        .into();
             }
             let count = self.1.len().min(buffer.len());
             buffer[..count].copy_from_slice(&self.1[..count]);

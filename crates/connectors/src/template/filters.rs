@@ -62,8 +62,8 @@ fn wrong(message: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
-fn money(state: &State<'_, '_>, value: Value, currency: Option<String>) -> Result<String, Error> {
-    let code = currency.or_else(|| currency_of(&value)).or_else(|| context_currency(state));
+fn money(state: &State<'_, '_>, value: &Value, currency: Option<String>) -> Result<String, Error> {
+    let code = currency.or_else(|| currency_of(value)).or_else(|| context_currency(state));
     let code = code.ok_or_else(|| wrong("`money` knows no currency here: write `| money(\"EUR\")`".to_owned()))?;
     let currency: Currency = code.parse().map_err(|error| wrong(format!("`money`: {error}")))?;
     let amount = match value.kind() {
@@ -132,24 +132,64 @@ fn write_money(place: &Place, amount: Money) -> String {
 }
 
 const MONTHS_ES: [&str; 12] = [
-    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
     "diciembre",
 ];
 const MONTHS_EN: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const MONTHS_FR: [&str; 12] = [
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
     "décembre",
 ];
 const MONTHS_PT: [&str; 12] = [
-    "janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro",
+    "janeiro",
+    "fevereiro",
+    "março",
+    "abril",
+    "maio",
+    "junho",
+    "julho",
+    "agosto",
+    "setembro",
+    "outubro",
+    "novembro",
     "dezembro",
 ];
 
 /// `2026-05-04`, or an instant whose date is taken, as people write it; in an SMS and with `date("short")` in digits.
-fn date(state: &State<'_, '_>, value: Value, form: Option<String>) -> Result<String, Error> {
+fn date(state: &State<'_, '_>, value: &Value, form: Option<&str>) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong(format!("`date` was given {}, not a date", value.kind())))?;
     let day: NaiveDate = text
         .get(..10)
@@ -157,7 +197,7 @@ fn date(state: &State<'_, '_>, value: Value, form: Option<String>) -> Result<Str
         .parse()
         .map_err(|_| wrong(format!("`date` was given `{text}`, which is no date such as 2026-05-04")))?;
     let place = place(state);
-    let is_short = match form.as_deref() {
+    let is_short = match form {
         None => place.is_sms,
         Some("short") => true,
         Some("long") => false,
@@ -182,7 +222,7 @@ fn write_date(language: Language, day: NaiveDate, is_short: bool) -> String {
 }
 
 /// `10 working days` in the reader's language.
-fn duration(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
+fn duration(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
     let text = value.as_str().ok_or_else(|| wrong(format!("`duration` was given {}", value.kind())))?;
     let span: Span = text.parse().map_err(|error| wrong(format!("`duration`: {error}")))?;
     let (one, many) = unit_names(place(state).language, span.unit);
@@ -192,31 +232,27 @@ fn duration(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
 }
 
 fn unit_names(language: Language, unit: Unit) -> (&'static str, &'static str) {
-    match (language, unit) {
-        (Language::Es, Unit::Minutes) => ("minuto", "minutos"),
-        (Language::Es, Unit::Hours) => ("hora", "horas"),
-        (Language::Es, Unit::Days) => ("día", "días"),
-        (Language::Es, Unit::WorkingDays) => ("día hábil", "días hábiles"),
-        (Language::Es, Unit::Weeks) => ("semana", "semanas"),
-        (Language::Es, Unit::Months) => ("mes", "meses"),
-        (Language::Fr, Unit::Minutes) => ("minute", "minutes"),
-        (Language::Fr, Unit::Hours) => ("heure", "heures"),
-        (Language::Fr, Unit::Days) => ("jour", "jours"),
-        (Language::Fr, Unit::WorkingDays) => ("jour ouvré", "jours ouvrés"),
-        (Language::Fr, Unit::Weeks) => ("semaine", "semaines"),
-        (Language::Fr, Unit::Months) => ("mois", "mois"),
-        (Language::Pt, Unit::Minutes) => ("minuto", "minutos"),
-        (Language::Pt, Unit::Hours) => ("hora", "horas"),
-        (Language::Pt, Unit::Days) => ("dia", "dias"),
-        (Language::Pt, Unit::WorkingDays) => ("dia útil", "dias úteis"),
-        (Language::Pt, Unit::Weeks) => ("semana", "semanas"),
-        (Language::Pt, Unit::Months) => ("mês", "meses"),
-        (Language::En | Language::Other, Unit::Minutes) => ("minute", "minutes"),
-        (Language::En | Language::Other, Unit::Hours) => ("hour", "hours"),
-        (Language::En | Language::Other, Unit::Days) => ("day", "days"),
-        (Language::En | Language::Other, Unit::WorkingDays) => ("working day", "working days"),
-        (Language::En | Language::Other, Unit::Weeks) => ("week", "weeks"),
-        (Language::En | Language::Other, Unit::Months) => ("month", "months"),
+    match (unit, language) {
+        (Unit::Minutes, Language::Es | Language::Pt) => ("minuto", "minutos"),
+        (Unit::Minutes, Language::Fr | Language::En | Language::Other) => ("minute", "minutes"),
+        (Unit::Hours, Language::Es | Language::Pt) => ("hora", "horas"),
+        (Unit::Hours, Language::Fr) => ("heure", "heures"),
+        (Unit::Hours, Language::En | Language::Other) => ("hour", "hours"),
+        (Unit::Days, Language::Es) => ("día", "días"),
+        (Unit::Days, Language::Pt) => ("dia", "dias"),
+        (Unit::Days, Language::Fr) => ("jour", "jours"),
+        (Unit::Days, Language::En | Language::Other) => ("day", "days"),
+        (Unit::WorkingDays, Language::Es) => ("día hábil", "días hábiles"),
+        (Unit::WorkingDays, Language::Pt) => ("dia útil", "dias úteis"),
+        (Unit::WorkingDays, Language::Fr) => ("jour ouvré", "jours ouvrés"),
+        (Unit::WorkingDays, Language::En | Language::Other) => ("working day", "working days"),
+        (Unit::Weeks, Language::Es | Language::Pt) => ("semana", "semanas"),
+        (Unit::Weeks, Language::Fr) => ("semaine", "semaines"),
+        (Unit::Weeks, Language::En | Language::Other) => ("week", "weeks"),
+        (Unit::Months, Language::Es) => ("mes", "meses"),
+        (Unit::Months, Language::Pt) => ("mês", "meses"),
+        (Unit::Months, Language::Fr) => ("mois", "mois"),
+        (Unit::Months, Language::En | Language::Other) => ("month", "months"),
     }
 }
 

@@ -20,7 +20,9 @@ fn push_block(out: &mut String, block: &str) {
     }
     if lines.iter().all(|line| line.starts_with("    ")) {
         let table: Vec<String> = lines.iter().map(|line| escape(&line[4..])).collect();
-        out.push_str(&format!("<pre>{}</pre>\n", table.join("\n")));
+        out.push_str("<pre>");
+        out.push_str(&table.join("\n"));
+        out.push_str("</pre>\n");
         return;
     }
     let mut rest = lines.as_slice();
@@ -28,7 +30,11 @@ fn push_block(out: &mut String, block: &str) {
         let is_item = rest[0].starts_with("- ");
         let count = rest.iter().take_while(|line| line.starts_with("- ") == is_item).count();
         let (now, later) = rest.split_at(count);
-        if is_item { push_list(out, now) } else { push_paragraph(out, now) }
+        if is_item {
+            push_list(out, now);
+        } else {
+            push_paragraph(out, now);
+        }
         rest = later;
     }
 }
@@ -36,7 +42,9 @@ fn push_block(out: &mut String, block: &str) {
 fn push_list(out: &mut String, lines: &[&str]) {
     out.push_str("<ul>");
     for line in lines {
-        out.push_str(&format!("<li>{}</li>", linked(&line[2..])));
+        out.push_str("<li>");
+        out.push_str(&linked(&line[2..]));
+        out.push_str("</li>");
     }
     out.push_str("</ul>\n");
 }
@@ -56,7 +64,8 @@ fn push_paragraph(out: &mut String, lines: &[&str]) {
 fn linked(line: &str) -> String {
     let words = line.split(' ').map(|word| {
         let bare = word.trim_end_matches(['.', ',', ';', ':', ')', '!', '?', '"', '\'', '>']);
-        let is_link = ["https://", "http://"].iter().any(|scheme| bare.starts_with(scheme) && bare.len() > scheme.len());
+        let is_link =
+            ["https://", "http://"].iter().any(|scheme| bare.starts_with(scheme) && bare.len() > scheme.len());
         if is_link {
             format!("<a href=\"{0}\">{0}</a>{1}", escape(bare), escape(&word[bare.len()..]))
         } else {

@@ -1,6 +1,10 @@
+//! What templates make, and how they say what they cannot.
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use super::*;
 use expect_test::{Expect, expect};
 use serde_json::json;
+use std::fmt::Write as _;
 
 const FILE: &str = "workflows/templates/overdue-first/email.es.j2";
 
@@ -78,38 +82,104 @@ fn text_and_html_come_from_one_template_and_nothing_is_unescaped() {
 
 #[test]
 fn a_name_that_is_not_there_is_an_error_with_its_line() {
-    check(&format!("{HEAD}Hola\n{{{{ invoice.numbre }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `invoice.numbre` is undefined"]);
-    check(&format!("{HEAD}Hola\n{{% if customer.name %}}x{{% endif %}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `customer` is undefined (at `customer.name`)"]);
-    check("---\nclass: dunning\nsubject: \"{{ invoic.number }}\"\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:3: a name that is not there: `invoic` is undefined (at `invoic.number`)"]);
+    check(
+        &format!("{HEAD}Hola\n{{{{ invoice.numbre }}}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `invoice.numbre` is undefined"
+        ],
+    );
+    check(
+        &format!("{HEAD}Hola\n{{% if customer.name %}}x{{% endif %}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:7: a name that is not there: `customer` is undefined (at `customer.name`)"
+        ],
+    );
+    check(
+        "---\nclass: dunning\nsubject: \"{{ invoic.number }}\"\n---\nHola\n",
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:3: a name that is not there: `invoic` is undefined (at `invoic.number`)"
+        ],
+    );
 }
 
 #[test]
 fn missing_values_and_bare_amounts_are_not_printed() {
-    check(&format!("{HEAD}\n\n{{{{ contact.name }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:8: this value is missing here: ask with `{% if %}` first, or list it under `needs` (at `contact.name`)"]);
-    check(&format!("{HEAD}{{{{ invoice.claimable }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: an amount is printed with `| money` (at `invoice.claimable`)"]);
-    check(&format!("{HEAD}{{{{ invoice.number | money }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: `money`: `INV-<1>` is not an amount"]);
-    check(&format!("{HEAD}{{{{ invoice.number | date }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: `date` was given `INV-<1>`, which is no date such as 2026-05-04"]);
+    check(
+        &format!("{HEAD}\n\n{{{{ contact.name }}}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:8: this value is missing here: ask with `{% if %}` first, or list it under `needs` (at `contact.name`)"
+        ],
+    );
+    check(
+        &format!("{HEAD}{{{{ invoice.claimable }}}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:6: an amount is printed with `| money` (at `invoice.claimable`)"
+        ],
+    );
+    check(
+        &format!("{HEAD}{{{{ invoice.number | money }}}}\n"),
+        &expect!["workflows/templates/overdue-first/email.es.j2:6: `money`: `INV-<1>` is not an amount"],
+    );
+    check(
+        &format!("{HEAD}{{{{ invoice.number | date }}}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:6: `date` was given `INV-<1>`, which is no date such as 2026-05-04"
+        ],
+    );
 }
 
 #[test]
 fn needs_are_asked_for_before_anything_is_written() {
     let head = "---\nclass: dunning\nneeds: [payment_link, contract.number]\n---\n";
-    check(&format!("{head}Hola\n"), &expect!["workflows/templates/overdue-first/email.es.j2:1: needs `contract.number`, which is missing for this contact"]);
+    check(
+        &format!("{head}Hola\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:1: needs `contract.number`, which is missing for this contact"
+        ],
+    );
 }
 
 #[test]
 fn headers_and_syntax_are_checked_with_their_line() {
-    check("Hola\n", &expect!["workflows/templates/overdue-first/email.es.j2:1: a template begins with its header between two `---` lines"]);
-    check("---\nclass: dunning\nlevle: 2\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:3: header: unknown field `levle`, expected one of `class`, `level`, `subject`, `needs`, `takes`, `notice`, `post`, `max_parts`, `correction`"]);
-    check("---\nclass: friendly\n---\nHola\n", &expect!["workflows/templates/overdue-first/email.es.j2:2: header: class: unknown variant `friendly`, expected one of `dunning`, `courtesy`, `transactional`, `legal_notice`"]);
-    check(&format!("{HEAD}Hola\n{{% if x %}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:7: syntax error: unexpected end of input, expected end of block (at `%}`)"]);
-    check(&format!("{HEAD}{{{{ invoice.due | datum }}}}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: unknown filter: filter datum is unknown"]);
+    check(
+        "Hola\n",
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:1: a template begins with its header between two `---` lines"
+        ],
+    );
+    check(
+        "---\nclass: dunning\nlevle: 2\n---\nHola\n",
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:3: header: unknown field `levle`, expected one of `class`, `level`, `subject`, `needs`, `takes`, `notice`, `post`, `max_parts`, `correction`"
+        ],
+    );
+    check(
+        "---\nclass: friendly\n---\nHola\n",
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:2: header: class: unknown variant `friendly`, expected one of `dunning`, `courtesy`, `transactional`, `legal_notice`"
+        ],
+    );
+    check(
+        &format!("{HEAD}Hola\n{{% if x %}}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:7: syntax error: unexpected end of input, expected end of block (at `%}`)"
+        ],
+    );
+    check(
+        &format!("{HEAD}{{{{ invoice.due | datum }}}}\n"),
+        &expect!["workflows/templates/overdue-first/email.es.j2:6: unknown filter: filter datum is unknown"],
+    );
 }
 
 #[test]
 fn a_loop_that_grows_is_stopped() {
     let body = "{% for a in invoices %}".repeat(20) + "x" + &"{% endfor %}".repeat(20);
-    check(&format!("{HEAD}{body}\n"), &expect!["workflows/templates/overdue-first/email.es.j2:6: more than 200000 steps: does a loop grow without end? (at `invoices`)"]);
+    check(
+        &format!("{HEAD}{body}\n"),
+        &expect![
+            "workflows/templates/overdue-first/email.es.j2:6: more than 200000 steps: does a loop grow without end? (at `invoices`)"
+        ],
+    );
 }
 
 #[test]
@@ -125,7 +195,7 @@ fn each_language_writes_its_own_way() {
         let (channel, locale) = name.split_once('.').unwrap();
         let files = BTreeMap::from([(path("t", channel, locale), source.as_bytes().to_vec())]);
         let made = Templates::load(&files).0.render("t", channel, locale, &context).unwrap();
-        out.push_str(&format!("{name}: {}", made.text.replace('\u{a0}', "~")));
+        write!(out, "{name}: {}", made.text.replace('\u{a0}', "~")).unwrap();
     }
     expect![[r#"
         email.es: -1.234,50~€ | 1.234.567~JPY | 1,99~USD | 1 de marzo de 2026 | 01/03/2026 | 1 mes
@@ -134,7 +204,8 @@ fn each_language_writes_its_own_way() {
         email.pt: -1.234,50~€ | 1.234.567~JPY | 1,99~USD | 1 de março de 2026 | 01/03/2026 | 1 mês
         email.de: -1234.50~EUR | 1234567~JPY | 1.99~USD | 2026-03-01 | 2026-03-01 | 1 month
         sms.es: -1.234,50 € | 1.234.567 JPY | 1,99 USD | 01/03/2026 | 01/03/2026 | 1 mes
-    "#]].assert_eq(&out);
+    "#]]
+    .assert_eq(&out);
 }
 
 #[test]
@@ -162,4 +233,23 @@ fn kernel_values_become_what_templates_compare() {
     put(&mut context, "invoice.balance", plain(&Kernel::Missing));
     put(&mut context, "invoice.number", json!("1"));
     assert_eq!(context, json!({"invoice": {"balance": null, "number": "1"}}));
+}
+
+/// Every template that ships compiles, and its header is one this crate reads.
+#[test]
+fn the_shipped_templates_load() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/templates");
+    let mut files = Files::new();
+    for folder in std::fs::read_dir(root).unwrap() {
+        let folder = folder.unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let (id, name) = (folder.file_name(), file.file_name());
+            let path = format!("{ROOT}{}/{}", id.to_string_lossy(), name.to_string_lossy());
+            files.insert(path, std::fs::read(file.path()).unwrap());
+        }
+    }
+    let (_, problems) = Templates::load(&files);
+    assert_eq!(problems, []);
+    assert!(files.len() > 20, "{} files", files.len());
 }

@@ -203,7 +203,10 @@ async fn a_relay_that_is_not_there_is_tried_again() {
     drop(listener);
     let channel = open_channel(&settings(port)).unwrap();
     let answer = channel.deliver(&[item("1")]).await.remove(0);
-    assert!(matches!(&answer, Delivery::Retry { reason } if reason.starts_with("cannot connect to 127.0.0.1:")), "{answer:?}");
+    assert!(
+        matches!(&answer, Delivery::Retry { reason } if reason.starts_with("cannot connect to 127.0.0.1:")),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
