@@ -1,1 +1,323 @@
-//! placeholder
+//! The tick that decides: claims due and woken cases, takes one turn each, commits them together. The only caller of
+//! `kernel::decide`.
+//!
+//! A case's logical now is the latest of its due time, its newest event and the clock. Cases of one customer are taken
+//! in time order, and what the earlier ones of a batch order is foreseen by the later ones.
+
+use crate::db::{self, Claimed};
+use crate::facts::Loaded;
+use crate::library::{Bundle, Pin};
+use crate::observe::Act;
+use crate::people::{Answer, OpenTask, People};
+use crate::route::ANSWER;
+use crate::route::answer::Answered;
+use crate::run::{Span, Tick};
+use crate::turn;
+use crate::{Engine, Error};
+use recobro_kernel::case::Case;
+use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter, park};
+use recobro_kernel::effect::EffectKind;
+use recobro_kernel::facts::{ContactMade, Facts};
+use recobro_kernel::ids::{CaseId, CustomerId, Hash, InvoiceId};
+use recobro_kernel::record::Inheritance;
+use recobro_kernel::time::Timestamp;
+use recobro_store::commit::{TurnCommit, commit_turns};
+use recobro_store::inbound::{self, NewInbound};
+use recobro_store::wake::{self, WakeAt};
+use recobro_store::{CaseNo, Tx};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Turns of one call of the store.
+const COMMIT_MAX: usize = 1_000;
+
+/// A rule that hits the wall clock so often parks its case.
+const ABORTS_MAX: u32 = 3;
+
+/// Cases of one customer that lie further apart than this are taken in different batches, microseconds.
+const SAME_TIME_US: i64 = 15 * 60 * 1_000_000;
+
+/// The turns of one transaction: what they may know, whom they ask, what they want written.
+pub(crate) struct Desk<'a> {
+    engine: &'a Engine,
+    people: &'a dyn People,
+    loaded: Loaded,
+    commits: Vec<TurnCommit>,
+    rests: Vec<(CaseNo, Option<WakeAt>)>,
+    acts: Vec<Act>,
+    answers: Vec<(Timestamp, Answered)>,
+    opened: u64,
+    finished: u64,
+    following: Option<CaseId>,
+}
+
+/// Takes the turns of due and woken cases at or before the span's horizon. Says how many cases were looked at.
+///
+/// # Errors
+/// [`Error::Store`], [`Error::Bundle`].
+pub(crate) async fn advance(
+    engine: &Engine,
+    tx: &mut Tx,
+    span: Span,
+    people: &dyn People,
+    tick: &mut Tick,
+) -> Result<usize, Error> {
+    let claimed = in_order(engine, tx, span).await?;
+    if claimed.is_empty() {
+        return Ok(0);
+    }
+    let invoices: Vec<InvoiceId> = claimed.iter().map(|c| c.case.invoice.clone()).collect();
+    let customers: Vec<CustomerId> = claimed.iter().map(|c| c.case.customer.clone()).collect();
+    let loaded = db::load_facts(tx, &invoices, &customers, engine.contacts_since(span.now)).await?;
+    let pins: Vec<(Pin, &str)> = claimed.iter().map(|c| ((c.case.bundle, c.case.content), &*c.case.playbook)).collect();
+    let bundles = engine.bundles(tx, &pins).await?;
+    let mut desk = Desk::new(engine, people, loaded);
+    for one in &claimed {
+        desk.take_turn(one, &bundles[&(one.case.bundle, one.case.content)]);
+    }
+    desk.write(tx, tick).await?;
+    Ok(claimed.len())
+}
+
+/// Claims, and keeps of each customer only what lies within the same quarter of an hour as its earliest case, so that
+/// nothing of a customer is decided before something earlier of the same customer has had its consequences.
+async fn in_order(engine: &Engine, tx: &mut Tx, span: Span) -> Result<Vec<Claimed>, Error> {
+    let limit = i64::try_from(engine.settings.batch).unwrap_or(i64::MAX);
+    let mut claimed = db::claim_due(tx, span.horizon, limit).await?;
+    if claimed.len() == engine.settings.batch {
+        // Something earlier may not have been claimed: only the first cell is sure to be complete enough.
+        let until = claimed.iter().map(|one| one.due_at).min().map_or(span.cell_end, |first| first.max(span.cell_end));
+        claimed.retain(|one| one.due_at <= until);
+    }
+    claimed.sort_by(|a, b| (a.due_at, a.case.id).cmp(&(b.due_at, b.case.id)));
+    let mut first: BTreeMap<CustomerId, Timestamp> = BTreeMap::new();
+    claimed.retain(|one| {
+        let earliest = *first.entry(one.case.customer.clone()).or_insert(one.due_at);
+        one.due_at <= earliest.plus_us(SAME_TIME_US)
+    });
+    Ok(claimed)
+}
+
+impl<'a> Desk<'a> {
+    /// A desk with nothing decided yet.
+    pub(crate) fn new(engine: &'a Engine, people: &'a dyn People, loaded: Loaded) -> Self {
+        Self {
+            engine,
+            people,
+            loaded,
+            commits: Vec::new(),
+            rests: Vec::new(),
+            acts: Vec::new(),
+            answers: Vec::new(),
+            opened: 0,
+            finished: 0,
+            following: None,
+        }
+    }
+
+    /// The snapshot of an invoice at an instant.
+    pub(crate) fn facts(&self, invoice: &InvoiceId, now: Timestamp) -> Option<Arc<Facts>> {
+        self.loaded.facts(invoice, now, &self.engine.settings).map(Arc::new)
+    }
+
+    fn take_turn(&mut self, one: &Claimed, bundle: &Bundle) {
+        let newest = one.events.iter().map(|event| event.at).max().unwrap_or(one.due_at);
+        let now = one.due_at.max(newest).max(self.engine.clock.now());
+        let Some(facts) = self.facts(&one.case.invoice, now) else {
+            tracing::error!(case_id = %one.case.id, "the ledger has no invoice or customer for this case");
+            return;
+        };
+        let input = self.input(bundle, &facts, now);
+        let decided = (0..ABORTS_MAX).find_map(|_| match decide(&input, &one.case, &one.events) {
+            Decided::Turn(turn) => Some(*turn),
+            Decided::Slow(_) => None,
+        });
+        let turn = decided.unwrap_or_else(|| park(&input, &one.case, "stopped three times by the time limit of rules"));
+        self.settle(Some(one), turn, bundle, &facts);
+    }
+
+    fn input<'b>(&self, bundle: &'b Bundle, facts: &'b Arc<Facts>, now: Timestamp) -> Input<'b>
+    where
+        'a: 'b,
+    {
+        Input {
+            playbook: &bundle.compiled.playbook,
+            rules: &*bundle.compiled.rules,
+            law: &self.engine.shelf.law,
+            facts,
+            now,
+            rhai: recobro_playbook::RHAI_VERSION,
+        }
+    }
+
+    /// Opens a case with its first turn. A rule that is too slow three times opens nothing and is told to the log.
+    pub(crate) fn open(&mut self, bundle: &Bundle, entry: &Entry, facts: &Arc<Facts>, now: Timestamp) {
+        let input = self.input(bundle, facts, now);
+        let entered = (0..ABORTS_MAX).find_map(|_| match enter(&input, entry.clone()) {
+            Decided::Turn(turn) => Some(*turn),
+            Decided::Slow(_) => None,
+        });
+        if let Some(turn) = entered {
+            self.opened += 1;
+            self.settle(None, turn, bundle, facts);
+        } else {
+            tracing::error!(case_id = %entry.case, "rules were stopped three times by their time limit at the entry");
+        }
+    }
+
+    /// Notes what a turn wants written; what it orders is foreseen by later turns, its tasks are shown to people, a
+    /// linked case is opened beside it.
+    fn settle(&mut self, before: Option<&Claimed>, mut turn: Turn, bundle: &Bundle, facts: &Arc<Facts>) {
+        let now = turn.body.at;
+        for effect in turn.effects.iter().filter(|effect| effect.kind == EffectKind::Contact) {
+            if let Some(channel) = effect.channel {
+                let (class, group, invoice) = (effect.class, effect.group, effect.invoice.clone());
+                let contact = ContactMade { at: now, on: facts.today, channel, class, group, invoice, talk: false };
+                self.loaded.foresee(&effect.customer, effect.id.to_string(), contact);
+            }
+        }
+        for task in &turn.opened {
+            let open = OpenTask {
+                case: turn.case.id,
+                invoice: &facts.invoice.id,
+                customer: &facts.customer.id,
+                task,
+                claimable: facts.invoice.money(facts.invoice.claimable_minor()),
+                zone: facts.customer.time_zone,
+            };
+            let answer = self.people.answer(&open);
+            self.answers.extend(answer.map(|(at, answer)| (at.max(now), answered(&open, answer, bundle))));
+            self.acts.push(task_act(&turn.case, task, bundle, facts));
+        }
+        if turn.case.is_finished() && !before.is_some_and(|one| one.case.is_finished()) {
+            self.finished += 1;
+        }
+        let follow = turn.follow.take();
+        let old = turn.case.id;
+        match turn::commit(before, turn, &bundle.compiled.playbook, self.following) {
+            turn::Written::Turn(commit) => self.commits.push(*commit),
+            turn::Written::Rest(no, wake) => self.rests.push((no, wake)),
+        }
+        if let Some(follow) = follow {
+            self.follow(follow, old, facts, now);
+        }
+    }
+
+    fn follow(&mut self, follow: Follow, old: CaseId, facts: &Arc<Facts>, now: Timestamp) {
+        let name = &follow.handover.playbook;
+        let Some(bundle) = self.engine.shelf.current_bundle(name) else {
+            tracing::error!(case_id = %old, playbook = %name, "handed over to a playbook that is not published");
+            return;
+        };
+        // The id follows from the case before, so that a repeated turn opens the same one.
+        let case = CaseId::derive(&[facts.invoice.id.as_str(), "after", &old.to_string()]);
+        let entry =
+            Entry { case, defaults: Vec::new(), continues: Some(follow.inherits), at_stage: follow.handover.at };
+        self.following = Some(old);
+        self.open(&bundle, &entry, facts, now);
+        self.following = None;
+    }
+
+    /// Commits the turns. A case that moved past its revision keeps its wake-up and is taken again. Answers the numbers
+    /// of the cases written.
+    pub(crate) async fn write(self, tx: &mut Tx, tick: &mut Tick) -> Result<Vec<(CaseId, CaseNo)>, Error> {
+        self.engine.settings.faults.pass("advance.before_commit")?;
+        let mut numbers = Vec::new();
+        for part in self.commits.chunks(COMMIT_MAX) {
+            let committed = commit_turns(tx, part, &[]).await?;
+            for (turn, no) in part.iter().zip(&committed.cases) {
+                match no {
+                    Some(no) => numbers.push((turn.case.id, *no)),
+                    None => tracing::warn!(case_id = %turn.case.id, "the case moved first; it is taken again"),
+                }
+            }
+        }
+        wake::put(tx, &self.rests).await?;
+        receive_answers(tx, &self.answers, self.engine.clock.now()).await?;
+        tick.progress.turns += self.commits.len() as u64;
+        tick.progress.tasks += self.acts.len() as u64;
+        tick.progress.opened += self.opened;
+        tick.progress.finished += self.finished;
+        tick.acts.extend(self.acts);
+        Ok(numbers)
+    }
+}
+
+/// Scripted answers are inbound rows of a later time, stored in the commit that opened the task.
+async fn receive_answers(tx: &mut Tx, answers: &[(Timestamp, Answered)], now: Timestamp) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for (at, answered) in answers {
+        rows.push(answer_row("people", answered, *at)?);
+    }
+    if !rows.is_empty() {
+        inbound::insert(tx, &rows, now).await?;
+    }
+    Ok(())
+}
+
+/// An answer as an inbound row; one task is answered once.
+pub(crate) fn answer_row(source: &str, answered: &Answered, at: Timestamp) -> Result<NewInbound, Error> {
+    let body = serde_json::to_string(answered)
+        .map_err(|cause| Error::Corrupt { what: "an answer".to_owned(), cause: cause.to_string() })?;
+    Ok(NewInbound {
+        source: source.to_owned(),
+        kind: ANSWER.0.to_owned(),
+        external_id: answered.task.to_string(),
+        hash: Hash::of(body.as_bytes()),
+        body,
+        at,
+        rank: ANSWER.1,
+    })
+}
+
+fn answered(open: &OpenTask<'_>, answer: Answer, bundle: &Bundle) -> Answered {
+    Answered {
+        task: open.task.id,
+        kind: open.task.kind.clone(),
+        step: open.task.step.clone(),
+        stage: turn::stage_of(&bundle.compiled.playbook, &open.task.step).to_owned(),
+        case: open.case,
+        invoice: open.invoice.clone(),
+        customer: open.customer.clone(),
+        by_all: open.task.by.clone(),
+        who: format!("person:{}", open.task.assignee),
+        answer,
+    }
+}
+
+/// What a linked case takes over after a returned payment.
+pub(crate) fn inherit_returned(old: &Case) -> Inheritance {
+    Inheritance {
+        case: old.id,
+        reason: "returned payment".to_owned(),
+        held_days: old.clock.held_days,
+        marks: (*old.marks).clone(),
+        holds: Vec::new(),
+        vars: (*old.vars).clone(),
+        splits: old.splits.clone(),
+        generation: old.generation,
+        channel: None,
+    }
+}
+
+fn task_act(case: &Case, task: &recobro_kernel::effect::NewTask, bundle: &Bundle, facts: &Facts) -> Act {
+    let playbook = &bundle.compiled.playbook;
+    let stage = turn::stage_of(playbook, &task.step);
+    Act {
+        kind: "task",
+        at: task.opened_at,
+        on: facts.today,
+        invoice: facts.invoice.id.to_string(),
+        customer: facts.customer.id.to_string(),
+        playbook: case.playbook.clone(),
+        version: case.version,
+        stage: stage.to_owned(),
+        step: task.step.clone(),
+        channel: task.kind.clone(),
+        class: String::new(),
+        state: "opened".to_owned(),
+        balance: facts.invoice.money(facts.invoice.balance_minor).to_decimal().to_string(),
+        currency: facts.invoice.currency.code().to_owned(),
+        days_past_due: (facts.today - facts.invoice.due).num_days(),
+    }
+}

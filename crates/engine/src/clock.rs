@@ -3,6 +3,7 @@
 use recobro_kernel::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
 
 /// Real time, or the time of a virtual run.
 #[derive(Clone, Debug)]
@@ -24,9 +25,18 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::Real => chrono::Utc::now().into(),
+            Self::Real => {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Timestamp::from_us(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+            }
             Self::Virtual(us) => Timestamp::from_us(us.load(Ordering::SeqCst)),
         }
+    }
+
+    /// Whether this is the time of a virtual run.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        matches!(self, Self::Virtual(_))
     }
 
     /// Moves a virtual clock forward; never back. Nothing happens to the real one.

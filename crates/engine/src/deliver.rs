@@ -1,1 +1,481 @@
-//! placeholder
+//! The tick that lets effects leave: claimed with lease and fence, asked once more under the customer's budget, rendered,
+//! handed over with no transaction open, settled. The only caller of a channel.
+//!
+//! Only a case waits: an effect that may not leave now goes back to its case as `outcome.returned` and spends nothing.
+//! In real time the check is asked twice: at the claim, and again in the transition to `sending`. A virtual run does
+//! both in one transaction, because nothing can come between.
+
+use crate::db;
+use crate::facts::Loaded;
+use crate::library::{Bundle, Pin};
+use crate::observe::Act;
+use crate::render::{Recipient, Rendering, render};
+use crate::run::{Span, Tick};
+use crate::{Engine, Error};
+use recobro_connectors::channel::{Channel, Delivery, Outgoing};
+use recobro_kernel::case::Case;
+use recobro_kernel::effect::{Effect, EffectKind};
+use recobro_kernel::facts::{ContactMade, Facts};
+use recobro_kernel::guard::{self, Verdict};
+use recobro_kernel::ids::{CustomerId, EventId};
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+use recobro_store::contacts::{self, ContactRow};
+use recobro_store::events::NewEvent;
+use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
+use recobro_store::{Tx, inbound};
+use std::collections::BTreeMap;
+
+/// Kinds of inbound rows that bring money or take claims away: none may wait unread before a contact leaves.
+const MONEY: &[&str] = &["payment", "dispute"];
+
+/// Effects of one claim.
+const BATCH: i64 = 1_000;
+
+/// An effect that passed the check and is about to be handed over.
+pub(crate) struct Handing {
+    row: OutboxRow,
+    effect: Effect,
+    at: Timestamp,
+    item: Result<Outgoing, String>,
+    act: Act,
+}
+
+/// What became of an effect.
+enum Outcome {
+    /// Taken by the other side.
+    Accepted(String),
+    /// Refused for good.
+    Refused(String),
+    /// Tries exhausted, or it cannot be rendered.
+    Failed(String),
+    /// Nobody knows.
+    Unknown(String),
+    /// Tried again later.
+    Later(Timestamp, String),
+}
+
+/// A handed-over effect with its outcome: what the next transaction settles.
+pub(crate) struct Settling {
+    handing: Handing,
+    outcome: Outcome,
+    /// Real in a run with rendering: the bytes that left.
+    bytes: Option<Vec<u8>>,
+}
+
+/// Claims effects due at or before the span's horizon and asks the guard. What may leave is marked `sending` in a
+/// virtual run; in a real one [`check_again`] does that.
+///
+/// # Errors
+/// [`Error::Store`], [`Error::Bundle`].
+pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut Tick) -> Result<Vec<Handing>, Error> {
+    engine.settings.faults.pass("deliver.before_claim")?;
+    let until = engine.clock.now().plus_us(engine.settings.lease_seconds * 1_000_000);
+    let lease = outbox::Lease { owner: engine.settings.worker.clone(), until };
+    let rows = outbox::claim(tx, span.horizon, &[], BATCH, &lease).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let handings = check(engine, tx, rows, tick).await?;
+    if engine.clock.is_virtual() {
+        mark_sending(tx, &handings).await?;
+    }
+    engine.settings.faults.pass("deliver.claimed")?;
+    Ok(handings)
+}
+
+/// The second check, in the transition to `sending` of a real run: what may no longer leave goes back to its case.
+///
+/// # Errors
+/// [`Error::Store`], [`Error::Bundle`].
+pub(crate) async fn check_again(
+    engine: &Engine,
+    tx: &mut Tx,
+    handings: Vec<Handing>,
+    tick: &mut Tick,
+) -> Result<Vec<Handing>, Error> {
+    let now = engine.clock.now();
+    if inbound::waits(tx, MONEY, now).await? {
+        let returned = handings.iter().map(|handing| {
+            let rule = "news of money is being read".to_owned();
+            returned(&handing.row, &handing.effect, handing.at, rule, Some(handing.at))
+        });
+        let returned = returned.collect::<Result<Vec<_>, Error>>()?;
+        tick.progress.returned += returned.len() as u64;
+        outbox::settle(tx, &returned).await?;
+        return Ok(Vec::new());
+    }
+    let rows = handings.into_iter().map(|handing| handing.row).collect();
+    let handings = check(engine, tx, rows, tick).await?;
+    mark_sending(tx, &handings).await?;
+    engine.settings.faults.pass("deliver.sending")?;
+    Ok(handings)
+}
+
+async fn mark_sending(tx: &mut Tx, handings: &[Handing]) -> Result<(), Error> {
+    let rows: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
+    if !rows.is_empty() {
+        outbox::mark_sending(tx, &rows).await?;
+    }
+    Ok(())
+}
+
+/// Asks the guard of every row, in order, each contact counting for the ones behind it. What may not leave is settled
+/// as returned; what may has its row in the contact ledger.
+async fn check(engine: &Engine, tx: &mut Tx, rows: Vec<OutboxRow>, tick: &mut Tick) -> Result<Vec<Handing>, Error> {
+    let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
+    contacts::lock_budget(tx, &customers).await?;
+    let cases = db::load_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
+    let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
+    let mut loaded = db::load_facts(tx, &invoices, &customers, engine.contacts_since(engine.clock.now())).await?;
+    let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
+    let bundles = engine.bundles(tx, &pins).await?;
+    let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let effect: Effect = serde_json::from_str(&row.payload)
+            .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
+        let at = row.due_at.max(engine.clock.now());
+        let Some(case) = cases.get(&row.no) else { continue };
+        let bundle = &bundles[&(case.bundle, case.content)];
+        let Some(facts) = loaded.facts_without(&row.invoice, Some(row.id), at, &engine.settings) else { continue };
+        match guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at) {
+            Verdict::Allow => {
+                spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
+                handings.push(prepare(engine, row, effect, at, case, bundle, &facts, &loaded));
+            }
+            Verdict::Defer { until, rule } => returns.push(returned(&row, &effect, at, rule, Some(until))?),
+            Verdict::Forbid { rule } => returns.push(returned(&row, &effect, at, rule, None)?),
+        }
+    }
+    if !spent.is_empty() {
+        contacts::put(tx, &spent).await?;
+    }
+    if !returns.is_empty() {
+        tick.progress.returned += returns.len() as u64;
+        outbox::settle(tx, &returns).await?;
+    }
+    Ok(handings)
+}
+
+/// A contact's row of the ledger, noted for the checks behind it.
+fn spend(row: &OutboxRow, effect: &Effect, facts: &Facts, at: Timestamp, loaded: &mut Loaded) -> Option<ContactRow> {
+    let channel = effect.channel.filter(|_| effect.kind == EffectKind::Contact)?;
+    let (class, group, invoice) = (effect.class, effect.group, effect.invoice.clone());
+    let contact = ContactMade { at, on: facts.today, channel, class, group, invoice, talk: false };
+    loaded.foresee(&effect.customer, effect.id.to_string(), contact);
+    Some(ContactRow {
+        id: effect.id.to_string(),
+        customer: effect.customer.clone(),
+        invoice: effect.invoice.clone(),
+        no: row.no,
+        channel: channel.name().to_owned(),
+        class: effect.class.name().to_owned(),
+        stage: effect.stage.clone(),
+        step: effect.step.clone(),
+        group: effect.group,
+        at,
+        local_on: facts.today,
+        state: "claimed".to_owned(),
+        talk: false,
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything the check knows about one effect")]
+fn prepare(
+    engine: &Engine,
+    row: OutboxRow,
+    effect: Effect,
+    at: Timestamp,
+    case: &Case,
+    bundle: &Bundle,
+    facts: &Facts,
+    loaded: &Loaded,
+) -> Handing {
+    let recipient = recipient(&effect, loaded);
+    let templates = &bundle.templates;
+    let with = Rendering { facts, recipient: &recipient, templates, settings: &engine.settings, at };
+    let item = render(&effect, &with);
+    let act = act(&effect, case, facts, at);
+    Handing { row, effect, at, item, act }
+}
+
+/// The effect goes back to its case, spends nothing.
+fn returned(
+    row: &OutboxRow,
+    effect: &Effect,
+    at: Timestamp,
+    rule: String,
+    not_before: Option<Timestamp>,
+) -> Result<Settled, Error> {
+    let mut fields = vec![("effect", Value::text(effect.id.to_string())), ("rule", Value::text(rule))];
+    fields.extend(not_before.map(|until| ("not_before", Value::text(until.to_string()))));
+    let news = news(row, "outcome.returned", at, fields)?;
+    let mark = LedgerMark::Goes;
+    Ok(Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication: None, news: Some(news) })
+}
+
+/// An effect that goes back to its case keeps its id when it is ordered again, so its news are told apart by time and try.
+fn news(row: &OutboxRow, name: &str, at: Timestamp, fields: Vec<(&str, Value)>) -> Result<NewEvent, Error> {
+    let nth = format!("{}/{}/{}", row.tries, row.due_at, at);
+    let id = EventId::derive(&["worker", name, &row.id.to_string(), &nth]);
+    db::event_row(row.no, &db::own_event(id, name, at, fields))
+}
+
+fn recipient(effect: &Effect, loaded: &Loaded) -> Recipient {
+    let points = loaded.points.get(&effect.customer);
+    let point = effect.to.as_ref().and_then(|id| points?.iter().find(|point| point.fact.id == *id));
+    let name = loaded.clients.get(&effect.customer).map_or("", |client| &client.record.name);
+    match point {
+        Some(point) => Recipient {
+            name: if point.name.is_empty() { name.to_owned() } else { point.name.clone() },
+            role: point.fact.role.clone(),
+            address: point.address.clone(),
+        },
+        None => Recipient { name: name.to_owned(), role: effect.role.clone(), address: String::new() },
+    }
+}
+
+/// Hands over, lane by lane, with no transaction open. Answers what became of each.
+///
+/// # Errors
+/// [`Error::Fault`] only: what a channel says is an outcome.
+pub(crate) async fn hand_over(
+    engine: &Engine,
+    handings: Vec<Handing>,
+    tick: &mut Tick,
+) -> Result<Vec<Settling>, Error> {
+    let mut lanes: BTreeMap<String, Vec<Handing>> = BTreeMap::new();
+    for handing in handings {
+        lanes.entry(handing.effect.lane.clone()).or_default().push(handing);
+    }
+    let mut settling = Vec::new();
+    for (lane, handings) in lanes {
+        let Some(channel) = engine.channels.get(&lane) else {
+            let refused = || Outcome::Refused(format!("no channel serves the lane {lane}"));
+            settling.extend(handings.into_iter().map(|handing| finish(handing, refused(), None, tick)));
+            continue;
+        };
+        let (mut ready, mut items) = (Vec::new(), Vec::new());
+        for mut handing in handings {
+            match composed(&**channel, &mut handing, engine.settings.render) {
+                Ok(item) => {
+                    items.push(item);
+                    ready.push(handing);
+                }
+                Err(reason) => settling.push(finish(handing, Outcome::Failed(reason), None, tick)),
+            }
+        }
+        let mut answers = if items.is_empty() { Vec::new() } else { channel.deliver(&items).await }.into_iter();
+        engine.settings.faults.pass("deliver.delivered")?;
+        for (handing, item) in ready.into_iter().zip(items) {
+            let silent = || Delivery::Unknown { reason: "the channel did not answer for this item".to_owned() };
+            let outcome = outcome(&handing, answers.next().unwrap_or_else(silent));
+            settling.push(finish(handing, outcome, item.raw, tick));
+        }
+    }
+    Ok(settling)
+}
+
+/// The item with the exact bytes that leave.
+fn composed(channel: &dyn Channel, handing: &mut Handing, render: bool) -> Result<Outgoing, String> {
+    let mut item = std::mem::replace(&mut handing.item, Err(String::new()))?;
+    if render {
+        item.raw = Some(channel.render(&item)?);
+    }
+    Ok(item)
+}
+
+/// A transient failure is tried again after a growing pause, as often as its step says.
+fn outcome(handing: &Handing, answer: Delivery) -> Outcome {
+    match answer {
+        Delivery::Accepted { reference } => Outcome::Accepted(reference),
+        Delivery::Refused { reason } => Outcome::Refused(reason),
+        Delivery::Unknown { reason } => Outcome::Unknown(reason),
+        Delivery::Retry { reason } => {
+            let retry = handing.effect.retry;
+            let before = u32::try_from(handing.row.tries).unwrap_or(u32::MAX);
+            if before + 1 >= retry.times {
+                return Outcome::Failed(format!("{reason} ({} tries)", before + 1));
+            }
+            let factor = i64::from(retry.factor.max(1)).saturating_pow(before);
+            let pause_us = retry.first_s.saturating_mul(factor).saturating_mul(1_000_000);
+            Outcome::Later(handing.at.plus_us(pause_us), reason)
+        }
+    }
+}
+
+fn finish(mut handing: Handing, outcome: Outcome, bytes: Option<Vec<u8>>, tick: &mut Tick) -> Settling {
+    let state = outcome.state();
+    if matches!(outcome, Outcome::Accepted(_)) && handing.effect.kind == EffectKind::Contact {
+        tick.progress.contacts += 1;
+    }
+    if !state.is_empty() && handing.effect.kind != EffectKind::Notify {
+        state.clone_into(&mut handing.act.state);
+        tick.acts.push(handing.act.clone());
+    }
+    Settling { handing, outcome, bytes }
+}
+
+impl Outcome {
+    fn state(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+            Self::Unknown(_) => "unknown",
+            Self::Later(..) => "",
+        }
+    }
+}
+
+/// Settles what was handed over: evidence, contact ledger, news for the case. An unknown outcome keeps its row.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: Vec<Settling>) -> Result<(), Error> {
+    let (mut done, mut later, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut counted, mut gone) = (Vec::new(), Vec::new());
+    for one in settling {
+        let row = &one.handing.row;
+        match &one.outcome {
+            Outcome::Later(due_at, reason) => {
+                gone.push(row.id.to_string());
+                later.push(outbox::Later { effect: row.id, fence: row.fence, due_at: *due_at, reason: reason.clone() });
+            }
+            Outcome::Unknown(reason) => {
+                let reason = reason.clone();
+                let settled = settled(one)?;
+                unknown.push((settled, reason));
+            }
+            Outcome::Accepted(_) => {
+                counted.extend(one.handing.effect.channel.map(|_| one.handing.effect.customer.clone()));
+                done.push(settled(one)?);
+            }
+            Outcome::Refused(_) | Outcome::Failed(_) => done.push(settled(one)?),
+        }
+    }
+    if !done.is_empty() {
+        let held = outbox::settle(tx, &done).await?;
+        warn_stale(&held);
+    }
+    if !later.is_empty() {
+        outbox::retry_later(tx, &later).await?;
+        contacts::delete(tx, &gone).await?;
+    }
+    for (one, reason) in unknown {
+        counted.extend(one.communication.iter().map(|c| c.customer.clone()));
+        // Rare, and each has its own reason: one statement each.
+        outbox::mark_unknown(tx, &[one], &reason).await?;
+    }
+    count_contacts(tx, &counted).await?;
+    engine.settings.faults.pass("deliver.settled")
+}
+
+fn warn_stale(held: &[bool]) {
+    let stale = held.iter().filter(|held| !**held).count();
+    if stale > 0 {
+        tracing::warn!(stale, "effects were taken over by another worker; its outcome counts");
+    }
+}
+
+/// `contacts.total` of the customers moves with what left.
+async fn count_contacts(tx: &mut Tx, counted: &[CustomerId]) -> Result<(), Error> {
+    if counted.is_empty() {
+        return Ok(());
+    }
+    let mut tallies = recobro_store::customers::aggregates(tx, &db::unique(counted)).await?;
+    for customer in counted {
+        tallies.entry(customer.clone()).or_default().contacts_total += 1;
+    }
+    recobro_store::customers::put_aggregates(tx, &tallies).await?;
+    Ok(())
+}
+
+fn settled(one: Settling) -> Result<Settled, Error> {
+    let Settling { handing, outcome, bytes } = one;
+    let Handing { row, effect, at, .. } = handing;
+    let mut fields = vec![("effect", Value::text(effect.id.to_string()))];
+    let (name, mark, reference) = match &outcome {
+        Outcome::Accepted(reference) => {
+            fields.push(("ref", Value::text(reference)));
+            fields.push(("channel", Value::text(&effect.lane)));
+            ("outcome.accepted", LedgerMark::Counts, Some(reference.clone()))
+        }
+        Outcome::Refused(reason) => {
+            fields.push(("reason", Value::text(reason)));
+            ("outcome.refused", LedgerMark::Goes, None)
+        }
+        Outcome::Failed(reason) | Outcome::Later(_, reason) => {
+            fields.push(("reason", Value::text(reason)));
+            ("outcome.failed", LedgerMark::Goes, None)
+        }
+        Outcome::Unknown(reason) => {
+            fields.push(("reason", Value::text(reason)));
+            ("outcome.unknown", LedgerMark::Counts, None)
+        }
+    };
+    let news = news(&row, name, at, fields)?;
+    let communication = Communication {
+        effect: row.id,
+        no: row.no,
+        customer: effect.customer.clone(),
+        invoice: effect.invoice.clone(),
+        lane: effect.lane.clone(),
+        step: effect.step.clone(),
+        to: effect.to.clone(),
+        state: outcome.state().to_owned(),
+        reference,
+        bytes,
+        at,
+    };
+    let communication = Some(communication);
+    Ok(Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication, news: Some(news) })
+}
+
+/// Frees what a dead worker held: idempotent lanes go again with the same key, the others are unknown.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Result<usize, Error> {
+    let idempotent: Vec<String> =
+        engine.channels.iter().filter(|(_, channel)| channel.idempotent()).map(|(lane, _)| lane.clone()).collect();
+    let orphans = outbox::sweep(tx, until, &idempotent, BATCH).await?;
+    let mut unknown = Vec::new();
+    let reason = "the worker died while it was handing over";
+    for row in orphans.iter().filter(|row| row.state == outbox::State::Sending) {
+        let fields = vec![("effect", Value::text(row.id.to_string())), ("reason", Value::text(reason))];
+        let news = news(row, "outcome.unknown", row.due_at.max(engine.clock.now()), fields)?;
+        unknown.push(Settled {
+            effect: row.id,
+            no: row.no,
+            fence: row.fence,
+            mark: LedgerMark::Counts,
+            communication: None,
+            news: Some(news),
+        });
+    }
+    if !unknown.is_empty() {
+        outbox::mark_unknown(tx, &unknown, reason).await?;
+    }
+    Ok(orphans.len())
+}
+
+fn act(effect: &Effect, case: &Case, facts: &Facts, at: Timestamp) -> Act {
+    Act {
+        kind: "contact",
+        at,
+        on: facts.today,
+        invoice: effect.invoice.to_string(),
+        customer: effect.customer.to_string(),
+        playbook: case.playbook.clone(),
+        version: case.version,
+        stage: effect.stage.clone(),
+        step: effect.step.clone(),
+        channel: effect.lane.clone(),
+        class: effect.class.name().to_owned(),
+        state: String::new(),
+        balance: facts.invoice.money(facts.invoice.balance_minor).to_decimal().to_string(),
+        currency: facts.invoice.currency.code().to_owned(),
+        days_past_due: (facts.today - facts.invoice.due).num_days(),
+    }
+}

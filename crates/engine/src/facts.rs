@@ -1,1 +1,152 @@
-//! placeholder
+//! Builds the kernel's snapshot of facts from what a batch loaded: one customer once, whatever the number of its cases.
+
+use crate::Settings;
+use crate::route::book::{Bill, Client, late_12m};
+use chrono::NaiveDate;
+use recobro_kernel::facts::{
+    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, InvoiceFacts, PlanFacts, PromiseFacts,
+};
+use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
+use recobro_kernel::time::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+
+/// A contact point as stored; the address stays here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Point {
+    /// What a decision may know.
+    pub(crate) fact: ContactPoint,
+    /// Who answers there.
+    pub(crate) name: String,
+    /// Address or number.
+    pub(crate) address: String,
+}
+
+/// What a batch of cases may know, loaded by a fixed number of queries.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// Customers by id.
+    pub(crate) clients: BTreeMap<CustomerId, Client>,
+    /// Contact points by customer.
+    pub(crate) points: HashMap<CustomerId, Vec<Point>>,
+    /// Contacts of the customer, oldest first, each with the name of its row.
+    pub(crate) contacts: HashMap<CustomerId, Vec<(String, ContactMade)>>,
+    /// Invoices by id.
+    pub(crate) bills: BTreeMap<InvoiceId, Bill>,
+    /// Latest promise by invoice.
+    pub(crate) promises: HashMap<InvoiceId, PromiseFacts>,
+    /// Latest dispute by invoice.
+    pub(crate) disputes: HashMap<InvoiceId, DisputeFacts>,
+    /// Latest plan by invoice.
+    pub(crate) plans: HashMap<InvoiceId, PlanFacts>,
+}
+
+impl Loaded {
+    /// The snapshot of one invoice at an instant; nothing where the ledger lost its invoice or customer.
+    pub(crate) fn facts(&self, invoice: &InvoiceId, now: Timestamp, settings: &Settings) -> Option<Facts> {
+        self.facts_without(invoice, None, now, settings)
+    }
+
+    /// The snapshot without one row of the contact ledger: an effect's own, which a try before may have left.
+    pub(crate) fn facts_without(
+        &self,
+        invoice: &InvoiceId,
+        own: Option<EffectId>,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Option<Facts> {
+        let own = own.map(|id| id.to_string());
+        let bill = self.bills.get(invoice)?;
+        let id = CustomerId(bill.record.customer.clone());
+        let client = self.clients.get(&id)?;
+        let today = now.date_in(client.record.time_zone);
+        let others = self.contacts.get(&id).into_iter().flatten().filter(|(row, _)| own.as_ref() != Some(row));
+        let contacts = others.map(|(_, contact)| contact.clone()).collect();
+        let plan = self.plans.get(invoice).cloned();
+        let mut customer = customer_facts(client, today);
+        customer.assume_reachable = settings.assume_reachable;
+        customer.contact_points =
+            self.points.get(&id).map(|points| points.iter().map(|p| p.fact.clone()).collect()).unwrap_or_default();
+        customer.has_open_plan = plan.as_ref().is_some_and(|plan| plan.status == "active");
+        Some(Facts {
+            invoice: invoice_facts(bill),
+            customer,
+            promise: self.promises.get(invoice).cloned(),
+            dispute: self.disputes.get(invoice).cloned(),
+            plan,
+            contacts,
+            contacts_total: client.tally.contacts_total,
+            today,
+        })
+    }
+
+    /// Adds a contact that an earlier case of the batch has just ordered, so that later ones predict with it.
+    pub(crate) fn foresee(&mut self, customer: &CustomerId, row: String, contact: ContactMade) {
+        let contacts = self.contacts.entry(customer.clone()).or_default();
+        contacts.retain(|(known, _)| *known != row);
+        contacts.push((row, contact));
+        if let Some(client) = self.clients.get_mut(customer) {
+            client.tally.contacts_total += 1;
+        }
+    }
+}
+
+/// The customer as decisions see it. Missing facts have their recorded defaults.
+pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts {
+    let record = &client.record;
+    let tally = &client.tally;
+    CustomerFacts {
+        id: CustomerId(record.id.clone()),
+        kind: record.kind.clone(),
+        segment: record.segment.clone(),
+        country: record.country.clone(),
+        subdivision: record.subdivision.clone(),
+        locale: record.locale.clone(),
+        time_zone: record.time_zone,
+        risk: record.risk.clone().unwrap_or_else(|| "medium".to_owned()),
+        risk_score: risk_score(record.risk.as_deref().unwrap_or("medium")),
+        account_manager: record.account_manager.clone(),
+        vulnerable: record.vulnerable,
+        has_open_plan: false,
+        late_payments_12m: late_12m(tally, today),
+        broken_promises: tally.broken_promises,
+        kept_promises: tally.kept_promises,
+        open_invoices: tally.open_invoices,
+        total_minor: tally.total_minor.iter().filter_map(|(code, m)| Some((code.parse().ok()?, *m))).collect(),
+        last_reply_on: tally.last_reply_on,
+        tags: record.tags.clone(),
+        contact_points: Vec::new(),
+        assume_reachable: false,
+    }
+}
+
+/// The invoice as decisions see it.
+pub(crate) fn invoice_facts(bill: &Bill) -> InvoiceFacts {
+    let record = &bill.record;
+    InvoiceFacts {
+        id: InvoiceId(record.id.clone()),
+        number: record.number.clone(),
+        product: record.product.clone(),
+        currency: record.amount.currency,
+        issued: record.issued,
+        due: record.due,
+        amount_minor: record.amount.minor,
+        balance_minor: bill.balance_minor,
+        // Interest and fixed sums come with the domain's own issue; until then contacts ask for principal only.
+        charges_minor: 0,
+        disputed_minor: bill.disputed_minor,
+        retained_minor: bill.retained_minor,
+        not_due_minor: bill.not_due_minor,
+        last_payment_on: bill.last_payment_on,
+        reference: if record.reference.is_empty() { record.number.clone() } else { record.reference.clone() },
+        closed: bill.closed_by.is_some(),
+    }
+}
+
+/// A score for a grade, where the ledger gives a grade only.
+pub(crate) fn risk_score(risk: &str) -> i64 {
+    match risk {
+        "low" => 20,
+        "high" => 80,
+        _ => 50,
+    }
+}

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Every fault point by name. A new write point without a name here cannot be tested, so add it.
 pub const POINTS: &[&str] = &[
     "receive.committed",
+    "round.committed",
     "route.before_commit",
-    "route.committed",
-    "promise.committed",
+    "promise.judged",
     "advance.before_commit",
-    "advance.committed",
     "deliver.before_claim",
     "deliver.claimed",
     "deliver.sending",

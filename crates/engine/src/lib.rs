@@ -16,24 +16,27 @@
 //! | `engine.promise` | `judged` | count of one batch |
 //! | `engine.quantum` | `from`, `until` | instants |
 
-pub mod advance;
+mod advance;
 pub mod clock;
-pub mod deliver;
-pub mod facts;
+mod deliver;
+mod facts;
 pub mod faults;
-pub mod library;
+mod library;
 pub mod observe;
 pub mod operate;
 pub mod people;
-pub mod promise;
+mod promise;
 pub mod receive;
-pub mod route;
+mod route;
 pub mod run;
-pub mod select;
+mod select;
 pub mod settings;
 
+mod db;
 mod engine;
 mod error;
+mod render;
+mod turn;
 
 pub use clock::Clock;
 pub use engine::Engine;

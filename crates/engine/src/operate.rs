@@ -1,9 +1,14 @@
-//! Operators' acts. They only queue events: a pause, a skip or an approval is decided, recorded and chained like
+//! Operators' acts. They only queue news: a pause, a skip or an approval is decided, recorded and chained like
 //! everything else, with who and why.
 
 use crate::people::Answer;
-use crate::{Engine, Error};
-use recobro_kernel::ids::{CaseId, TaskId};
+use crate::route::answer::Answered;
+use crate::{Engine, Error, advance, db};
+use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
+use recobro_kernel::value::Value;
+use recobro_store::inbound;
+use recobro_store::tasks::{self, TaskRow};
+use recobro_store::{cases, events};
 
 /// Who acts, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +19,20 @@ pub struct Who {
     pub why: String,
 }
 
+impl Who {
+    /// The name as recorded: what nobody vouches for says so.
+    fn recorded(&self) -> String {
+        if self.name.starts_with("cli:") { format!("{} (unauthenticated)", self.name) } else { self.name.clone() }
+    }
+}
+
 impl Engine {
     /// Stops a case until it is resumed.
     ///
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn pause(&self, case: CaseId, who: &Who) -> Result<(), Error> {
-        let _ = (case, who);
-        todo!()
+        self.act(case, "operator.pause", who, None).await
     }
 
     /// Lets a paused case go on.
@@ -29,8 +40,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn resume(&self, case: CaseId, who: &Who) -> Result<(), Error> {
-        let _ = (case, who);
-        todo!()
+        self.act(case, "operator.resume", who, None).await
     }
 
     /// Leaves the current step out.
@@ -38,8 +48,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn skip(&self, case: CaseId, who: &Who) -> Result<(), Error> {
-        let _ = (case, who);
-        todo!()
+        self.act(case, "operator.skip", who, None).await
     }
 
     /// Jumps to a stage ahead.
@@ -47,8 +56,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn goto(&self, case: CaseId, stage: &str, who: &Who) -> Result<(), Error> {
-        let _ = (case, stage, who);
-        todo!()
+        self.act(case, "operator.goto", who, Some(stage)).await
     }
 
     /// Evaluates a parked case again.
@@ -56,8 +64,7 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn retry(&self, case: CaseId, who: &Who) -> Result<(), Error> {
-        let _ = (case, who);
-        todo!()
+        self.act(case, "operator.retry", who, None).await
     }
 
     /// Ends a case without the money.
@@ -65,17 +72,104 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn cancel(&self, case: CaseId, who: &Who) -> Result<(), Error> {
-        let _ = (case, who);
-        todo!()
+        self.act(case, "operator.cancel", who, None).await
     }
 
-    /// Answers a task: its outcome enters the ledger (promise, dispute, hardship) and reaches its case as news.
+    async fn act(&self, case: CaseId, name: &str, who: &Who, stage: Option<&str>) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let row = cases::by_id(&mut tx, case).await?.ok_or(Error::NoCase(case))?;
+        if db::case_of(&row)?.is_finished() {
+            return Err(Error::Refused(format!("case {case} is finished; nothing can be done with it any more")));
+        }
+        // The same act twice on the same state of the case is one act.
+        let rev = row.rev.to_string();
+        let id = EventId::derive(&["operate", name, &case.to_string(), &rev, stage.unwrap_or("")]);
+        let mut fields = vec![("who", Value::text(who.recorded())), ("why", Value::text(&who.why))];
+        fields.extend(stage.map(|stage| ("stage", Value::text(stage))));
+        let mut event = db::own_event(id, name, self.clock.now(), fields);
+        event.actor = who.recorded();
+        events::insert(&mut tx, &[db::event_row(row.no, &event)?]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Answers a task: it closes at once; its outcome enters the ledger (promise, dispute, hardship) and reaches its
+    /// case as news with the next round.
     ///
     /// # Errors
     /// [`Error::NoTask`]; [`Error::Closed`] with the current state for work that was already closed;
     /// [`Error::Refused`] for an outcome that the task does not know or that lacks its date or amount.
     pub async fn task_done(&self, task: TaskId, answer: &Answer, who: &Who) -> Result<(), Error> {
-        let _ = (task, answer, who);
-        todo!()
+        let mut tx = self.store.begin().await?;
+        let row = tasks::get(&mut tx, task).await?.ok_or(Error::NoTask(task))?;
+        if let Some(outcome) = &row.outcome {
+            return Err(Error::Closed { id: task, state: state(&row, outcome) });
+        }
+        fits(&row, answer)?;
+        let now = self.clock.now();
+        let answered = Answered {
+            task,
+            kind: row.task.kind.clone(),
+            step: row.task.step.clone(),
+            stage: row.task.stage.clone(),
+            case: row.case,
+            invoice: row.invoice.clone(),
+            customer: row.customer.clone(),
+            by_all: row.task.by.clone(),
+            who: who.recorded(),
+            answer: answer.clone(),
+        };
+        if row.task.by.len() > 1 {
+            let decision = answer.outcome.clone();
+            let word = tasks::ApprovalRow { task, person: who.recorded(), seen: row.task.seen, decision, at: now };
+            if !tasks::approve(&mut tx, &word).await? {
+                return Err(Error::Refused(format!("{} has answered already; another person must", who.recorded())));
+            }
+        } else {
+            let outcome = answer.outcome.clone();
+            tasks::answer(&mut tx, &[tasks::Answer { id: task, outcome, by: who.recorded(), at: now }]).await?;
+        }
+        let mut inbound = advance::answer_row("operate", &answered, now)?;
+        if row.task.by.len() > 1 {
+            inbound.external_id = format!("{task}/{}", who.recorded());
+        }
+        inbound::insert(&mut tx, &[inbound], now).await?;
+        tx.commit().await?;
+        Ok(())
     }
+}
+
+fn state(row: &TaskRow, outcome: &str) -> String {
+    let by = row.closed_by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+    let at = row.closed_at.map_or_else(String::new, |at| format!(" at {at}"));
+    format!("{outcome}{by}{at}")
+}
+
+fn fits(row: &TaskRow, answer: &Answer) -> Result<(), Error> {
+    let known = &row.task.outcomes;
+    if !known.is_empty() && !known.contains(&answer.outcome) {
+        let list = known.join(", ");
+        return Err(Error::Refused(format!(
+            "task {} takes no outcome `{}`; it takes {list}",
+            row.task.id, answer.outcome
+        )));
+    }
+    if answer.outcome == "promised" && answer.date.is_none() {
+        return Err(Error::Refused("a promise needs its date: --date 2026-05-29".to_owned()));
+    }
+    if let Some(text) = &answer.amount
+        && text.parse::<rust_decimal::Decimal>().is_err()
+    {
+        return Err(Error::Refused(format!("`{text}` is not an amount; write 1234.50")));
+    }
+    match &answer.seen {
+        Some(seen) if row.task.kind == "approve" && !same(seen, row.task.seen) => {
+            Err(Error::Refused("what was shown has changed since; look again and answer with its hash".to_owned()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn same(seen: &str, hash: Hash) -> bool {
+    !seen.is_empty() && hash.to_string().starts_with(seen)
 }

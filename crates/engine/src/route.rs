@@ -1,1 +1,422 @@
-//! placeholder
+//! The tick that takes news: inbound rows become ledger rows, new cases and events for cases, in the order of their
+//! instants. What names nothing we know is parked with the reason, never dropped.
+
+pub(crate) mod answer;
+pub(crate) mod book;
+mod enter;
+
+use crate::db::{self, Keys};
+use crate::people::People;
+use crate::run::{Span, Tick};
+use crate::{Engine, Error};
+use answer::Answered;
+use book::{Book, Booked, Origin, Pledge, Quarrel};
+use recobro_connectors::source::record::{self, DisputeChange, Record};
+use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::money::Money;
+use recobro_kernel::time::Timestamp;
+use recobro_store::inbound::{self, Inbound};
+use recobro_store::{Tx, tasks};
+
+/// Rows of one batch.
+const BATCH: i64 = 500;
+
+/// Kind and rank of an answer to a task: after everything the outside world brought at the same instant.
+pub(crate) const ANSWER: (&str, i64) = ("answer", 6);
+
+/// A row, understood.
+enum Item {
+    /// What a source brought.
+    Record(Record),
+    /// What a person answered.
+    Answer(Box<Answered>),
+}
+
+/// Why a row cannot be taken, for people.
+type Parked = String;
+
+/// Routes rows at or before the span's cell. Says how many rows were taken, and whether more may wait.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn route(
+    engine: &Engine,
+    tx: &mut Tx,
+    span: Span,
+    people: &dyn People,
+    tick: &mut Tick,
+) -> Result<(usize, bool), Error> {
+    let rows = inbound::unrouted(tx, span.cell_end, BATCH).await?;
+    if rows.is_empty() {
+        return Ok((0, false));
+    }
+    let full = rows.len() as i64 == BATCH;
+    let mut items: Vec<(Inbound, Result<Item, Parked>)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let item = understand(&row);
+        items.push((row, item));
+    }
+    let mut keys = keys(&items);
+    let mut book = db::load_book(engine, tx, &keys).await?;
+    if keys.widen(&book, &items) {
+        book = db::load_book(engine, tx, &keys).await?;
+    }
+    let answers = close_answered(tx, &items, &mut book).await?;
+    let mut routed = Vec::new();
+    let mut parked = Vec::new();
+    let taken = {
+        let mut taken = 0;
+        for (row, item) in &items {
+            let at = row.at.max(engine.clock.now());
+            if touches_entering(&book, row, item, span.now) {
+                break;
+            }
+            taken += 1;
+            match item.as_ref().map_err(Clone::clone).and_then(|item| take(engine, &mut book, row, item, at, &answers))
+            {
+                Ok(()) => routed.push(row.id),
+                Err(reason) => parked.push((row.id, reason)),
+            }
+        }
+        taken
+    };
+    let now = engine.clock.now();
+    db::save(tx, &book, now).await?;
+    let opened = enter::enter(engine, tx, &mut book, people, tick).await?;
+    db::tell(tx, &book.events, &book.numbers).await?;
+    inbound::mark_routed(tx, &routed, now).await?;
+    if !parked.is_empty() {
+        inbound::park(tx, &parked, now).await?;
+    }
+    engine.settings.faults.pass("route.before_commit")?;
+    tick.progress.routed += taken as u64;
+    tracing::debug!(rows = taken, events = book.events.len(), cases = opened, parked = parked.len(), "engine.route");
+    Ok((taken, full || taken < items.len()))
+}
+
+fn understand(row: &Inbound) -> Result<Item, Parked> {
+    if row.kind == ANSWER.0 {
+        return serde_json::from_str(&row.body).map(|a| Item::Answer(Box::new(a))).map_err(|e| e.to_string());
+    }
+    Record::parse(&row.kind, &row.body).map(Item::Record)
+}
+
+/// What the rows name.
+fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
+    let mut keys = Keys::default();
+    for (_, item) in items {
+        match item {
+            Ok(Item::Record(record)) => keys.add(record),
+            Ok(Item::Answer(answered)) => {
+                keys.invoices.insert(answered.invoice.0.clone());
+                keys.customers.insert(answered.customer.clone());
+                if answered.answer.outcome == "hardship" {
+                    keys.told.insert(answered.customer.clone());
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    keys
+}
+
+impl Keys {
+    fn add(&mut self, record: &Record) {
+        match record {
+            Record::Customer(customer) => {
+                let id = CustomerId(customer.id.clone());
+                self.told.insert(id.clone());
+                self.customers.insert(id);
+            }
+            Record::Invoice(invoice) => {
+                self.invoices.insert(invoice.id.clone());
+                self.customers.insert(CustomerId(invoice.customer.clone()));
+            }
+            Record::Payment(payment) => self.invoices.extend(payment.invoice.iter().cloned()),
+            Record::Dispute(dispute) => {
+                self.invoices.insert(dispute.invoice.clone());
+            }
+            Record::Promise(promise) => {
+                self.invoices.extend(promise.invoices.iter().cloned());
+                if let (true, Some(customer)) = (promise.invoices.is_empty(), &promise.customer) {
+                    self.all_of.insert(CustomerId(customer.clone()));
+                }
+            }
+            Record::Reply(reply) => {
+                self.invoices.extend(reply.invoice.iter().cloned());
+                self.told.extend(reply.customer.iter().map(|id| CustomerId(id.clone())));
+            }
+        }
+    }
+
+    /// Customers found only through an invoice: a reply tells all their cases; a changed customer's invoices without a
+    /// case are offered again. Says whether the book must be loaded again.
+    fn widen(&mut self, book: &Book, items: &[(Inbound, Result<Item, Parked>)]) -> bool {
+        let before = (self.told.len(), self.all_of.len());
+        for (_, item) in items {
+            match item {
+                Ok(Item::Record(Record::Reply(reply))) if reply.customer.is_none() => {
+                    let invoice = reply.invoice.as_deref().and_then(|name| book.find(name));
+                    let bill = invoice.and_then(|id| book.bills.get(&id));
+                    self.told.extend(bill.map(|bill| CustomerId(bill.record.customer.clone())));
+                }
+                Ok(Item::Record(Record::Customer(customer))) => {
+                    let id = CustomerId(customer.id.clone());
+                    if book.clients.contains_key(&id) {
+                        self.all_of.insert(id);
+                    }
+                }
+                Ok(Item::Record(_) | Item::Answer(_)) | Err(_) => {}
+            }
+        }
+        before != (self.told.len(), self.all_of.len())
+    }
+}
+
+/// A row about an invoice that enters in this batch waits for the next one, so that its case opens with the facts of
+/// its own time. Old news (an import of the past) is taken at once: the case opens with what is known today.
+fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now: Timestamp) -> bool {
+    if row.at < now || book.entering.is_empty() {
+        return false;
+    }
+    let is_entering = |name: &str| book.find(name).is_some_and(|id| book.entering.contains_key(&id));
+    match item {
+        Ok(Item::Record(Record::Payment(payment))) => payment.invoice.as_deref().is_some_and(is_entering),
+        Ok(Item::Record(Record::Dispute(dispute))) => is_entering(&dispute.invoice),
+        Ok(Item::Record(Record::Promise(promise))) => {
+            promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
+        }
+        Ok(Item::Record(Record::Reply(_))) => true,
+        Ok(Item::Record(Record::Customer(_) | Record::Invoice(_)) | Item::Answer(_)) | Err(_) => false,
+    }
+}
+
+/// Closes the tasks that rows answer. Answers to an approval of several people are left to the case.
+async fn close_answered(
+    tx: &mut Tx,
+    items: &[(Inbound, Result<Item, Parked>)],
+    book: &mut Book,
+) -> Result<Vec<recobro_kernel::ids::TaskId>, Error> {
+    let answers: Vec<(&Inbound, &Answered)> = items
+        .iter()
+        .filter_map(|(row, item)| match item {
+            Ok(Item::Answer(answered)) => Some((row, &**answered)),
+            Ok(Item::Record(_)) | Err(_) => None,
+        })
+        .collect();
+    if answers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let invoices: Vec<InvoiceId> = answers.iter().map(|(_, a)| a.invoice.clone()).collect();
+    for (no, case) in recobro_store::cases::latest_of(tx, &db::unique(&invoices)).await?.into_values() {
+        book.numbers.insert(case, no);
+    }
+    let single: Vec<&(&Inbound, &Answered)> = answers.iter().filter(|(_, a)| a.by_all.len() < 2).collect();
+    let rows: Vec<tasks::Answer> = single
+        .iter()
+        .map(|(row, a)| tasks::Answer { id: a.task, outcome: a.answer.outcome.clone(), by: a.who.clone(), at: row.at })
+        .collect();
+    let open = tasks::answer(tx, &rows).await?;
+    // Work that was closed meanwhile: the answer of an operator was accepted while it was open, so it is not lost.
+    let late = single.iter().zip(open).filter(|(_, open)| !open).map(|((_, a), _)| a.task);
+    Ok(late.collect())
+}
+
+fn take(
+    engine: &Engine,
+    book: &mut Book,
+    row: &Inbound,
+    item: &Item,
+    at: Timestamp,
+    late: &[recobro_kernel::ids::TaskId],
+) -> Result<(), Parked> {
+    let key = format!("{}#{}", row.external_id, row.version);
+    let origin = Origin { source: &row.source, kind: &row.kind, key: &key, at };
+    match item {
+        Item::Answer(answered) => {
+            if late.contains(&answered.task) && answered.kind == "approve" {
+                return Err("the approval was closed before it was answered".to_owned());
+            }
+            let limit = limit_of(engine, book, &answered.customer);
+            book.take_answer(answered, &origin, &limit);
+            Ok(())
+        }
+        Item::Record(Record::Customer(customer)) => {
+            let mut customer = customer.clone();
+            let mut defaults = Vec::new();
+            if customer.risk.is_none() {
+                customer.risk = Some("medium".to_owned());
+                defaults.push("customer.risk = medium".to_owned());
+            }
+            book.take_customer(customer, defaults, &origin);
+            Ok(())
+        }
+        Item::Record(Record::Invoice(invoice)) => take_invoice(book, invoice, &origin),
+        Item::Record(Record::Payment(payment)) => take_payment(book, row, payment, &origin),
+        Item::Record(Record::Dispute(dispute)) => take_dispute(book, dispute, &origin),
+        Item::Record(Record::Promise(promise)) => take_promise(engine, book, promise, &origin),
+        Item::Record(Record::Reply(reply)) => take_reply(book, reply, &origin),
+    }
+}
+
+/// Judgement of a date promised by a customer.
+fn limit_of(
+    engine: &Engine,
+    book: &Book,
+    customer: &CustomerId,
+) -> impl Fn(chrono::NaiveDate) -> answer::Limit + use<> {
+    let law = std::sync::Arc::clone(&engine.shelf.law);
+    let place = book.clients.get(customer).map(|client| {
+        let record = &client.record;
+        (record.country.clone(), record.subdivision.clone(), record.time_zone)
+    });
+    let (country, subdivision, zone) =
+        place.unwrap_or_else(|| (String::new(), None, engine.settings.creditor.time_zone));
+    move |date| crate::promise::limit(&law, &country, subdivision.as_deref(), zone, date)
+}
+
+fn unknown(what: &str, name: &str) -> Parked {
+    format!("no {what} `{name}`; it is taken again when that {what} is imported")
+}
+
+fn take_invoice(book: &mut Book, invoice: &record::Invoice, origin: &Origin<'_>) -> Result<(), Parked> {
+    if !book.clients.contains_key(&CustomerId(invoice.customer.clone())) {
+        return Err(unknown("customer", &invoice.customer));
+    }
+    let known = book.bills.get(&InvoiceId(invoice.id.clone()));
+    if let Some(bill) = known.filter(|bill| bill.record.amount.currency != invoice.amount.currency) {
+        let (old, new) = (bill.record.amount.currency, invoice.amount.currency);
+        return Err(format!("the invoice is known in {old} and comes in {new}; cancel it and issue another"));
+    }
+    book.take_invoice(invoice.clone(), origin);
+    Ok(())
+}
+
+fn take_payment(book: &mut Book, row: &Inbound, payment: &record::Payment, origin: &Origin<'_>) -> Result<(), Parked> {
+    let Some(name) = &payment.invoice else {
+        return Err("the payment names no invoice; say which one it settles".to_owned());
+    };
+    let id = book.find(name).ok_or_else(|| unknown("invoice", name))?;
+    let bill = &book.bills[&id];
+    if bill.record.amount.currency != payment.amount.currency {
+        let (owed, paid) = (bill.record.amount.currency, payment.amount.currency);
+        return Err(format!("the invoice is owed in {owed}, the payment is in {paid}"));
+    }
+    if row.version > 1 {
+        return Err("the payment was booked before with other values; book a return and a new payment".to_owned());
+    }
+    let customer = CustomerId(bill.record.customer.clone());
+    let minor = payment.amount.minor;
+    let allocated_minor = if minor < 0 {
+        book.return_money(&id, -minor, payment.on, &payment.reference, origin);
+        minor
+    } else {
+        minor - book.receive_money(&id, minor, payment.on, origin)
+    };
+    book.booked.push(Booked {
+        source: origin.source.to_owned(),
+        external_id: row.external_id.clone(),
+        customer,
+        invoice: id,
+        amount: payment.amount,
+        allocated_minor,
+        on: payment.on,
+        known_at: origin.at,
+    });
+    if allocated_minor == minor {
+        return Ok(());
+    }
+    let over = Money::new(minor - allocated_minor, payment.amount.currency);
+    Err(format!("{over} more than the invoice asks for; the rest of the payment was booked, allocate or refund this"))
+}
+
+fn take_dispute(book: &mut Book, dispute: &record::Dispute, origin: &Origin<'_>) -> Result<(), Parked> {
+    let id = book.find(&dispute.invoice).ok_or_else(|| unknown("invoice", &dispute.invoice))?;
+    match &dispute.change {
+        DisputeChange::Opened { reason, amount } => {
+            let amount_minor = amount.map_or(book.bills[&id].balance_minor, |money| money.minor);
+            let quarrel = Quarrel {
+                id: dispute.id.clone(),
+                invoice: id,
+                reason: reason.clone(),
+                amount_minor,
+                opened_on: dispute.on,
+                closed_on: None,
+                outcome: None,
+                source: origin.source.to_owned(),
+                changed: true,
+            };
+            book.open_dispute(quarrel, origin);
+        }
+        DisputeChange::Closed { outcome } => {
+            if !book.close_dispute(&dispute.id, outcome, dispute.on, origin) {
+                return Err(format!("no open dispute `{}` on invoice `{}`", dispute.id, dispute.invoice));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_promise(
+    engine: &Engine,
+    book: &mut Book,
+    promise: &record::Promise,
+    origin: &Origin<'_>,
+) -> Result<(), Parked> {
+    let mut invoices = Vec::new();
+    for name in &promise.invoices {
+        invoices.push(book.find(name).ok_or_else(|| unknown("invoice", name))?);
+    }
+    let customer = match (&promise.customer, invoices.first()) {
+        (Some(customer), _) => CustomerId(customer.clone()),
+        (None, Some(id)) => CustomerId(book.bills[id].record.customer.clone()),
+        (None, None) => return Err("the promise names neither a customer nor an invoice".to_owned()),
+    };
+    if invoices.is_empty() {
+        let open = |bill: &&book::Bill| bill.record.customer == customer.as_str() && bill.is_open();
+        let mut all: Vec<&book::Bill> = book.bills.values().filter(open).collect();
+        all.sort_by(|a, b| (a.record.due, &a.record.id).cmp(&(b.record.due, &b.record.id)));
+        invoices = all.into_iter().map(|bill| InvoiceId(bill.record.id.clone())).collect();
+    }
+    let Some(first) = invoices.first() else {
+        return Err(format!("nothing is open that the promise of `{customer}` could cover"));
+    };
+    let currency = book.bills[first].record.amount.currency;
+    if invoices.iter().any(|id| book.bills[id].record.amount.currency != currency) {
+        return Err("the promise covers invoices in several currencies; split it".to_owned());
+    }
+    let whole = invoices.iter().map(|id| book.bills[id].claimable_minor()).sum();
+    let (limit_on, limit_at) = limit_of(engine, book, &customer)(promise.date);
+    let pledge = Pledge {
+        id: promise.id.clone(),
+        customer,
+        invoices,
+        made_on: promise.made_on,
+        date: promise.date,
+        amount: promise.amount.unwrap_or(Money::new(whole, currency)),
+        paid_minor: 0,
+        limit_on,
+        limit_at,
+        source: origin.source.to_owned(),
+        status: "open".to_owned(),
+        method: promise.method.clone(),
+        by: promise.by.clone(),
+        changed: true,
+    };
+    book.make_promise(pledge, origin);
+    Ok(())
+}
+
+fn take_reply(book: &mut Book, reply: &record::Reply, origin: &Origin<'_>) -> Result<(), Parked> {
+    let invoice = reply.invoice.as_deref().and_then(|name| book.find(name));
+    let customer = match (&reply.customer, invoice) {
+        (Some(customer), _) => CustomerId(customer.clone()),
+        (None, Some(id)) => CustomerId(book.bills[&id].record.customer.clone()),
+        (None, None) => return Err("the reply names neither a customer nor an invoice that we know".to_owned()),
+    };
+    if !book.clients.contains_key(&customer) {
+        return Err(unknown("customer", customer.as_str()));
+    }
+    book.take_reply(&customer, &reply.channel, &reply.kind, reply.on, origin);
+    Ok(())
+}

@@ -1,8 +1,19 @@
-//! The loops: one over virtual time, one over real time. They call the ticks in order and own nothing else.
+//! The loops: one over virtual time, one over real time. Both repeat one round: settle what was handed over, route,
+//! judge promises, advance, claim what may leave (one transaction), then hand over with none open.
+//!
+//! A virtual run takes everything due within a cell of a quarter of an hour in time order. Where neither news nor a
+//! promise's limit comes in between, a round looks on to the end of the day: cases of different customers do not touch
+//! each other, and those of one customer are taken cell by cell. What is next is read from the database alone, so a
+//! killed run goes on as if it had not been.
 
-use crate::people::People;
-use crate::{Engine, Error};
-use recobro_kernel::time::Timestamp;
+use crate::clock::Stopwatch;
+use crate::deliver::{self, Settling};
+use crate::observe::Act;
+use crate::people::{Nobody, People};
+use crate::{Engine, Error, advance, promise, route};
+use recobro_kernel::time::{HOUR_US, Timestamp};
+use recobro_store::{Tx, inbound, meta, outbox, promises, wake};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// How far a virtual run goes.
@@ -27,23 +38,82 @@ pub struct Progress {
     pub opened: u64,
     /// Cases finished.
     pub finished: u64,
-    /// Effects handed over and accepted.
+    /// Contacts handed over and accepted.
     pub contacts: u64,
     /// Effects sent back by the dispatch check.
     pub returned: u64,
     /// Tasks opened.
     pub tasks: u64,
-    /// Quanta visited.
+    /// Rounds made.
     pub quanta: u64,
     /// Seconds of real time.
     pub seconds: f64,
 }
 
-/// Tells a real run to stop: send `true`.
+/// Tells a run to stop: send `true`.
 pub type Stop = watch::Receiver<bool>;
 
+/// The piece of time that a round looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// Where it begins: the clock.
+    pub(crate) now: Timestamp,
+    /// News at or before this are taken.
+    pub(crate) cell_end: Timestamp,
+    /// Cases and effects due at or before this are taken.
+    pub(crate) horizon: Timestamp,
+}
+
+/// What one round adds up.
+#[derive(Default)]
+pub(crate) struct Tick {
+    /// Sums of the run.
+    pub(crate) progress: Progress,
+    /// Acts to tell after the commit.
+    pub(crate) acts: Vec<Act>,
+}
+
+/// The earliest instants at which anything is due.
+#[derive(Clone, Copy, Debug)]
+struct Next {
+    inbound: Option<Timestamp>,
+    promise: Option<Timestamp>,
+    wake: Option<Timestamp>,
+    outbox: Option<Timestamp>,
+}
+
+impl Next {
+    async fn read(tx: &mut Tx) -> Result<Self, Error> {
+        // A promise that waits for the end of a dispute has no limit of its own.
+        let promise = promises::next_at(tx).await?.filter(|at| *at < Timestamp::MAX);
+        Ok(Self {
+            inbound: inbound::next_at(tx).await?,
+            promise,
+            wake: wake::next_at(tx).await?,
+            outbox: outbox::next_due(tx).await?,
+        })
+    }
+
+    fn earliest(self) -> Option<Timestamp> {
+        [self.inbound, self.promise, self.wake, self.outbox].into_iter().flatten().min()
+    }
+}
+
+/// What a round found to do.
+struct Round {
+    handings: Vec<deliver::Handing>,
+    worked: bool,
+    done: bool,
+}
+
+/// A day in microseconds.
+const DAY_US: i64 = 24 * HOUR_US;
+
+/// The longest sleep of a real run between two looks at the database.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
 impl Engine {
-    /// Plays virtual time: claims everything due quantum by quantum until `until`. `progress` is called after each quantum.
+    /// Plays virtual time: claims everything due, cell by cell, until `until`. `progress` is called after each round.
     ///
     /// A run that was killed goes on where it stopped: what is next is read from the database alone.
     ///
@@ -56,16 +126,165 @@ impl Engine {
         stop: Option<Stop>,
         progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<Progress, Error> {
-        let _ = (until, people, stop, progress);
-        todo!()
+        let watch = Stopwatch::start();
+        let mut tick = Tick::default();
+        let mut settling: Vec<Settling> = Vec::new();
+        loop {
+            let stopping = stop.as_ref().is_some_and(|stop| *stop.borrow());
+            let mut tx = self.store.begin().await?;
+            deliver::settle(self, &mut tx, std::mem::take(&mut settling)).await?;
+            let round = if stopping {
+                Round { handings: Vec::new(), worked: false, done: true }
+            } else {
+                self.virtual_round(&mut tx, until, people, &mut tick).await?
+            };
+            meta::put_virtual_now(&mut tx, self.clock.now()).await?;
+            tx.commit().await?;
+            self.settings.faults.pass("round.committed")?;
+            settling = deliver::hand_over(self, round.handings, &mut tick).await?;
+            self.tell_observer(&mut tick);
+            tick.progress.now = self.clock.now();
+            tick.progress.quanta += 1;
+            tick.progress.seconds = watch.seconds();
+            progress(&tick.progress);
+            if round.done && settling.is_empty() {
+                return Ok(tick.progress);
+            }
+        }
+    }
+
+    async fn virtual_round(
+        &self,
+        tx: &mut Tx,
+        until: Until,
+        people: &dyn People,
+        tick: &mut Tick,
+    ) -> Result<Round, Error> {
+        let next = Next::read(tx).await?;
+        let limit = match until {
+            Until::At(at) => at,
+            Until::Done => Timestamp::MAX,
+        };
+        let Some(at) = next.earliest().filter(|at| *at <= limit) else {
+            if let Until::At(at) = until {
+                self.clock.move_to(at);
+            }
+            return Ok(Round { handings: Vec::new(), worked: false, done: true });
+        };
+        self.clock.move_to(at);
+        let span = self.span(next, limit);
+        self.round(tx, span, next, people, tick).await
+    }
+
+    /// The cell of the clock; beyond it up to the end of the day where nothing comes in between.
+    fn span(&self, next: Next, limit: Timestamp) -> Span {
+        let now = self.clock.now();
+        let cell_us = self.settings.quantum_minutes.max(1) * 60 * 1_000_000;
+        let end_of = |unit_us: i64| Timestamp::from_us((now.as_us().div_euclid(unit_us) + 1) * unit_us - 1);
+        let cell_end = end_of(cell_us).min(limit);
+        let between = [next.inbound, next.promise].into_iter().flatten().min();
+        let horizon = match between {
+            // News of this cell may bring more news; look no further than the cell.
+            Some(at) if at <= cell_end => cell_end,
+            Some(at) => end_of(DAY_US).min(at.plus_us(-1)),
+            None => end_of(DAY_US),
+        };
+        Span { now, cell_end, horizon: horizon.min(limit).max(cell_end) }
+    }
+
+    /// One round in one transaction.
+    async fn round(
+        &self,
+        tx: &mut Tx,
+        span: Span,
+        next: Next,
+        people: &dyn People,
+        tick: &mut Tick,
+    ) -> Result<Round, Error> {
+        let due = |at: Option<Timestamp>, until: Timestamp| at.is_some_and(|at| at <= until);
+        let mut worked = false;
+        if due(next.inbound, span.cell_end) {
+            let (routed, more) = route::route(self, tx, span, people, tick).await?;
+            worked |= routed > 0;
+            if more {
+                return Ok(Round { handings: Vec::new(), worked: true, done: false });
+            }
+        }
+        if due(next.promise, span.cell_end) {
+            worked |= promise::judge(self, tx, span.cell_end).await? > 0;
+        }
+        let advanced = advance::advance(self, tx, span, people, tick).await?;
+        let handings = if advanced > 0 || due(next.outbox, span.horizon) {
+            deliver::claim(self, tx, span, tick).await?
+        } else {
+            Vec::new()
+        };
+        worked |= advanced > 0 || !handings.is_empty();
+        Ok(Round { handings, worked, done: false })
+    }
+
+    fn tell_observer(&self, tick: &mut Tick) {
+        let acts = std::mem::take(&mut tick.acts);
+        if let Some(observer) = &self.settings.observer {
+            for act in &acts {
+                observer.act(act);
+            }
+        }
     }
 
     /// Works in real time until told to stop; what is in flight is finished or left to its lease.
     ///
     /// # Errors
     /// [`Error`] where the database is gone.
-    pub async fn run_real(&self, stop: Stop, progress: &mut (dyn FnMut(&Progress) + Send)) -> Result<Progress, Error> {
-        let _ = (stop, progress);
-        todo!()
+    pub async fn run_real(
+        &self,
+        mut stop: Stop,
+        progress: &mut (dyn FnMut(&Progress) + Send),
+    ) -> Result<Progress, Error> {
+        let watch = Stopwatch::start();
+        let mut tick = Tick::default();
+        while !*stop.borrow() {
+            let worked = self.real_round(&mut tick).await?;
+            tick.progress.now = self.clock.now();
+            tick.progress.seconds = watch.seconds();
+            progress(&tick.progress);
+            if !worked {
+                // A changed flag ends the sleep early; a lost sender means that nobody can stop us but the process.
+                let _ = tokio::time::timeout(SLEEP_MAX, stop.changed()).await;
+            }
+        }
+        Ok(tick.progress)
+    }
+
+    /// One round in real time: everything due by now, handed over and settled. Says whether there was anything to do.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn round_once(&self) -> Result<bool, Error> {
+        self.real_round(&mut Tick::default()).await
+    }
+
+    async fn real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
+        let mut tx = self.store.begin().await?;
+        let next = Next::read(&mut tx).await?;
+        let now = self.clock.now();
+        deliver::sweep(self, &mut tx, now).await?;
+        let span = Span { now, cell_end: now, horizon: now };
+        let round = self.round(&mut tx, span, next, &Nobody, tick).await?;
+        tx.commit().await?;
+        self.tell_observer(tick);
+        tick.progress.quanta += 1;
+        if round.handings.is_empty() {
+            return Ok(round.worked);
+        }
+        let mut tx = self.store.begin().await?;
+        let handings = deliver::check_again(self, &mut tx, round.handings, tick).await?;
+        tx.commit().await?;
+        let settling = deliver::hand_over(self, handings, tick).await?;
+        let mut tx = self.store.begin().await?;
+        deliver::settle(self, &mut tx, settling).await?;
+        tx.commit().await?;
+        self.tell_observer(tick);
+        Ok(true)
     }
 }

@@ -1,1 +1,95 @@
-//! placeholder
+//! Which playbook takes an invoice: read once, when it enters. An invoice that none takes is listed with the reason
+//! and tried again when it, its customer or the published playbooks change.
+
+use recobro_kernel::expr::{Run, View};
+use recobro_kernel::facts::{self, Facts};
+use recobro_kernel::law::Law;
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+use recobro_playbook::Compiled;
+use std::sync::Arc;
+
+/// Picks the playbook of highest priority whose tests, currency and condition accept the facts.
+///
+/// # Errors
+/// The reason for people: what the nearest playbook refused, an undecided tie, or a condition that failed.
+pub(crate) fn select(
+    playbooks: &[Arc<Compiled>],
+    facts: &Arc<Facts>,
+    law: &Arc<Law>,
+    now: Timestamp,
+) -> Result<Arc<Compiled>, String> {
+    let mut best: Vec<&Arc<Compiled>> = Vec::new();
+    let mut refusals = Vec::new();
+    for candidate in playbooks {
+        match accepts(candidate, facts, law, now) {
+            Ok(()) => {
+                let priority = candidate.playbook.applies_to.priority;
+                match best.first().map(|b| b.playbook.applies_to.priority) {
+                    Some(top) if top > priority => {}
+                    Some(top) if top == priority => best.push(candidate),
+                    Some(_) | None => best = vec![candidate],
+                }
+            }
+            Err(reason) => refusals.push(format!("{}: {reason}", candidate.playbook.name)),
+        }
+    }
+    match best.as_slice() {
+        [one] => Ok(Arc::clone(one)),
+        [] if refusals.is_empty() => Err("no playbook is published".to_owned()),
+        [] => Err(refusals.join("; ")),
+        several => {
+            let names: Vec<&str> = several.iter().map(|b| b.playbook.name.as_str()).collect();
+            Err(format!("{} match with the same priority; raise one of them", names.join(" and ")))
+        }
+    }
+}
+
+fn accepts(candidate: &Compiled, facts: &Arc<Facts>, law: &Arc<Law>, now: Timestamp) -> Result<(), String> {
+    let playbook = &candidate.playbook;
+    if let Some(currency) = playbook.currency
+        && currency != facts.invoice.currency
+    {
+        return Err(format!("currency is {}, it takes {currency}", facts.invoice.currency));
+    }
+    for (path, test) in &playbook.applies_to.tests {
+        let value = facts::find(path).map_or(Value::Missing, |fact| (fact.read)(facts));
+        if !test.accepts(&value) {
+            return Err(format!("{path} is {value}"));
+        }
+    }
+    let Some(when) = playbook.applies_to.when else { return Ok(()) };
+    let view = view(candidate, facts, law, now);
+    match candidate.rules.eval(when, &view) {
+        Ok(answer) if answer.value == Value::Bool(true) => Ok(()),
+        Ok(_) => Err(format!("`{}` is false", playbook.expr(when).source)),
+        Err(recobro_kernel::expr::RuleError::Failed(cause) | recobro_kernel::expr::RuleError::Slow(cause)) => {
+            Err(format!("its condition failed: {cause}"))
+        }
+    }
+}
+
+fn view(candidate: &Compiled, facts: &Arc<Facts>, law: &Arc<Law>, now: Timestamp) -> View {
+    let playbook = &candidate.playbook;
+    let customer = &facts.customer;
+    View {
+        facts: Arc::clone(facts),
+        event: None,
+        run: Run {
+            playbook: playbook.name.as_str().into(),
+            version: i64::from(playbook.version),
+            stage: "".into(),
+            step: "".into(),
+            clock_day: (facts.today - facts.invoice.due).num_days(),
+            held_days: 0,
+            skipped_days: 0,
+            generation: 1,
+        },
+        vars: Arc::new(playbook.vars.clone()),
+        marks: Arc::default(),
+        now,
+        today: facts.today,
+        calendar: law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar),
+        law: Arc::clone(law),
+    }
+}

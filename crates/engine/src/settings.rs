@@ -2,7 +2,7 @@
 
 use crate::faults::Faults;
 use chrono_tz::Tz;
-use recobro_connectors::Channel;
+use recobro_connectors::channel::Channel;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,0 +1,600 @@
+//! Between the store's rows and the engine's nouns: loads and saves working sets, snapshots and outcomes, each in a
+//! fixed number of queries whatever the size of the batch.
+
+use crate::facts::{Loaded, Point};
+use crate::route::book::{Bill, Book, Client, Pledge, Quarrel};
+use crate::{Engine, Error};
+use recobro_connectors::source::record;
+use recobro_kernel::case::Case;
+use recobro_kernel::event::Event;
+use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, DisputeFacts, PlanFacts, PromiseFacts};
+use recobro_kernel::ids::{CaseId, CustomerId, EventId, Hash, InvoiceId};
+use recobro_kernel::money::{Currency, Money};
+use recobro_kernel::time::Timestamp;
+use recobro_store::contacts::ContactRow;
+use recobro_store::customers::{ContactPointRow, CustomerRow};
+use recobro_store::disputes::DisputeRow;
+use recobro_store::events::NewEvent;
+use recobro_store::facts::Wanted;
+use recobro_store::invoices::InvoiceRow;
+use recobro_store::promises::PromiseRow;
+use recobro_store::{CaseNo, Tx, cases, customers, events, invoices, payments, promises};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A case with its news, ready for a turn.
+pub(crate) struct Claimed {
+    /// The database's number.
+    pub(crate) no: CaseNo,
+    /// Hash of its last history row.
+    pub(crate) head: Hash,
+    /// The case.
+    pub(crate) case: Case,
+    /// Why now.
+    pub(crate) due_at: Timestamp,
+    /// Unread news in order of arrival.
+    pub(crate) events: Vec<Event>,
+}
+
+fn corrupt(what: impl Into<String>, cause: impl ToString) -> Error {
+    Error::Corrupt { what: what.into(), cause: cause.to_string() }
+}
+
+/// Reads a case's snapshot.
+pub(crate) fn case_of(row: &cases::Claimed) -> Result<Case, Error> {
+    serde_json::from_str(&row.state).map_err(|cause| corrupt(format!("state of case {}", row.id), cause))
+}
+
+/// Claims cases to wake at or before an instant, with their unread news.
+pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Claimed>, Error> {
+    let rows = cases::claim_due(tx, until, limit).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<CaseNo> = rows.iter().map(|row| row.no).collect();
+    let mut news = events::unread(tx, &numbers, until).await?;
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let case = case_of(&row)?;
+        let mut unread = Vec::new();
+        for event in news.remove(&row.no).unwrap_or_default() {
+            let read = serde_json::from_str(&event.body);
+            unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), cause))?);
+        }
+        let due_at = row.due_at.unwrap_or(until);
+        claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events: unread });
+    }
+    Ok(claimed)
+}
+
+/// Cases by number.
+pub(crate) async fn load_cases(tx: &mut Tx, numbers: &[CaseNo]) -> Result<BTreeMap<CaseNo, Case>, Error> {
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    cases::load(tx, &numbers).await?.iter().map(|row| Ok((row.no, case_of(row)?))).collect()
+}
+
+/// Loads what turns over these invoices may know.
+pub(crate) async fn load_facts(
+    tx: &mut Tx,
+    invoices: &[InvoiceId],
+    customers: &[CustomerId],
+    since: Timestamp,
+) -> Result<Loaded, Error> {
+    let wanted = Wanted {
+        invoices: unique(invoices),
+        customers: unique(customers),
+        contacts_since: Some(since),
+        promises: true,
+        disputes: true,
+        plans: true,
+    };
+    let found = recobro_store::facts::load(tx, &wanted).await?;
+    let mut loaded = Loaded::default();
+    let mut aggregates = found.aggregates;
+    for (id, row) in found.customers {
+        let tally = aggregates.remove(&id).unwrap_or_default();
+        loaded.clients.insert(id, client_of(row, tally)?);
+    }
+    for (id, points) in found.points {
+        loaded.points.insert(id, points.into_iter().filter_map(point_of).collect());
+    }
+    for (id, rows) in found.contacts {
+        loaded.contacts.insert(id, rows.into_iter().filter_map(contact_of).collect());
+    }
+    loaded.bills = found.invoices.into_iter().map(|(id, row)| (id, bill_of(row))).collect();
+    let promise = |row: PromiseRow| PromiseFacts {
+        id: row.id,
+        made_on: row.made_on,
+        date: row.due_on,
+        amount_minor: row.amount_minor,
+        status: row.status,
+    };
+    loaded.promises = found.promises.into_iter().map(|(id, row)| (id, promise(row))).collect();
+    let dispute = |row: DisputeRow| DisputeFacts { reason: row.reason, outcome: row.outcome, opened_on: row.opened_on };
+    loaded.disputes = found.disputes.into_iter().map(|(id, row)| (id, dispute(row))).collect();
+    let plan = |row: recobro_store::plans::PlanRow| PlanFacts {
+        instalments: row.instalments,
+        next_due: row.next_due_on,
+        status: row.status,
+    };
+    loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
+    Ok(loaded)
+}
+
+/// Ordered, without repeats.
+pub(crate) fn unique<T: Ord + Clone>(items: &[T]) -> Vec<T> {
+    items.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
+}
+
+fn point_of(row: ContactPointRow) -> Option<Point> {
+    let channel = Channel::parse(&row.channel)?;
+    let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable };
+    Some(Point { fact, name: row.name, address: row.address })
+}
+
+fn contact_of(row: ContactRow) -> Option<(String, ContactMade)> {
+    let contact = ContactMade {
+        at: row.at,
+        on: row.local_on,
+        channel: Channel::parse(&row.channel)?,
+        class: Class::parse(&row.class)?,
+        group: row.group,
+        invoice: row.invoice,
+        talk: row.talk,
+    };
+    Some((row.id, contact))
+}
+
+fn client_of(row: CustomerRow, tally: customers::Aggregates) -> Result<Client, Error> {
+    let time_zone = row.time_zone.parse().map_err(|cause| corrupt(format!("time zone of {}", row.id), cause))?;
+    let record = record::Customer {
+        id: row.id.0,
+        name: row.name,
+        kind: row.kind,
+        segment: row.segment,
+        country: row.country,
+        subdivision: row.subdivision,
+        locale: row.locale,
+        time_zone,
+        risk: Some(row.risk),
+        account_manager: row.account_manager,
+        vulnerable: row.vulnerable,
+        tags: row.tags,
+        contact_points: Vec::new(),
+    };
+    Ok(Client {
+        record,
+        tally,
+        changed: false,
+        points_changed: false,
+        tally_changed: false,
+        defaults: row.defaults,
+        source: row.source,
+    })
+}
+
+fn bill_of(row: InvoiceRow) -> Bill {
+    let record = record::Invoice {
+        id: row.id.0,
+        number: row.number,
+        customer: row.customer.0,
+        issued: row.issued_on,
+        due: row.due_on,
+        amount: Money::new(row.amount_minor, row.currency),
+        product: row.product,
+        reference: row.reference,
+        at: None,
+    };
+    Bill {
+        record,
+        balance_minor: row.balance_minor,
+        disputed_minor: row.disputed_minor,
+        retained_minor: row.retained_minor,
+        not_due_minor: row.not_due_minor,
+        last_payment_on: row.last_payment_on,
+        closed_by: row.closed,
+        case: None,
+        tolerance_minor: 0,
+        cases: 0,
+        source: row.source,
+        changed: false,
+    }
+}
+
+fn pledge_of(row: PromiseRow, currency: Currency) -> Pledge {
+    let text = |text: String| if text.is_empty() { None } else { Some(text) };
+    Pledge {
+        id: row.id,
+        customer: row.customer,
+        invoices: row.invoices,
+        made_on: row.made_on,
+        date: row.due_on,
+        amount: Money::new(row.amount_minor, currency),
+        paid_minor: row.paid_minor,
+        limit_on: row.limit_on,
+        limit_at: row.limit_at,
+        status: row.status,
+        method: text(row.method),
+        by: text(row.by),
+        source: row.source,
+        changed: false,
+    }
+}
+
+fn quarrel_of(row: DisputeRow) -> Quarrel {
+    Quarrel {
+        id: row.id,
+        invoice: row.invoice,
+        reason: row.reason,
+        amount_minor: row.amount_minor,
+        opened_on: row.opened_on,
+        closed_on: row.closed_on,
+        outcome: row.outcome,
+        source: row.source,
+        changed: false,
+    }
+}
+
+/// What a batch of rows names.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Invoices by id or number.
+    pub(crate) invoices: BTreeSet<String>,
+    /// Customers by id.
+    pub(crate) customers: BTreeSet<CustomerId>,
+    /// Customers whose open invoices are wanted (a promise over all of them, a changed customer).
+    pub(crate) all_of: BTreeSet<CustomerId>,
+    /// Customers whose open cases are told.
+    pub(crate) told: BTreeSet<CustomerId>,
+}
+
+/// Loads the working set that a batch of rows names.
+pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Result<Book, Error> {
+    let mut book = Book::default();
+    let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
+    if !ids.is_empty() {
+        let found = invoices::get(tx, &ids).await?;
+        let missing: Vec<String> = ids.iter().filter(|id| !found.contains_key(*id)).map(|id| id.0.clone()).collect();
+        book.bills = found.into_iter().map(|(id, row)| (id, bill_of(row))).collect();
+        if !missing.is_empty() {
+            for row in invoices::by_number(tx, &missing).await? {
+                book.names.entry(row.number.clone()).or_insert_with(|| row.id.clone());
+                book.bills.entry(row.id.clone()).or_insert_with(|| bill_of(row));
+            }
+        }
+    }
+    if !keys.all_of.is_empty() {
+        let all: Vec<CustomerId> = keys.all_of.iter().cloned().collect();
+        for row in invoices::open_of(tx, &all).await? {
+            book.bills.entry(row.id.clone()).or_insert_with(|| bill_of(row));
+        }
+    }
+    let mut owners: BTreeSet<CustomerId> = keys.customers.union(&keys.all_of).cloned().collect();
+    owners.extend(keys.told.iter().cloned());
+    owners.extend(book.bills.values().map(|bill| CustomerId(bill.record.customer.clone())));
+    load_clients(tx, &mut book, &owners.into_iter().collect::<Vec<_>>()).await?;
+    load_claims(tx, &mut book).await?;
+    load_open_cases(engine, tx, &mut book).await?;
+    if !keys.told.is_empty() {
+        let told: Vec<CustomerId> = keys.told.iter().cloned().collect();
+        for (customer, no, case) in cases::open_of_customers(tx, &told).await? {
+            book.numbers.insert(case, no);
+            book.cases_of.entry(customer).or_default().push(case);
+        }
+    }
+    Ok(book)
+}
+
+async fn load_clients(tx: &mut Tx, book: &mut Book, ids: &[CustomerId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = customers::get(tx, ids).await?;
+    let mut tallies = customers::aggregates(tx, ids).await?;
+    for (id, row) in rows {
+        let tally = tallies.remove(&id).unwrap_or_default();
+        book.clients.insert(id, client_of(row, tally)?);
+    }
+    Ok(())
+}
+
+/// Promises and disputes of the invoices in the book.
+async fn load_claims(tx: &mut Tx, book: &mut Book) -> Result<(), Error> {
+    let ids: Vec<InvoiceId> = book.bills.keys().cloned().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for row in promises::open_of(tx, &ids).await? {
+        let currency = row.invoices.iter().find_map(|id| book.bills.get(id)).map(|bill| bill.record.amount.currency);
+        book.pledges.push(pledge_of(row, currency.unwrap_or(Currency::EUR)));
+    }
+    let disputes = recobro_store::disputes::of_invoices(tx, &ids).await?;
+    book.quarrels = disputes.into_iter().map(quarrel_of).collect();
+    Ok(())
+}
+
+/// Open cases of the invoices in the book and of those that its promises cover; how many cases each had.
+async fn load_open_cases(engine: &Engine, tx: &mut Tx, book: &mut Book) -> Result<(), Error> {
+    let covered = book.pledges.iter().flat_map(|pledge| pledge.invoices.iter().cloned());
+    let ids: Vec<InvoiceId> = book.bills.keys().cloned().chain(covered).collect::<BTreeSet<_>>().into_iter().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let open = cases::open_of(tx, &ids).await?;
+    let counts = cases::count_of(tx, &ids).await?;
+    // Cases are read for their playbook's tolerance only where any playbook has one.
+    let pinned = if engine.shelf.has_tolerance() {
+        load_cases(tx, &open.values().map(|(no, _)| *no).collect::<Vec<_>>()).await?
+    } else {
+        BTreeMap::new()
+    };
+    for (invoice, (no, case)) in open {
+        book.numbers.insert(case, no);
+        book.case_of.insert(invoice.clone(), case);
+        if let Some(bill) = book.bills.get_mut(&invoice) {
+            bill.case = Some(case);
+            if let Some(case) = pinned.get(&no) {
+                bill.tolerance_minor = engine.shelf.tolerance_minor(
+                    (case.bundle, case.content),
+                    &case.playbook,
+                    bill.record.amount.currency,
+                );
+            }
+        }
+    }
+    for (invoice, count) in counts {
+        if let Some(bill) = book.bills.get_mut(&invoice) {
+            bill.cases = count;
+        }
+    }
+    Ok(())
+}
+
+/// Loads the working set of promises that are due.
+pub(crate) async fn load_pledged(engine: &Engine, tx: &mut Tx, due: Vec<PromiseRow>) -> Result<Book, Error> {
+    let mut keys = Keys::default();
+    for row in &due {
+        keys.invoices.extend(row.invoices.iter().map(|id| id.0.clone()));
+        keys.customers.insert(row.customer.clone());
+    }
+    load_book(engine, tx, &keys).await
+}
+
+/// Writes a working set back and hands its news to the cases.
+pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Error> {
+    save_clients(tx, book, now).await?;
+    let bills: Vec<InvoiceRow> =
+        book.bills.values().filter(|bill| bill.changed).map(|bill| row_of(bill, now)).collect();
+    if !bills.is_empty() {
+        invoices::upsert(tx, &bills).await?;
+    }
+    save_money(tx, book).await?;
+    let disputes: Vec<DisputeRow> =
+        book.quarrels.iter().filter(|q| q.changed).filter_map(|quarrel| dispute_row(book, quarrel, now)).collect();
+    if !disputes.is_empty() {
+        recobro_store::disputes::upsert(tx, &disputes).await?;
+    }
+    let pledges: Vec<PromiseRow> =
+        book.pledges.iter().filter(|p| p.changed).map(|pledge| promise_row(pledge, now)).collect();
+    if !pledges.is_empty() {
+        promises::upsert(tx, &pledges).await?;
+    }
+    if !book.calls.is_empty() {
+        recobro_store::contacts::put(tx, &book.calls).await?;
+    }
+    Ok(())
+}
+
+/// Hands news to their cases. News of a case without a number are for one that is not there any more.
+pub(crate) async fn tell(
+    tx: &mut Tx,
+    news: &[(CaseId, Event)],
+    numbers: &BTreeMap<CaseId, CaseNo>,
+) -> Result<(), Error> {
+    let rows: Vec<NewEvent> = news
+        .iter()
+        .filter_map(|(case, event)| numbers.get(case).map(|no| event_row(*no, event)))
+        .collect::<Result<_, _>>()?;
+    if !rows.is_empty() {
+        events::insert(tx, &rows).await?;
+    }
+    Ok(())
+}
+
+/// An event as stored.
+pub(crate) fn event_row(no: CaseNo, event: &Event) -> Result<NewEvent, Error> {
+    let body = serde_json::to_string(event).map_err(|cause| corrupt(format!("event {}", event.id), cause))?;
+    Ok(NewEvent { no, id: event.id, at: event.at, body })
+}
+
+/// An event of the worker itself.
+pub(crate) fn own_event(
+    id: EventId,
+    name: &str,
+    at: Timestamp,
+    fields: Vec<(&str, recobro_kernel::value::Value)>,
+) -> Event {
+    let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+    Event { id, name: name.to_owned(), at, actor: "worker".to_owned(), fields }
+}
+
+async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Error> {
+    let changed = book.clients.values().filter(|client| client.changed);
+    let rows: Vec<CustomerRow> = changed.map(|client| customer_row(client, now)).collect();
+    if !rows.is_empty() {
+        customers::upsert(tx, &rows).await?;
+    }
+    let points: Vec<ContactPointRow> = book
+        .clients
+        .values()
+        .filter(|client| client.points_changed)
+        .flat_map(|client| point_rows(client, now))
+        .collect();
+    if !points.is_empty() {
+        customers::upsert_points(tx, &points).await?;
+    }
+    if !book.opted_out.is_empty() {
+        let ids: Vec<CustomerId> = book.opted_out.iter().map(|(id, _)| id.clone()).collect();
+        let points = customers::points(tx, &unique(&ids)).await?;
+        let closed = |row: &&ContactPointRow| book.opted_out.contains(&(row.customer.clone(), row.channel.clone()));
+        let closing: Vec<String> = points.values().flatten().filter(closed).map(|row| row.id.clone()).collect();
+        customers::close_points(tx, &closing).await?;
+    }
+    let tallies: BTreeMap<_, _> = book
+        .clients
+        .iter()
+        .filter(|(_, client)| client.tally_changed)
+        .map(|(id, client)| (id.clone(), client.tally.clone()))
+        .collect();
+    if !tallies.is_empty() {
+        customers::put_aggregates(tx, &tallies).await?;
+    }
+    Ok(())
+}
+
+async fn save_money(tx: &mut Tx, book: &Book) -> Result<(), Error> {
+    if book.booked.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    let mut allocations = Vec::new();
+    for booked in &book.booked {
+        let id = format!("{}:{}", booked.source, booked.external_id);
+        let minor = booked.amount.minor;
+        rows.push(payments::PaymentRow {
+            id: id.clone(),
+            source: booked.source.clone(),
+            external_id: booked.external_id.clone(),
+            kind: if minor < 0 { "return" } else { "payment" }.to_owned(),
+            customer: Some(booked.customer.clone()),
+            invoice: Some(booked.invoice.clone()),
+            currency: booked.amount.currency,
+            amount_minor: minor,
+            unallocated_minor: minor - booked.allocated_minor,
+            reference: String::new(),
+            booked_on: booked.on,
+            known_at: booked.known_at,
+        });
+        if booked.allocated_minor != 0 {
+            allocations.push(payments::AllocationRow {
+                payment: id,
+                ordinal: 1,
+                invoice: booked.invoice.clone(),
+                amount_minor: booked.allocated_minor,
+                booked_on: booked.on,
+                known_at: booked.known_at,
+            });
+        }
+    }
+    payments::insert(tx, &rows).await?;
+    if !allocations.is_empty() {
+        payments::allocate(tx, &allocations).await?;
+    }
+    Ok(())
+}
+
+fn customer_row(client: &Client, now: Timestamp) -> CustomerRow {
+    let record = &client.record;
+    let risk = record.risk.clone().unwrap_or_else(|| "medium".to_owned());
+    CustomerRow {
+        id: CustomerId(record.id.clone()),
+        source: client.source.clone(),
+        name: record.name.clone(),
+        kind: record.kind.clone(),
+        segment: record.segment.clone(),
+        country: record.country.clone(),
+        subdivision: record.subdivision.clone(),
+        locale: record.locale.clone(),
+        time_zone: record.time_zone.name().to_owned(),
+        risk_score: crate::facts::risk_score(&risk),
+        risk,
+        account_manager: record.account_manager.clone(),
+        vulnerable: record.vulnerable,
+        tags: record.tags.clone(),
+        defaults: client.defaults.clone(),
+        booked_on: now.date_in(record.time_zone),
+        known_at: now,
+    }
+}
+
+fn point_rows(client: &Client, now: Timestamp) -> Vec<ContactPointRow> {
+    let record = &client.record;
+    let row = |point: &record::ContactPoint| ContactPointRow {
+        id: crate::route::book::point_id(&record.id, point),
+        customer: CustomerId(record.id.clone()),
+        channel: point.channel.name().to_owned(),
+        role: point.role.clone(),
+        name: point.name.clone().unwrap_or_default(),
+        address: point.address.clone(),
+        usable: true,
+        known_at: now,
+    };
+    record.contact_points.iter().map(row).collect()
+}
+
+fn row_of(bill: &Bill, now: Timestamp) -> InvoiceRow {
+    let record = &bill.record;
+    InvoiceRow {
+        id: InvoiceId(record.id.clone()),
+        customer: CustomerId(record.customer.clone()),
+        source: bill.source.clone(),
+        number: record.number.clone(),
+        creditor: String::new(),
+        product: record.product.clone(),
+        currency: record.amount.currency,
+        issued_on: record.issued,
+        due_on: record.due,
+        amount_minor: record.amount.minor,
+        balance_minor: bill.balance_minor,
+        charges_minor: 0,
+        disputed_minor: bill.disputed_minor,
+        retained_minor: bill.retained_minor,
+        not_due_minor: bill.not_due_minor,
+        last_payment_on: bill.last_payment_on,
+        reference: record.reference.clone(),
+        closed: bill.closed_by.clone(),
+        defaults: Vec::new(),
+        booked_on: record.issued,
+        known_at: now,
+    }
+}
+
+fn dispute_row(book: &Book, quarrel: &Quarrel, now: Timestamp) -> Option<DisputeRow> {
+    let bill = book.bills.get(&quarrel.invoice)?;
+    Some(DisputeRow {
+        id: quarrel.id.clone(),
+        source: quarrel.source.clone(),
+        invoice: quarrel.invoice.clone(),
+        customer: CustomerId(bill.record.customer.clone()),
+        reason: quarrel.reason.clone(),
+        amount_minor: quarrel.amount_minor,
+        opened_on: quarrel.opened_on,
+        closed_on: quarrel.closed_on,
+        outcome: quarrel.outcome.clone(),
+        known_at: now,
+    })
+}
+
+fn promise_row(pledge: &Pledge, now: Timestamp) -> PromiseRow {
+    PromiseRow {
+        id: pledge.id.clone(),
+        source: pledge.source.clone(),
+        customer: pledge.customer.clone(),
+        invoices: pledge.invoices.clone(),
+        made_on: pledge.made_on,
+        due_on: pledge.date,
+        limit_on: pledge.limit_on,
+        limit_at: pledge.limit_at,
+        amount_minor: pledge.amount.minor,
+        paid_minor: pledge.paid_minor,
+        method: pledge.method.clone().unwrap_or_default(),
+        by: pledge.by.clone().unwrap_or_default(),
+        status: pledge.status.clone(),
+        judged_on: (pledge.status != "open").then(|| now.date_in(chrono_tz::Tz::UTC)),
+        known_at: now,
+    }
+}

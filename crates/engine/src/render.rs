@@ -1,0 +1,148 @@
+//! From an effect and its facts to a message: what templates may read, and who it is from and to.
+
+use crate::settings::{Sender, Settings};
+use recobro_connectors::channel::Outgoing;
+use recobro_connectors::template::{TemplateContext, Templates, plain, put};
+use recobro_kernel::effect::{Effect, EffectKind};
+use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, has_root};
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+use std::collections::BTreeMap;
+
+/// Where a message goes. The only place where name and address meet outside the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recipient {
+    /// Name shown.
+    pub(crate) name: String,
+    /// Role that was found.
+    pub(crate) role: String,
+    /// Address on the effect's channel.
+    pub(crate) address: String,
+}
+
+/// Everything a rendering needs beside the effect.
+pub(crate) struct Rendering<'a> {
+    /// Snapshot at the dispatch check.
+    pub(crate) facts: &'a Facts,
+    /// Recipient.
+    pub(crate) recipient: &'a Recipient,
+    /// The pinned templates.
+    pub(crate) templates: &'a Templates,
+    /// Sender and creditor.
+    pub(crate) settings: &'a Settings,
+    /// Hand-over time.
+    pub(crate) at: Timestamp,
+}
+
+/// The sender of a role: settings know some, the rest is the default sender with that role.
+fn sender<'a>(settings: &'a Settings, role: &str) -> &'a Sender {
+    settings.senders.get(role).unwrap_or(&settings.default_sender)
+}
+
+/// Renders an effect into what its lane takes.
+///
+/// # Errors
+/// The reason, for people, why this message can never leave as it is: a template that lacks a value.
+pub(crate) fn render(effect: &Effect, with: &Rendering<'_>) -> Result<Outgoing, String> {
+    let from = sender(with.settings, &effect.from);
+    let mut item = Outgoing {
+        key: effect.id.to_string(),
+        lane: effect.lane.clone(),
+        to_name: with.recipient.name.clone(),
+        to_address: with.recipient.address.clone(),
+        from_name: from.name.clone(),
+        from_address: from.email.clone(),
+        at: with.at,
+        meta: meta(effect, with.facts),
+        ..Outgoing::default()
+    };
+    match effect.kind {
+        EffectKind::Contact if with.settings.render => {
+            let channel = effect.channel.map_or(effect.lane.as_str(), |channel| channel.name());
+            let context = context(effect, with);
+            let done = with
+                .templates
+                .render(&effect.subject, channel, &effect.locale, &context)
+                .map_err(|problem| problem.to_string())?;
+            item.subject_line = done.subject;
+            item.text = done.text;
+            item.html = Some(done.html);
+        }
+        EffectKind::Contact | EffectKind::Placement | EffectKind::Request | EffectKind::Notify => {
+            item.subject_line.clone_from(&effect.subject);
+        }
+    }
+    Ok(item)
+}
+
+fn meta(effect: &Effect, facts: &Facts) -> BTreeMap<String, String> {
+    let mut meta: BTreeMap<String, String> = [
+        ("case", effect.case.to_string()),
+        ("invoice", effect.invoice.to_string()),
+        ("customer", effect.customer.to_string()),
+        ("step", effect.step.clone()),
+        ("subject", effect.subject.clone()),
+        ("claimable", facts.invoice.money(facts.invoice.claimable_minor()).to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    for (name, value) in &effect.with {
+        meta.insert(format!("with.{name}"), value.to_string());
+    }
+    if !effect.attach.is_empty() {
+        meta.insert("attach".to_owned(), effect.attach.join(","));
+    }
+    meta
+}
+
+/// What templates may read: every fact, the promised variables, and what the step passed.
+fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
+    let (facts, settings) = (with.facts, with.settings);
+    let mut context = serde_json::json!({});
+    for fact in FACTS {
+        put(&mut context, fact.path, plain(&(fact.read)(facts)));
+    }
+    for root in OPTIONAL_ROOTS.iter().filter(|root| !has_root(facts, root)) {
+        put(&mut context, root, serde_json::Value::Null);
+    }
+    let from = sender(settings, &effect.from);
+    let creditor = &settings.creditor;
+    let invoice = &facts.invoice;
+    let claimable = plain(&Value::Decimal(invoice.money(invoice.claimable_minor()).to_decimal()));
+    let link = settings.payment_link.replace("{invoice}", &invoice.number);
+    let variables = serde_json::json!({
+        "creditor": {"name": creditor.name, "address": creditor.address, "city": creditor.city, "iban": creditor.iban},
+        "sender": {
+            "name": from.name,
+            "role": if from.role.is_empty() { effect.from.as_str() } else { from.role.as_str() },
+            "phone": from.phone,
+            "email": from.email,
+        },
+        "contact": {
+            "name": with.recipient.name,
+            "role": if with.recipient.role.is_empty() { effect.role.as_str() } else { with.recipient.role.as_str() },
+            "address": with.recipient.address,
+        },
+        "payment_link": link,
+        "opt_out": "",
+        "today": facts.today.to_string(),
+        "invoices": [{
+            "number": invoice.number,
+            "due": invoice.due.to_string(),
+            "claimable": claimable.clone(),
+            "level": 1,
+        }],
+        "statement": {"total": claimable, "currency": invoice.currency.code()},
+        "attach": effect.attach,
+    });
+    if let serde_json::Value::Object(map) = variables {
+        for (name, value) in map {
+            put(&mut context, &name, value);
+        }
+    }
+    for (name, value) in &effect.with {
+        put(&mut context, name, plain(value));
+    }
+    context
+}

@@ -1,0 +1,676 @@
+//! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
+//! row by row, written back at once. Pure: rows in, ledger changes and events out.
+
+use chrono::{Datelike, NaiveDate};
+use recobro_connectors::source::record::ContactPoint;
+use recobro_kernel::event::Event;
+use recobro_kernel::ids::{CaseId, CustomerId, EventId, InvoiceId};
+use recobro_kernel::money::{Currency, Money};
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+use recobro_store::CaseNo;
+use recobro_store::customers::Aggregates;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Invoices paid late in the twelve months up to a date.
+pub(crate) fn late_12m(tally: &Aggregates, today: NaiveDate) -> i64 {
+    let from = month(today.checked_sub_months(chrono::Months::new(12)).unwrap_or(today));
+    tally.late_by_month.range(from..).filter(|(m, _)| **m <= month(today)).map(|(_, count)| count).sum()
+}
+
+fn month(date: NaiveDate) -> String {
+    format!("{:04}-{:02}", date.year(), date.month())
+}
+
+/// A customer in the working set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    /// As received.
+    pub(crate) record: recobro_connectors::source::record::Customer,
+    /// Aggregates.
+    pub(crate) tally: Aggregates,
+    /// Row must be written.
+    pub(crate) changed: bool,
+    /// Contact points must be written.
+    pub(crate) points_changed: bool,
+    /// Aggregates must be written.
+    pub(crate) tally_changed: bool,
+    /// Defaults taken for what nobody told us.
+    pub(crate) defaults: Vec<String>,
+    /// Source of the row.
+    pub(crate) source: String,
+}
+
+/// An invoice in the working set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bill {
+    /// As received.
+    pub(crate) record: recobro_connectors::source::record::Invoice,
+    /// Principal open, minor units.
+    pub(crate) balance_minor: i64,
+    /// Part under dispute.
+    pub(crate) disputed_minor: i64,
+    /// Agreed retention.
+    pub(crate) retained_minor: i64,
+    /// Part that a plan makes due later.
+    pub(crate) not_due_minor: i64,
+    /// Day of the last payment.
+    pub(crate) last_payment_on: Option<NaiveDate>,
+    /// Credited, cancelled or written off: as the ledger says it.
+    pub(crate) closed_by: Option<String>,
+    /// Its open case.
+    pub(crate) case: Option<CaseId>,
+    /// At or below this it counts as paid: the tolerance of its case's playbook, minor units.
+    pub(crate) tolerance_minor: i64,
+    /// Cases so far.
+    pub(crate) cases: i64,
+    /// Source of the row.
+    pub(crate) source: String,
+    /// Row must be written.
+    pub(crate) changed: bool,
+}
+
+impl Bill {
+    fn currency(&self) -> Currency {
+        self.record.amount.currency
+    }
+
+    pub(crate) fn claimable_minor(&self) -> i64 {
+        (self.balance_minor - self.disputed_minor - self.retained_minor - self.not_due_minor).max(0)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed_by.is_none() && self.balance_minor > self.tolerance_minor
+    }
+
+    fn amount(&self, minor: i64) -> Value {
+        Value::Decimal(Money::new(minor, self.currency()).to_decimal())
+    }
+}
+
+/// A promise in the working set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pledge {
+    /// Id.
+    pub(crate) id: String,
+    /// Customer.
+    pub(crate) customer: CustomerId,
+    /// Invoices covered.
+    pub(crate) invoices: Vec<InvoiceId>,
+    /// Day it was made.
+    pub(crate) made_on: NaiveDate,
+    /// Day promised.
+    pub(crate) date: NaiveDate,
+    /// Amount, minor units.
+    pub(crate) amount: Money,
+    /// Paid so far, minor units.
+    pub(crate) paid_minor: i64,
+    /// Last day of grace.
+    pub(crate) limit_on: NaiveDate,
+    /// When it is judged; [`Timestamp::MAX`] while a dispute on one of its invoices is open.
+    pub(crate) limit_at: Timestamp,
+    /// Source of the row.
+    pub(crate) source: String,
+    /// `open kept partly_kept broken superseded cancelled`.
+    pub(crate) status: String,
+    /// How they mean to pay.
+    pub(crate) method: Option<String>,
+    /// Who promised.
+    pub(crate) by: Option<String>,
+    /// Row must be written.
+    pub(crate) changed: bool,
+}
+
+impl Pledge {
+    fn is_open(&self) -> bool {
+        self.status == "open"
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![
+            ("date", Value::Date(self.date)),
+            ("amount", Value::Decimal(self.amount.to_decimal())),
+            ("invoices", Value::List(self.invoices.iter().map(|id| Value::text(id.as_str())).collect())),
+        ];
+        fields.extend(self.method.as_ref().map(|method| ("method", Value::text(method))));
+        fields.extend(self.by.as_ref().map(|by| ("by", Value::text(by))));
+        fields
+    }
+
+    fn paid(&self) -> (&'static str, Value) {
+        ("paid", Value::Decimal(Money::new(self.paid_minor, self.amount.currency).to_decimal()))
+    }
+}
+
+/// A dispute in the working set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Quarrel {
+    /// Id.
+    pub(crate) id: String,
+    /// Invoice.
+    pub(crate) invoice: InvoiceId,
+    /// Reason code.
+    pub(crate) reason: String,
+    /// Disputed part, minor units.
+    pub(crate) amount_minor: i64,
+    /// Day it was opened.
+    pub(crate) opened_on: NaiveDate,
+    /// Day it was closed.
+    pub(crate) closed_on: Option<NaiveDate>,
+    /// How it ended.
+    pub(crate) outcome: Option<String>,
+    /// Source of the row.
+    pub(crate) source: String,
+    /// Row must be written.
+    pub(crate) changed: bool,
+}
+
+/// Money that was booked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Booked {
+    /// Source.
+    pub(crate) source: String,
+    /// The payment's id there.
+    pub(crate) external_id: String,
+    /// Customer, where known.
+    pub(crate) customer: CustomerId,
+    /// Invoice it went to.
+    pub(crate) invoice: InvoiceId,
+    /// Amount, below zero where it was taken back.
+    pub(crate) amount: Money,
+    /// Part that settled the invoice.
+    pub(crate) allocated_minor: i64,
+    /// Day of booking.
+    pub(crate) on: NaiveDate,
+    /// When we learned of it.
+    pub(crate) known_at: Timestamp,
+}
+
+/// Where a piece of news comes from: names its events for ever.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin<'a> {
+    /// Source: `csv`, `operate`, `worker`.
+    pub(crate) source: &'a str,
+    /// Kind of row.
+    pub(crate) kind: &'a str,
+    /// Its key there, with the content's hash where a row may come again changed.
+    pub(crate) key: &'a str,
+    /// Logical time of the news.
+    pub(crate) at: Timestamp,
+}
+
+impl Origin<'_> {
+    fn actor(&self) -> String {
+        match self.source {
+            "worker" => "worker".to_owned(),
+            source if source.contains(':') => source.to_owned(),
+            source => format!("source:{source}"),
+        }
+    }
+}
+
+/// The working set.
+#[derive(Default)]
+pub(crate) struct Book {
+    /// Customers by id.
+    pub(crate) clients: BTreeMap<CustomerId, Client>,
+    /// Invoices by id.
+    pub(crate) bills: BTreeMap<InvoiceId, Bill>,
+    /// Invoices by number and reference.
+    pub(crate) names: HashMap<String, InvoiceId>,
+    /// Open promises, old ones first.
+    pub(crate) pledges: Vec<Pledge>,
+    /// Open disputes and those of this batch.
+    pub(crate) quarrels: Vec<Quarrel>,
+    /// Open cases of each customer.
+    pub(crate) cases_of: BTreeMap<CustomerId, Vec<CaseId>>,
+    /// Open case of each invoice, also of those that only a promise covers.
+    pub(crate) case_of: BTreeMap<InvoiceId, CaseId>,
+    /// The database's number of each case.
+    pub(crate) numbers: BTreeMap<CaseId, CaseNo>,
+    /// Channels that customers closed in this batch.
+    pub(crate) opted_out: BTreeSet<(CustomerId, String)>,
+    /// Money of this batch.
+    pub(crate) booked: Vec<Booked>,
+    /// Calls that people made: rows of the contact ledger.
+    pub(crate) calls: Vec<recobro_store::contacts::ContactRow>,
+    /// News for cases, in order.
+    pub(crate) events: Vec<(CaseId, Event)>,
+    /// Invoices that want a case, with the time they enter.
+    pub(crate) entering: BTreeMap<InvoiceId, Timestamp>,
+    /// Invoices whose money was taken back after the end: they want a linked case.
+    pub(crate) reopening: BTreeMap<InvoiceId, Timestamp>,
+    /// Invoices that no playbook took and that should be offered again.
+    pub(crate) unmatched: BTreeSet<InvoiceId>,
+}
+
+impl Book {
+    /// The invoice of an id, number or reference.
+    pub(crate) fn find(&self, name: &str) -> Option<InvoiceId> {
+        let id = InvoiceId(name.to_owned());
+        if self.bills.contains_key(&id) { Some(id) } else { self.names.get(name).cloned() }
+    }
+
+    /// News for one case.
+    pub(crate) fn tell(&mut self, case: CaseId, name: &str, origin: &Origin<'_>, fields: Vec<(&str, Value)>) {
+        let id = EventId::derive(&[origin.source, origin.kind, origin.key, name, &case.to_string()]);
+        let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        let event = Event { id, name: name.to_owned(), at: origin.at, actor: origin.actor(), fields };
+        self.events.push((case, event));
+    }
+
+    /// News for the open case of an invoice, if it has one.
+    pub(crate) fn tell_invoice(
+        &mut self,
+        invoice: &InvoiceId,
+        name: &str,
+        origin: &Origin<'_>,
+        fields: Vec<(&str, Value)>,
+    ) {
+        if let Some(case) = self.bills.get(invoice).and_then(|bill| bill.case) {
+            self.tell(case, name, origin, fields);
+        }
+    }
+
+    /// News for every open case of a customer.
+    pub(crate) fn tell_customer(
+        &mut self,
+        customer: &CustomerId,
+        name: &str,
+        origin: &Origin<'_>,
+        fields: &[(&str, Value)],
+    ) {
+        for case in self.cases_of.get(customer).cloned().unwrap_or_default() {
+            self.tell(case, name, origin, fields.to_vec());
+        }
+    }
+
+    /// News for the open cases of several invoices.
+    fn tell_covered(&mut self, invoices: &[InvoiceId], name: &str, origin: &Origin<'_>, fields: &[(&str, Value)]) {
+        for invoice in invoices {
+            let case = self.bills.get(invoice).and_then(|bill| bill.case);
+            if let Some(case) = case.or_else(|| self.case_of.get(invoice).copied()) {
+                self.tell(case, name, origin, fields.to_vec());
+            }
+        }
+    }
+
+    /// Changes an invoice and keeps its customer's totals in step; says what contacts may ask for before and after.
+    pub(crate) fn change_bill(&mut self, id: &InvoiceId, change: impl FnOnce(&mut Bill)) -> (i64, i64) {
+        let Some(bill) = self.bills.get_mut(id) else { return (0, 0) };
+        let share = |bill: &Bill| if bill.is_open() { (1, bill.balance_minor) } else { (0, 0) };
+        let (before, claimable) = (share(bill), bill.claimable_minor());
+        change(bill);
+        bill.changed = true;
+        let (after, now_claimable) = (share(bill), bill.claimable_minor());
+        let (customer, currency) = (CustomerId(bill.record.customer.clone()), bill.currency());
+        if before != after
+            && let Some(client) = self.clients.get_mut(&customer)
+        {
+            client.tally.open_invoices += after.0 - before.0;
+            *client.tally.total_minor.entry(currency.code().to_owned()).or_default() += after.1 - before.1;
+            client.tally.total_minor.retain(|_, minor| *minor != 0);
+            client.tally_changed = true;
+        }
+        (claimable, now_claimable)
+    }
+
+    /// Books money for an invoice. Says what was left over because the invoice asks for less.
+    pub(crate) fn receive_money(
+        &mut self,
+        id: &InvoiceId,
+        amount_minor: i64,
+        on: NaiveDate,
+        origin: &Origin<'_>,
+    ) -> i64 {
+        let Some(bill) = self.bills.get(id) else { return amount_minor };
+        let allocated = amount_minor.min(bill.balance_minor.max(0));
+        if allocated <= 0 {
+            return amount_minor;
+        }
+        let (was_open, due) = (bill.is_open(), bill.record.due);
+        let customer = CustomerId(bill.record.customer.clone());
+        let (_, claimable) = self.change_bill(id, |bill| {
+            bill.balance_minor -= allocated;
+            bill.disputed_minor = bill.disputed_minor.min(bill.balance_minor.max(0));
+            bill.last_payment_on = bill.last_payment_on.max(Some(on));
+        });
+        let bill = &self.bills[id];
+        let paid = !bill.is_open();
+        let fields = vec![("amount", bill.amount(allocated)), ("on", Value::Date(on))];
+        let nothing_left = claimable <= 0;
+        self.tell_invoice(id, "payment.received", origin, fields.clone());
+        if paid && was_open {
+            self.tell_invoice(id, "invoice.paid", origin, fields);
+            if on > due
+                && let Some(client) = self.clients.get_mut(&customer)
+            {
+                *client.tally.late_by_month.entry(month(on)).or_default() += 1;
+                client.tally_changed = true;
+            }
+        } else if nothing_left {
+            self.tell_invoice(id, "claimable.zero", origin, Vec::new());
+        }
+        self.credit_promises(id, allocated, on, origin);
+        amount_minor - allocated
+    }
+
+    /// Promises that cover the invoice are kept as soon as their amount is reached.
+    fn credit_promises(&mut self, id: &InvoiceId, minor: i64, on: NaiveDate, origin: &Origin<'_>) {
+        let mut kept = Vec::new();
+        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(id) && p.made_on <= on) {
+            pledge.paid_minor += minor;
+            pledge.changed = true;
+            if pledge.paid_minor >= pledge.amount.minor {
+                pledge.status = "kept".to_owned();
+                kept.push(pledge.clone());
+            }
+        }
+        for pledge in kept {
+            self.count_promise(&pledge.customer, true);
+            let mut fields = pledge.fields();
+            fields.push(pledge.paid());
+            self.tell_covered(&pledge.invoices, "promise.kept", origin, &fields);
+        }
+    }
+
+    fn count_promise(&mut self, customer: &CustomerId, kept: bool) {
+        if let Some(client) = self.clients.get_mut(customer) {
+            let count = if kept { &mut client.tally.kept_promises } else { &mut client.tally.broken_promises };
+            *count += 1;
+            client.tally_changed = true;
+        }
+    }
+
+    /// Takes money back from an invoice. A finished case is continued by a linked one.
+    pub(crate) fn return_money(
+        &mut self,
+        id: &InvoiceId,
+        amount_minor: i64,
+        on: NaiveDate,
+        reason: &str,
+        origin: &Origin<'_>,
+    ) {
+        let (before, after) = self.change_bill(id, |bill| {
+            bill.balance_minor += amount_minor;
+        });
+        let Some(bill) = self.bills.get(id) else { return };
+        let mut fields = vec![("amount", bill.amount(amount_minor)), ("on", Value::Date(on))];
+        if !reason.is_empty() {
+            fields.push(("reason", Value::text(reason)));
+        }
+        if bill.case.is_some() {
+            self.tell_invoice(id, "payment.returned", origin, fields);
+            self.tell_claimable(id, before, after, origin);
+        } else if bill.cases > 0 && bill.is_open() {
+            self.reopening.insert(id.clone(), origin.at);
+        } else if bill.is_open() {
+            self.entering.entry(id.clone()).or_insert(origin.at);
+        }
+    }
+
+    fn tell_claimable(&mut self, id: &InvoiceId, before: i64, after: i64, origin: &Origin<'_>) {
+        if before <= 0 && after > 0 {
+            self.tell_invoice(id, "claimable.positive", origin, Vec::new());
+        }
+    }
+
+    /// Opens a dispute over a part or all of an invoice.
+    pub(crate) fn open_dispute(&mut self, quarrel: Quarrel, origin: &Origin<'_>) {
+        if self.quarrels.iter().any(|known| known.id == quarrel.id) {
+            return;
+        }
+        let id = quarrel.invoice.clone();
+        self.change_bill(&id, |bill| bill.disputed_minor += quarrel.amount_minor);
+        let Some(bill) = self.bills.get(&id) else { return };
+        let fields =
+            vec![("reason", Value::text(quarrel.reason.as_str())), ("amount", bill.amount(quarrel.amount_minor))];
+        self.quarrels.push(quarrel);
+        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(&id)) {
+            pledge.limit_at = Timestamp::MAX;
+            pledge.changed = true;
+        }
+        self.tell_invoice(&id, "dispute.opened", origin, fields);
+    }
+
+    /// The promise waits for the end of a dispute.
+    pub(crate) fn postpone(&mut self, index: usize) {
+        let pledge = &mut self.pledges[index];
+        pledge.limit_at = Timestamp::MAX;
+        pledge.changed = true;
+    }
+
+    /// Whether a dispute on the invoice is open.
+    pub(crate) fn is_disputed(&self, invoice: &InvoiceId) -> bool {
+        self.quarrels.iter().any(|q| q.invoice == *invoice && q.closed_on.is_none())
+    }
+
+    /// Promises that waited for the end of a dispute get their limit back.
+    fn free_promises(&mut self, invoice: &InvoiceId) {
+        if self.is_disputed(invoice) {
+            return;
+        }
+        let zone = self.zone_of(invoice);
+        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(invoice)) {
+            let after = recobro_kernel::case::shift(pledge.limit_on, 1);
+            pledge.limit_at = Timestamp::start_of(after, zone);
+            pledge.changed = true;
+        }
+    }
+
+    /// Where the customer of an invoice lives.
+    pub(crate) fn zone_of(&self, invoice: &InvoiceId) -> chrono_tz::Tz {
+        let customer = self.bills.get(invoice).map(|bill| CustomerId(bill.record.customer.clone()));
+        let client = customer.and_then(|id| self.clients.get(&id));
+        client.map_or(chrono_tz::Tz::UTC, |client| client.record.time_zone)
+    }
+
+    /// Closes a dispute. Says whether it was open.
+    pub(crate) fn close_dispute(&mut self, dispute: &str, outcome: &str, on: NaiveDate, origin: &Origin<'_>) -> bool {
+        let Some(quarrel) = self.quarrels.iter_mut().find(|q| q.id == dispute && q.closed_on.is_none()) else {
+            return false;
+        };
+        quarrel.closed_on = Some(on);
+        quarrel.outcome = Some(outcome.to_owned());
+        quarrel.changed = true;
+        let (id, minor, reason) = (quarrel.invoice.clone(), quarrel.amount_minor, quarrel.reason.clone());
+        let (before, after) = self.change_bill(&id, |bill| bill.disputed_minor = (bill.disputed_minor - minor).max(0));
+        self.free_promises(&id);
+        let Some(bill) = self.bills.get(&id) else { return true };
+        let fields =
+            vec![("outcome", Value::text(outcome)), ("amount", bill.amount(minor)), ("reason", Value::text(reason))];
+        self.tell_invoice(&id, "dispute.closed", origin, fields);
+        self.tell_claimable(&id, before, after, origin);
+        true
+    }
+
+    /// Makes a promise; it supersedes the open ones of the same invoices.
+    pub(crate) fn make_promise(&mut self, mut pledge: Pledge, origin: &Origin<'_>) {
+        if self.pledges.iter().any(|known| known.id == pledge.id) {
+            return;
+        }
+        for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
+            if old.invoices.iter().any(|id| pledge.invoices.contains(id)) {
+                old.status = "superseded".to_owned();
+                old.changed = true;
+            }
+        }
+        let mut fields = pledge.fields();
+        fields.push(("limit", Value::Date(pledge.limit_on)));
+        let invoices = pledge.invoices.clone();
+        if invoices.iter().any(|id| self.is_disputed(id)) {
+            pledge.limit_at = Timestamp::MAX;
+        }
+        self.pledges.push(pledge);
+        self.tell_covered(&invoices, "promise.made", origin, &fields);
+    }
+
+    /// Judges a promise whose limit has passed: kept, partly kept or broken. Only kept ones are good news.
+    pub(crate) fn judge(&mut self, index: usize, origin: &Origin<'_>) {
+        let pledge = &mut self.pledges[index];
+        pledge.changed = true;
+        let kept = pledge.paid_minor >= pledge.amount.minor;
+        let status = match (kept, pledge.paid_minor > 0) {
+            (true, _) => "kept",
+            (false, true) => "partly_kept",
+            (false, false) => "broken",
+        };
+        pledge.status = status.to_owned();
+        let pledge = pledge.clone();
+        self.count_promise(&pledge.customer, kept);
+        let mut fields = pledge.fields();
+        fields.push(pledge.paid());
+        let name = if kept { "promise.kept" } else { "promise.broken" };
+        self.tell_covered(&pledge.invoices, name, origin, &fields);
+    }
+
+    /// Takes a customer's row; what changed reaches the open cases.
+    pub(crate) fn take_customer(
+        &mut self,
+        record: recobro_connectors::source::record::Customer,
+        defaults: Vec<String>,
+        origin: &Origin<'_>,
+    ) {
+        let id = CustomerId(record.id.clone());
+        let Some(client) = self.clients.get_mut(&id) else {
+            let client = Client {
+                record,
+                tally: Aggregates::default(),
+                changed: true,
+                points_changed: true,
+                tally_changed: true,
+                defaults,
+                source: origin.source.to_owned(),
+            };
+            self.clients.insert(id, client);
+            return;
+        };
+        let old = std::mem::replace(&mut client.record, record);
+        client.changed |= old != client.record;
+        client.points_changed = true;
+        client.defaults = defaults;
+        let new = client.record.clone();
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let pairs = [
+            ("kind", old.kind.clone(), new.kind.clone()),
+            ("segment", old.segment.clone(), new.segment.clone()),
+            ("country", old.country.clone(), new.country.clone()),
+            ("subdivision", text(&old.subdivision), text(&new.subdivision)),
+            ("locale", old.locale.clone(), new.locale.clone()),
+            ("time_zone", old.time_zone.name().to_owned(), new.time_zone.name().to_owned()),
+            ("risk", text(&old.risk), text(&new.risk)),
+            ("vulnerable", old.vulnerable.to_string(), new.vulnerable.to_string()),
+        ];
+        for (field, from, to) in pairs.into_iter().filter(|(_, from, to)| from != to) {
+            let key = format!("{}/{field}", origin.key);
+            let origin = Origin { key: &key, ..origin.clone() };
+            let fields = [("field", Value::text(field)), ("from", Value::text(from)), ("to", Value::text(to))];
+            self.tell_customer(&id, "customer.changed", &origin, &fields);
+        }
+        self.offer_again(&id, origin.at);
+    }
+
+    /// Unmatched invoices of a customer are offered again.
+    fn offer_again(&mut self, customer: &CustomerId, at: Timestamp) {
+        let again: Vec<InvoiceId> = self
+            .unmatched
+            .iter()
+            .filter(|id| self.bills.get(*id).is_some_and(|bill| bill.record.customer == customer.as_str()))
+            .cloned()
+            .collect();
+        for id in again {
+            self.entering.entry(id).or_insert(at);
+        }
+    }
+
+    /// The customer answered: the last reply moves, an opt-out closes the channel.
+    pub(crate) fn take_reply(
+        &mut self,
+        customer: &CustomerId,
+        channel: &str,
+        kind: &str,
+        on: NaiveDate,
+        origin: &Origin<'_>,
+    ) {
+        if let Some(client) = self.clients.get_mut(customer) {
+            if kind != "auto" {
+                client.tally.last_reply_on = client.tally.last_reply_on.max(Some(on));
+                client.tally_changed = true;
+            }
+            if kind == "opt_out" {
+                self.opted_out.insert((customer.clone(), channel.to_owned()));
+            }
+        }
+        let fields = [("channel", Value::text(channel)), ("kind", Value::text(kind))];
+        self.tell_customer(customer, "reply.received", origin, &fields);
+        if kind == "opt_out" {
+            self.tell_customer(customer, "channel.opted_out", origin, &[("channel", Value::text(channel))]);
+        }
+    }
+
+    /// Takes an invoice's row: a new one wants a case, a changed one tells its case.
+    pub(crate) fn take_invoice(&mut self, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
+        let id = InvoiceId(record.id.clone());
+        for name in [&record.number, &record.reference] {
+            if !name.is_empty() {
+                self.names.insert(name.clone(), id.clone());
+            }
+        }
+        let Some(bill) = self.bills.get(&id) else {
+            let bill = Bill {
+                balance_minor: 0,
+                disputed_minor: 0,
+                retained_minor: 0,
+                not_due_minor: 0,
+                last_payment_on: None,
+                closed_by: None,
+                case: None,
+                tolerance_minor: 0,
+                cases: 0,
+                source: origin.source.to_owned(),
+                changed: true,
+                record,
+            };
+            let amount = bill.record.amount.minor;
+            self.bills.insert(id.clone(), bill);
+            self.change_bill(&id, |bill| bill.balance_minor = amount);
+            if amount > 0 {
+                self.entering.insert(id, origin.at);
+            }
+            return;
+        };
+        let old = bill.record.clone();
+        let difference = record.amount.minor - old.amount.minor;
+        let was_open = bill.is_open();
+        let (before, after) = self.change_bill(&id, |bill| {
+            bill.balance_minor += difference;
+            bill.disputed_minor = bill.disputed_minor.min(bill.balance_minor.max(0));
+            bill.record = record.clone();
+        });
+        if old.due != record.due {
+            let fields = vec![("from", Value::Date(old.due)), ("to", Value::Date(record.due))];
+            self.tell_invoice(&id, "invoice.due_changed", origin, fields);
+        }
+        if difference != 0 {
+            let open = self.bills[&id].is_open();
+            if was_open && !open {
+                self.tell_invoice(&id, "invoice.closed", origin, vec![("by", Value::text("credit"))]);
+            } else {
+                self.tell_invoice(&id, "invoice.changed", origin, vec![("field", Value::text("amount"))]);
+                self.tell_claimable(&id, before, after, origin);
+            }
+        }
+        let bill = &self.bills[&id];
+        if bill.case.is_none() && bill.cases == 0 && bill.is_open() {
+            self.entering.entry(id).or_insert(origin.at);
+        }
+    }
+}
+
+/// An address as the ledger stores it: its row is named by what it is, so that a re-import finds it.
+pub(crate) fn point_id(customer: &str, point: &ContactPoint) -> String {
+    let hash = recobro_kernel::ids::Hash::of(
+        format!("{customer}\u{0}{}\u{0}{}\u{0}{}", point.channel.name(), point.role, point.address).as_bytes(),
+    );
+    format!("cp-{}", hash.short())
+}
