@@ -26,6 +26,11 @@ const CONNECTIONS: usize = 4;
 /// Farewells are polite, not needed: the answer to QUIT decides nothing.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What is said of messages that a slow relay left no time for.
+const NOT_TRIED: &str = "not tried: the relay took too long over earlier messages";
+
+const NOT_RECORDED: &str = "no answer was recorded";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Security {
     Plain,
@@ -110,21 +115,40 @@ impl Channel for Smtp {
         message::compose(item)
     }
 
+    /// Takes at most two deadlines: what was not begun within the first one is left for another time.
     async fn deliver(&self, items: &[Outgoing]) -> Vec<Delivery> {
-        let share = |lane: usize| self.deliver_in_turn(items.iter().skip(lane).step_by(CONNECTIONS));
-        let (a, b, c, d) = tokio::join!(share(0), share(1), share(2), share(3));
+        let is_late = AtomicBool::new(false);
+        let bell = async {
+            tokio::time::sleep(self.deadline).await;
+            is_late.store(true, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        };
+        let share = |lane: usize| self.deliver_in_turn(items.iter().skip(lane).step_by(CONNECTIONS), &is_late);
+        let shares = async { tokio::join!(share(0), share(1), share(2), share(3)) };
+        let (a, b, c, d) = tokio::select! {
+            shares = shares => shares,
+            () = bell => return items.iter().map(|_| Delivery::Unknown { reason: NOT_RECORDED.to_owned() }).collect(),
+        };
         let mut shares = [a.into_iter(), b.into_iter(), c.into_iter(), d.into_iter()];
-        let lost = || Delivery::Unknown { reason: "no answer was recorded".to_owned() };
+        let lost = || Delivery::Unknown { reason: NOT_RECORDED.to_owned() };
         (0..items.len()).map(|i| shares[i % CONNECTIONS].next().unwrap_or_else(lost)).collect()
     }
 }
 
 impl Smtp {
     /// Delivers one after the other, over one connection as long as it answers well.
-    async fn deliver_in_turn(&self, items: impl Iterator<Item = &Outgoing> + Send) -> Vec<Delivery> {
+    async fn deliver_in_turn(
+        &self,
+        items: impl Iterator<Item = &Outgoing> + Send,
+        is_late: &AtomicBool,
+    ) -> Vec<Delivery> {
         let mut answers = Vec::new();
         let mut connection = None;
         for item in items {
+            if is_late.load(Ordering::SeqCst) {
+                answers.push(Delivery::Retry { reason: NOT_TRIED.to_owned() });
+                continue;
+            }
             let is_past_marker = AtomicBool::new(false);
             let attempt = timeout(self.deadline, self.attempt(item, &mut connection, &is_past_marker)).await;
             let answer = attempt.unwrap_or_else(|_| {

@@ -1,6 +1,6 @@
 //! HTML from finished text: everything is escaped, then paragraphs, lists, line breaks and links are put around it.
 
-/// Lines at least this long were wrapped by the author and are joined again; shorter ones break where they break.
+/// Lines at least this long may have been wrapped by the author; shorter ones break where they break.
 const WRAPPED_CHARS: usize = 60;
 
 /// A whole document.
@@ -54,10 +54,15 @@ fn push_paragraph(out: &mut String, lines: &[&str]) {
     for (i, line) in lines.iter().enumerate() {
         out.push_str(&linked(line));
         if i + 1 < lines.len() {
-            out.push_str(if line.chars().count() >= WRAPPED_CHARS { " " } else { "<br>\n" });
+            out.push_str(if is_wrapped(line, lines[i + 1]) { " " } else { "<br>\n" });
         }
     }
     out.push_str("</p>\n");
+}
+
+/// Whether the author only wrapped the sentence here: a long line, and the next does not begin with a capital.
+fn is_wrapped(line: &str, next: &str) -> bool {
+    line.chars().count() >= WRAPPED_CHARS && !next.chars().next().is_some_and(char::is_uppercase)
 }
 
 /// Escaped text in which whole words that are web addresses became links.

@@ -6,6 +6,14 @@ use crate::channel::{Secret, open as open_channel};
 use std::sync::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// A certificate for `localhost` and its key: for these tests only, known to everyone.
+const CERTIFICATE: &[u8] = include_bytes!("test-relay.pem");
+const KEY: &[u8] = include_bytes!("test-relay.key");
 
 /// Where the script departs from good behaviour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,13 +42,19 @@ enum Act {
 struct Relay {
     at: At,
     act: Act,
+    security: Security,
     accepted: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<u32>>,
 }
 
 impl Relay {
     fn new(at: At, act: Act) -> Self {
-        Self { at, act, accepted: Arc::default(), connections: Arc::default() }
+        Self { at, act, security: Security::Plain, accepted: Arc::default(), connections: Arc::default() }
+    }
+
+    /// A relay that speaks TLS.
+    fn secure(security: Security) -> Self {
+        Self { security, ..Self::new(At::Never, Act::Drop) }
     }
 
     /// Listens on loopback; returns the port.
@@ -70,12 +84,29 @@ impl Relay {
     }
 
     async fn serve(self, stream: TcpStream) -> Option<()> {
-        self.speak(stream).await
+        match self.security {
+            Security::Plain => drop(self.speak(stream, true).await?),
+            Security::Tls => drop(self.speak(acceptor().accept(stream).await.ok()?, true).await?),
+            Security::StartTls => {
+                let stream = self.speak(stream, true).await?;
+                drop(self.speak(acceptor().accept(stream).await.ok()?, false).await?);
+            }
+        }
+        Some(())
     }
 
-    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Option<()> {
+    /// Speaks SMTP; gives the stream back where STARTTLS was asked for.
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, is_first: bool) -> Option<S> {
         let mut stream = BufReader::new(stream);
-        self.step(&mut stream, At::Greeting, "220 relay.example ESMTP").await.then_some(())?;
+        if is_first {
+            self.step(&mut stream, At::Greeting, "220 relay.example ESMTP").await.then_some(())?;
+        }
+        let offers_tls = is_first && self.security == Security::StartTls;
+        let hello = if offers_tls {
+            "250-relay.example\r\n250 STARTTLS"
+        } else {
+            "250-relay.example\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"
+        };
         loop {
             let mut line = String::new();
             if stream.read_line(&mut line).await.ok()? == 0 {
@@ -83,7 +114,11 @@ impl Relay {
             }
             let verb = line.split_whitespace().next().unwrap_or_default().to_uppercase();
             let (at, usual) = match verb.as_str() {
-                "EHLO" => (At::Ehlo, "250-relay.example\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"),
+                "EHLO" => (At::Ehlo, hello),
+                "STARTTLS" => {
+                    stream.write_all(b"220 go\r\n").await.ok()?;
+                    return Some(stream.into_inner());
+                }
                 "AUTH" => (At::Auth, "235 welcome"),
                 "MAIL" => (At::Mail, "250 sender ok"),
                 "RCPT" => (At::Rcpt, "250 recipient ok"),
@@ -115,6 +150,13 @@ impl Relay {
         }
         self.step(stream, At::End, "250 2.0.0 queued as 4F1").await.then_some(())
     }
+}
+
+fn acceptor() -> TlsAcceptor {
+    let certificates = CertificateDer::pem_slice_iter(CERTIFICATE).collect::<Result<Vec<_>, _>>().unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(certificates, PrivateKeyDer::from_pem_slice(KEY).unwrap()).unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 fn settings(port: u16) -> Settings {
@@ -245,6 +287,40 @@ async fn without_tls_at_the_relay_nothing_leaves_where_tls_is_asked_for() {
     let answer = open_channel(&settings).unwrap().deliver(&[item("1")]).await.remove(0);
     assert!(matches!(&answer, Delivery::Retry { reason } if reason.starts_with("no STARTTLS with")), "{answer:?}");
     assert!(relay.accepted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn tls_is_spoken_from_the_start_or_after_starttls() {
+    for (security, scheme) in [(Security::Tls, "smtps"), (Security::StartTls, "smtp")] {
+        let relay = Relay::secure(security);
+        let mut settings = Settings::new("email", &format!("{scheme}://localhost:{}", relay.listen().await));
+        settings.root_certificate = Some(CERTIFICATE.to_vec());
+        settings.credentials = Some(("ana".to_owned(), Secret::new("s3cret")));
+        let answer = open_channel(&settings).unwrap().deliver(&[item("1")]).await.remove(0);
+        assert_eq!(name(&answer), "accepted", "{scheme}: {answer:?}");
+        assert_eq!(relay.accepted.lock().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_prove_its_name_gets_nothing() {
+    let relay = Relay::secure(Security::Tls);
+    let settings = Settings::new("email", &format!("smtps://localhost:{}", relay.listen().await));
+    let answer = open_channel(&settings).unwrap().deliver(&[item("1")]).await.remove(0);
+    assert!(matches!(&answer, Delivery::Retry { reason } if reason.contains("certificate")), "{answer:?}");
+    assert!(relay.accepted.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_silent_relay_costs_one_deadline_not_one_per_message() {
+    let relay = Relay::new(At::Mail, Act::Silence);
+    let mut settings = settings(relay.listen().await);
+    settings.deadline = Duration::from_millis(150);
+    let items: Vec<Outgoing> = (0..100).map(|i| item(&format!("key-{i}"))).collect();
+    let answers = open_channel(&settings).unwrap().deliver(&items).await;
+    assert!(answers.iter().all(|answer| name(answer) == "retry"));
+    let untried = answers.iter().filter(|answer| matches!(answer, Delivery::Retry { reason } if reason == NOT_TRIED));
+    assert!(untried.count() >= 90);
 }
 
 #[test]
