@@ -1,2 +1,44 @@
-//! The `recobro` command.
-fn main() {}
+//! The binary `recobro`: reads the command line, wires the crates together, says what happened.
+//!
+//! It decides nothing about cases: every act goes through the engine. Start reading at [`command`].
+
+mod command;
+mod config;
+mod demo;
+mod failure;
+mod intake;
+mod out;
+mod reads;
+mod session;
+mod story;
+mod tally;
+
+use clap::Parser;
+use failure::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match command::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data; usage errors are talk. A closed pipe is nobody's mistake.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() });
+        }
+    };
+    match start(cli) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) if failure.silent => ExitCode::SUCCESS,
+        Err(failure) => {
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr().lock(), "{failure}");
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+fn start(cli: command::Cli) -> Result<Exit, Failure> {
+    let session = session::Session::new(&cli.globals)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(cli.command.run(&session))
+}

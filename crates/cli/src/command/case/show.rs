@@ -1,0 +1,72 @@
+//! `recobro case show CASE`.
+
+use crate::failure::{Exit, Failure};
+use crate::reads;
+use crate::session::Session;
+use crate::story::Story;
+use serde::Serialize;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Case id, invoice id or number
+    case: String,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    case: reads::CaseRow,
+    amount: String,
+    balance: String,
+    currency: String,
+    due: String,
+    turns: u64,
+    records: u64,
+    head: String,
+    trouble: Option<String>,
+    story: Story,
+}
+
+pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure> {
+    let store = session.store().await?;
+    let found = reads::find_case(&store, &args.case).await?;
+    let file = reads::case_file(&store, &found).await?;
+    let story = Story::of(&file.compiled.playbook, file.zone, &file.turns());
+    let row = found.row(&file.compiled.playbook);
+    if session.out.is_json() {
+        let shown = Shown {
+            case: row,
+            amount: file.amount.to_decimal().to_string(),
+            balance: file.balance.to_decimal().to_string(),
+            currency: file.amount.currency.to_string(),
+            due: file.due.to_string(),
+            turns: found.case.rev,
+            records: found.case.seq,
+            head: found.head.clone(),
+            trouble: found.case.trouble.clone(),
+            story,
+        };
+        session.out.json(&shown)?;
+        return Ok(Exit::Ok);
+    }
+    let mut text = file.headline(&found);
+    text.push('\n');
+    text.push_str(&story.table());
+    text.push_str("\n\n");
+    let state = row.outcome.clone().map_or(row.status.clone(), |outcome| format!("finished: {outcome}"));
+    text.push_str(&format!("now     {state}, balance {}", file.balance));
+    if let (Some(stage), Some(step)) = (&row.stage, &row.step) {
+        text.push_str(&format!(", at {stage}/{step}"));
+    }
+    if let Some(at) = row.next_at {
+        let reason = row.next_reason.clone().map_or(String::new(), |reason| format!("  {reason}"));
+        text.push_str(&format!("\nnext    {}{reason}", at.local(file.zone).format("%a %Y-%m-%d %H:%M")));
+    }
+    if let Some(trouble) = &found.case.trouble {
+        text.push_str(&format!("\ntrouble {trouble}"));
+    }
+    session.out.line(&text)?;
+    session.out.say(&format!("next: recobro case why {}    every decision, with the facts it read", args.case));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,187 @@
+//! `recobro case why CASE [SEQ] [--on DATE]`: decisions and restraint, from the record alone.
+
+use crate::failure::{Exit, Failure};
+use crate::reads::{self, HistoryRow};
+use crate::session::Session;
+use crate::story::plain;
+use chrono::NaiveDate;
+use recobro_kernel::record::{Decision, Record, TurnBody};
+use std::fmt::Write as _;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Case id, invoice id or number
+    case: String,
+    /// Only the record of this number
+    seq: Option<u64>,
+    /// What was held back on this day, and by which rule
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "seq")]
+    on: Option<NaiveDate>,
+}
+
+pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure> {
+    let store = session.store().await?;
+    let found = reads::find_case(&store, &args.case).await?;
+    let rows = reads::history(&store, &found).await?;
+    let mut shown = 0;
+    for row in &rows {
+        let body = row.turn();
+        for (index, record) in body.records.iter().enumerate() {
+            let seq = body.seq + index as u64;
+            let wanted = match (args.seq, args.on) {
+                (Some(wanted), _) => seq == wanted,
+                (None, Some(on)) => held_back(record, body, on),
+                (None, None) => matches!(record, Record::Decision(_)) || is_restraint(record),
+            };
+            if wanted {
+                shown += 1;
+                tell(session, row, body, seq, record, args.seq.is_some())?;
+            }
+        }
+    }
+    if shown == 0 {
+        return nothing(args, &rows, session);
+    }
+    Ok(Exit::Ok)
+}
+
+fn nothing(args: &Args, rows: &[HistoryRow], session: &Session) -> Result<Exit, Failure> {
+    let last = rows.last().map_or(0, |row| {
+        let body = row.turn();
+        body.seq + body.records.len() as u64
+    });
+    match (args.seq, args.on) {
+        (Some(seq), _) => Err(Failure::not_found(format!("case {} has no record {seq}", args.case))
+            .help(format!("its records are numbered up to {}", last.saturating_sub(1)))),
+        (None, Some(on)) => {
+            session.out.say(&format!("nothing was held back on {on}"));
+            Ok(Exit::Ok)
+        }
+        (None, None) => {
+            session.out.say("no decision yet");
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Records that say what did not happen.
+fn is_restraint(record: &Record) -> bool {
+    matches!(
+        record,
+        Record::Skipped { .. }
+            | Record::Superseded { .. }
+            | Record::Deferred { .. }
+            | Record::Returned { .. }
+            | Record::Recalled { .. }
+            | Record::Ignored { .. }
+    )
+}
+
+/// Held back on a day: decided that day, or still waiting on it.
+fn held_back(record: &Record, body: &TurnBody, on: NaiveDate) -> bool {
+    match record {
+        Record::Deferred { until, .. } | Record::Returned { not_before: Some(until), .. } => {
+            body.local <= on && on <= until.to_utc().date_naive()
+        }
+        _ => is_restraint(record) && body.local == on,
+    }
+}
+
+fn tell(
+    session: &Session,
+    row: &HistoryRow,
+    body: &TurnBody,
+    seq: u64,
+    record: &Record,
+    full: bool,
+) -> Result<(), Failure> {
+    if session.out.is_json() {
+        let value = serde_json::json!({
+            "schema": "recobro/v1/record",
+            "case": row.stream, "seq": seq, "rev": row.rev, "at": body.at, "local": body.local,
+            "clock_day": body.clock_day, "playbook": body.playbook, "version": body.version,
+            "actor": row.actor, "record": record, "hash": body.hash,
+            "chain": {"prev": row.prev, "hash": row.hash, "first_seq": body.seq},
+        });
+        return session.out.json(&value);
+    }
+    let mut text = format!("#{seq}  {}  clock {}  {}", body.local.format("%a %Y-%m-%d"), body.clock_day, title(record));
+    match record {
+        Record::Decision(decision) => text.push_str(&decided(decision)),
+        Record::Deferred { until, moved, .. } => {
+            let _ = write!(text, "\n  until    {until}");
+            for (n, limit) in moved.iter().enumerate() {
+                let binding = if n + 1 == moved.len() { "  <- binding" } else { "" };
+                let _ = write!(text, "\n  rule     {} -> {}{binding}", limit.rule, limit.until);
+            }
+        }
+        Record::Returned { rule, not_before, .. } => {
+            let _ = write!(text, "\n  rule     {rule}");
+            if let Some(at) = not_before {
+                let _ = write!(text, "\n  until    {at}");
+            }
+        }
+        Record::Skipped { reason, .. } | Record::Recalled { reason, .. } | Record::Ignored { reason, .. } => {
+            let _ = write!(text, "\n  rule     {reason}");
+        }
+        other if full => {
+            let _ = write!(text, "\n{}", serde_json::to_string_pretty(other)?);
+        }
+        _ => {}
+    }
+    let hash = &body.hash;
+    let _ = write!(
+        text,
+        "\n  logic    {} v{}, bundle {}, content {}, calendar {}, policy {}, hook_api {}, rhai {}",
+        body.playbook,
+        body.version,
+        hash.bundle.short(),
+        hash.content.short(),
+        hash.calendar.short(),
+        hash.policy.short(),
+        hash.hook_api,
+        hash.rhai
+    );
+    let short = |text: &str| text.chars().take(12).collect::<String>();
+    let _ = write!(text, "\n  chain    turn {} by {}, {} after {}\n", row.rev, row.actor, short(&row.hash), short(&row.prev));
+    session.out.line(&text)
+}
+
+fn title(record: &Record) -> String {
+    match record {
+        Record::Decision(decision) => {
+            let place = &decision.place;
+            let stage = if place.stage.is_empty() { "whenever" } else { &place.stage };
+            format!("{} of {stage}/{} (line {})", decision.field, place.step, place.line)
+        }
+        Record::Skipped { place, .. } => format!("skipped {}", place.step),
+        Record::Superseded { place, by } => format!("superseded {} by {by}", place.step),
+        Record::Deferred { place, .. } => format!("deferred {}", place.step),
+        Record::Returned { effect, .. } => format!("returned effect {effect}"),
+        Record::Recalled { effect, .. } => format!("recalled effect {effect}"),
+        Record::Ignored { what, .. } => format!("ignored {what}"),
+        other => other.kind().to_owned(),
+    }
+}
+
+fn decided(decision: &Decision) -> String {
+    let mut text = format!("\n  expr     {}\n  result   {}", decision.expr, plain(&decision.result));
+    for clause in &decision.clauses {
+        let value = clause.value.map_or("not asked".to_owned(), |value| value.to_string());
+        let _ = write!(text, "\n  clause   {} -> {value}", clause.text);
+    }
+    for (path, value) in &decision.read.0 {
+        let _ = write!(text, "\n  read     {path} = {}", plain(value));
+    }
+    for table in &decision.tables {
+        let _ = write!(text, "\n  table    {} row {}: {} = {}", table.table, table.row, table.output, plain(&table.value));
+    }
+    for note in &decision.notes {
+        let _ = write!(text, "\n  note     {note}");
+    }
+    if let Some(why) = crate::story::why_of(decision) {
+        let _ = write!(text, "\n  rule     {why}");
+    }
+    text
+}

@@ -1,0 +1,110 @@
+//! `recobro check [PATHS]`.
+
+use crate::failure::{Doing, Exit, Failure};
+use crate::session::{Session, embedded};
+use recobro_playbook::{Diagnostic, Files, Severity, report};
+use std::path::{Path, PathBuf};
+
+/// Arguments.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  recobro check                                 the project, else the shipped library
+  recobro check workflows/b2b-standard.yaml     what concerns one file
+  recobro check --format sarif > check.sarif
+
+Exit codes: 0 clean, 9 findings, 1 cannot read.")]
+pub(crate) struct Args {
+    /// Projects, or files and folders inside one [default: the project, else the shipped library]
+    paths: Vec<PathBuf>,
+    /// Shape of the report
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Warnings are findings too
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// {schema, diagnostics: [..]}
+    Json,
+    /// SARIF 2.1.0, for code hosts
+    Sarif,
+}
+
+/// A project with the files asked for; all of them where the list is empty.
+struct Asked {
+    files: Files,
+    only: Vec<String>,
+}
+
+#[expect(clippy::unused_async, reason = "every command has the same signature")]
+pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    let format = args.format.unwrap_or(if session.out.is_json() { Format::Json } else { Format::Text });
+    let mut files = Files::new();
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for asked in projects(&args.paths, session)? {
+        let wanted = |file: &str| {
+            asked.only.is_empty() || asked.only.iter().any(|path| file == path || file.starts_with(&format!("{path}/")))
+        };
+        let checked = recobro_playbook::check(&asked.files);
+        found.extend(checked.diagnostics.into_iter().filter(|diagnostic| wanted(&diagnostic.file)));
+        files.extend(asked.files);
+    }
+    let text = match format {
+        Format::Text => report::text(&found, &files),
+        Format::Json => report::json(&found),
+        Format::Sarif => report::sarif(&found),
+    };
+    if !text.trim().is_empty() {
+        session.out.line(&text)?;
+    }
+    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    if format == Format::Text {
+        session.out.say(&format!("{errors} errors, {warnings} warnings"));
+    }
+    Ok(if errors > 0 || (args.strict && warnings > 0) { Exit::Findings } else { Exit::Ok })
+}
+
+fn projects(paths: &[PathBuf], session: &Session) -> Result<Vec<Asked>, Failure> {
+    if paths.is_empty() {
+        return Ok(vec![Asked { files: session.files()?, only: Vec::new() }]);
+    }
+    let mut roots: std::collections::BTreeMap<PathBuf, Vec<String>> = std::collections::BTreeMap::new();
+    for path in paths {
+        let (root, inner) = root_of(path)?;
+        let only = roots.entry(root).or_default();
+        only.extend(inner);
+    }
+    roots
+        .into_iter()
+        .map(|(root, only)| {
+            let files = recobro_playbook::read_dir(&root)
+                .doing(Exit::Failed, || format!("cannot read {}", root.display()))?;
+            Ok(Asked { files, only })
+        })
+        .collect()
+}
+
+/// The project that a path belongs to, and the path inside it.
+fn root_of(path: &Path) -> Result<(PathBuf, Option<String>), Failure> {
+    let full = path.canonicalize().doing(Exit::Failed, || format!("cannot read {}", path.display()))?;
+    if full.join("workflows").is_dir() {
+        return Ok((full, None));
+    }
+    for root in full.ancestors() {
+        let Ok(inner) = full.strip_prefix(root) else { continue };
+        let first = inner.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        if matches!(first.as_deref(), Some("workflows" | "scripts")) {
+            let inner = inner.to_string_lossy().replace('\\', "/");
+            let whole = inner == "workflows";
+            return Ok((root.to_path_buf(), (!whole).then_some(inner)));
+        }
+    }
+    Err(Failure::new(Exit::Usage, format!("{} is in no project: no folder above it has workflows/", path.display()))
+        .help(format!("the shipped library has {} files; `recobro check` checks it", embedded().len())))
+}

@@ -1,0 +1,171 @@
+//! `recobro task list|show|done`.
+
+use crate::failure::{Exit, Failure};
+use crate::reads::{self, TaskRow};
+use crate::session::Session;
+use chrono::NaiveDate;
+use recobro_engine::{Answer, Clock, Who};
+use serde::Serialize;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Open work, the most urgent first
+    List(List),
+    /// One task: what is asked, what may be answered, the hash of what is shown
+    Show {
+        /// Task id, or its beginning
+        task: String,
+    },
+    /// Answer a task
+    #[command(after_help = "\
+Examples:
+  recobro task done 3f2a --outcome promised --date 2026-05-29 --amount 7200 --as ana
+  recobro task done 9c01 --outcome approved --seen 51ab07c2d9e4 --as luis
+
+An approval names the hash of what was shown (`task show`): what changed since is refused with exit code 4.")]
+    Done(Done),
+}
+
+#[derive(clap::Args)]
+struct List {
+    /// Only work of this role or person
+    #[arg(long, value_name = "ROLE")]
+    assignee: Option<String>,
+    /// Only this kind: call, task, approve, fix
+    #[arg(long)]
+    kind: Option<String>,
+    /// Closed work too
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(clap::Args)]
+struct Done {
+    /// Task id, or its beginning
+    task: String,
+    /// One of the task's outcomes; approved or rejected for an approval
+    #[arg(long)]
+    outcome: String,
+    /// Hash of what was shown; needed for an approval
+    #[arg(long, value_name = "HASH")]
+    seen: Option<String>,
+    /// Date promised, or of a call back
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<NaiveDate>,
+    /// Amount promised, disputed or claimed as paid
+    #[arg(long)]
+    amount: Option<String>,
+    /// Reason of a dispute or a rejection
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    schema: &'static str,
+    task: &'a str,
+    outcome: &'a str,
+    by: String,
+}
+
+pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::List(args) => list(&args, session).await,
+        Verb::Show { task } => show(&task, session).await,
+        Verb::Done(args) => done(args, session).await,
+    }
+}
+
+async fn list(args: &List, session: &Session) -> Result<Exit, Failure> {
+    let store = session.store().await?;
+    let filter = reads::TaskFilter { assignee: args.assignee.clone(), kind: args.kind.clone(), closed: args.all };
+    let rows = reads::tasks(&store, &filter, session.limit()).await?;
+    session.out.list(&rows, &["task", "kind", "subject", "invoice", "assignee", "until", "state"], cells)?;
+    Ok(Exit::Ok)
+}
+
+fn cells(row: &TaskRow) -> Vec<String> {
+    vec![
+        row.id.chars().take(8).collect(),
+        row.kind.clone(),
+        row.subject.clone(),
+        row.invoice.clone(),
+        row.assignee.clone(),
+        row.limit_at.map_or(String::new(), |at| at.to_utc().format("%Y-%m-%d %H:%M").to_string()),
+        row.outcome.clone().unwrap_or_else(|| "open".to_owned()),
+    ]
+}
+
+async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
+    let store = session.store().await?;
+    let row = reads::task(&store, task).await?;
+    if session.out.is_json() {
+        session.out.json(&row)?;
+        return Ok(Exit::Ok);
+    }
+    let optional = |value: &Option<String>| value.clone().unwrap_or_default();
+    let lines = [
+        ("task", row.id.clone()),
+        ("kind", row.kind.clone()),
+        ("subject", row.subject.clone()),
+        ("invoice", row.invoice.clone()),
+        ("customer", row.customer.clone()),
+        ("case", row.case.clone()),
+        ("assignee", row.assignee.clone()),
+        ("opened", row.opened_at.to_string()),
+        ("until", row.limit_at.map_or(String::new(), |at| at.to_string())),
+        ("outcomes", row.outcomes.join(", ")),
+        ("seen", row.seen.clone()),
+        ("state", row.outcome.clone().unwrap_or_else(|| "open".to_owned())),
+        ("by", optional(&row.closed_by)),
+    ];
+    let text: Vec<String> = lines
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name:<10}{value}"))
+        .collect();
+    session.out.line(&text.join("\n"))?;
+    if row.outcome.is_none() {
+        let outcome = row.outcomes.first().map_or("done", String::as_str);
+        let seen = if row.kind == "approve" { format!(" --seen {}", row.seen) } else { String::new() };
+        session.out.say(&format!("next: recobro task done {} --outcome {outcome}{seen} --as PERSON", row.id));
+    }
+    Ok(Exit::Ok)
+}
+
+async fn done(args: Done, session: &Session) -> Result<Exit, Failure> {
+    let engine = session.engine(Clock::Real).await?;
+    let row = reads::task(engine.store(), &args.task).await?;
+    if row.kind == "approve" && args.seen.is_none() {
+        return Err(Failure::new(Exit::Usage, "an approval must name what was seen: --seen HASH")
+            .help(format!("`recobro task show {}` prints it", row.id)));
+    }
+    if let Some(seen) = args.seen.as_deref().filter(|seen| !row.seen.starts_with(*seen)) {
+        return Err(Failure::new(Exit::Conflict, format!("what was shown as {seen} has changed since"))
+            .help(format!("look again: recobro task show {}", row.id)));
+    }
+    let answer = Answer {
+        outcome: args.outcome,
+        date: args.date,
+        amount: args.amount,
+        reason: args.reason.clone(),
+        seen: args.seen,
+    };
+    let who = Who { name: session.config.actor(), why: args.reason.unwrap_or_default() };
+    engine.task_done(row.id.parse()?, &answer, &who).await?;
+    if session.out.is_json() {
+        let said = Answered { schema: "recobro/v1/answer", task: &row.id, outcome: &answer.outcome, by: who.name };
+        session.out.json(&said)?;
+    } else {
+        session.out.say(&format!("{} {}: {}, noted for {}", row.kind, row.subject, answer.outcome, who.name));
+        session.out.say("next: recobro run    (or a worker that is running) takes it up");
+    }
+    Ok(Exit::Ok)
+}

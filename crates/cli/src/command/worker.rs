@@ -1,0 +1,27 @@
+//! `recobro worker`: real time, until interrupted.
+
+use crate::failure::{Exit, Failure};
+use crate::session::{Session, interrupted};
+use recobro_engine::Clock;
+use tokio::sync::watch;
+
+/// Arguments.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Ctrl-C or SIGTERM ends it after the batch at work. On PostgreSQL any number of workers share one database;
+an SQLite file belongs to one process.")]
+pub(crate) struct Args {}
+
+pub(crate) async fn run(_args: Args, session: &Session) -> Result<Exit, Failure> {
+    let engine = session.engine(Clock::Real).await?;
+    session.out.say(&format!("working on {}; Ctrl-C ends it", session.config.text("db")));
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        interrupted().await;
+        // The receiver is gone only when the run has ended by itself.
+        let _ = stop.send(true);
+    });
+    let done = engine.run_real(stopped, &mut |_| {}).await?;
+    session.out.say(&format!("stopped: {} turns, {} contacts, {} tasks", done.turns, done.contacts, done.tasks));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,493 @@
+//! What the commands read from the database, in the shapes that people and programs see. Nothing here writes.
+
+use crate::failure::{Exit, Failure};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use recobro_kernel::case::{Case, Status};
+use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId, TaskId};
+use recobro_kernel::money::Money;
+use recobro_kernel::playbook::{Outcome, Playbook};
+use recobro_kernel::record::TurnBody;
+use recobro_kernel::time::Timestamp;
+use recobro_playbook::{Compiled, Files};
+use recobro_store::invoices::InvoiceRow;
+use recobro_store::{CaseNo, Store, Tx, cases, customers, invoices, playbooks, tasks, unmatched};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Rows of one page.
+const PAGE: i64 = 500;
+
+/// A case as lists show it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CaseRow {
+    schema: &'static str,
+    /// Id.
+    pub(crate) id: String,
+    /// Invoice.
+    pub(crate) invoice: String,
+    /// Customer.
+    pub(crate) customer: String,
+    /// Playbook.
+    pub(crate) playbook: String,
+    /// Its version.
+    pub(crate) version: u32,
+    /// Status.
+    pub(crate) status: String,
+    /// Stage.
+    pub(crate) stage: Option<String>,
+    /// Step.
+    pub(crate) step: Option<String>,
+    /// Outcome of a finished case.
+    pub(crate) outcome: Option<String>,
+    /// Next look.
+    pub(crate) next_at: Option<Timestamp>,
+    /// Why then.
+    pub(crate) next_reason: Option<String>,
+}
+
+/// Which cases to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CaseFilter {
+    /// Status.
+    pub(crate) status: Option<Status>,
+    /// Outcome.
+    pub(crate) outcome: Option<Outcome>,
+    /// Playbook.
+    pub(crate) playbook: Option<String>,
+    /// Customer.
+    pub(crate) customer: Option<String>,
+}
+
+/// A case with its snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// Number in the database.
+    pub(crate) no: CaseNo,
+    /// Id.
+    pub(crate) id: CaseId,
+    /// Hash of its last turn.
+    pub(crate) head: String,
+    /// Snapshot.
+    pub(crate) case: Case,
+}
+
+/// One turn as stored.
+#[derive(Clone, Debug)]
+pub(crate) struct HistoryRow {
+    /// Stream.
+    pub(crate) stream: String,
+    /// Revision.
+    pub(crate) rev: u64,
+    /// Who caused it.
+    pub(crate) actor: String,
+    /// Hash before.
+    pub(crate) prev: String,
+    /// Hash.
+    pub(crate) hash: String,
+    body: TurnBody,
+}
+
+/// A case with everything needed to tell its story.
+pub(crate) struct CaseFile {
+    /// The pinned playbook.
+    pub(crate) compiled: Arc<Compiled>,
+    /// Customer's zone.
+    pub(crate) zone: Tz,
+    /// Customer's segment, risk and country.
+    pub(crate) customer: (String, String, String),
+    /// Printed number.
+    pub(crate) number: String,
+    /// Original amount.
+    pub(crate) amount: Money,
+    /// Principal open.
+    pub(crate) balance: Money,
+    /// Date due.
+    pub(crate) due: NaiveDate,
+    history: Vec<HistoryRow>,
+}
+
+/// A task as lists show it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TaskRow {
+    schema: &'static str,
+    /// Id.
+    pub(crate) id: String,
+    /// `call`, `task`, `approve` or `fix`.
+    pub(crate) kind: String,
+    /// What is to be done.
+    pub(crate) subject: String,
+    /// Case.
+    pub(crate) case: String,
+    /// Invoice.
+    pub(crate) invoice: String,
+    /// Customer.
+    pub(crate) customer: String,
+    /// Role or person.
+    pub(crate) assignee: String,
+    /// Answers it accepts.
+    pub(crate) outcomes: Vec<String>,
+    /// Hash of what is shown.
+    pub(crate) seen: String,
+    /// When it was opened.
+    pub(crate) opened_at: Timestamp,
+    /// Its limit.
+    pub(crate) limit_at: Option<Timestamp>,
+    /// Outcome; nothing while open.
+    pub(crate) outcome: Option<String>,
+    /// Who answered.
+    pub(crate) closed_by: Option<String>,
+    /// When it was closed.
+    pub(crate) closed_at: Option<Timestamp>,
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TaskFilter {
+    /// Role or person.
+    pub(crate) assignee: Option<String>,
+    /// Kind.
+    pub(crate) kind: Option<String>,
+    /// Closed ones too.
+    pub(crate) closed: bool,
+}
+
+/// An invoice without a case.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UnmatchedRow {
+    schema: &'static str,
+    /// Invoice.
+    pub(crate) invoice: String,
+    /// Customer.
+    pub(crate) customer: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// Since when.
+    pub(crate) since: Timestamp,
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+impl From<cases::CaseRow> for CaseRow {
+    fn from(row: cases::CaseRow) -> Self {
+        Self {
+            schema: "recobro/v1/case",
+            id: row.id.to_string(),
+            invoice: row.invoice.to_string(),
+            customer: row.customer.to_string(),
+            playbook: row.playbook,
+            version: row.version,
+            status: row.status.name().to_owned(),
+            stage: some(row.stage),
+            step: some(row.step),
+            outcome: row.outcome.and_then(some),
+            next_at: row.next_at,
+            next_reason: some(row.next_reason),
+        }
+    }
+}
+
+impl Found {
+    fn of(claimed: &cases::Claimed) -> Result<Self, Failure> {
+        let case = serde_json::from_str(&claimed.state)
+            .map_err(|error| Failure::new(Exit::Failed, format!("case {} cannot be read: {error}", claimed.id)))?;
+        Ok(Self { no: claimed.no, id: claimed.id, head: claimed.head.to_string(), case })
+    }
+
+    /// As lists show it.
+    pub(crate) fn row(&self, playbook: &Playbook) -> CaseRow {
+        let case = &self.case;
+        let step = playbook.steps.get(case.cursor.position).filter(|_| !case.is_finished());
+        CaseRow {
+            schema: "recobro/v1/case",
+            id: case.id.to_string(),
+            invoice: case.invoice.to_string(),
+            customer: case.customer.to_string(),
+            playbook: case.playbook.clone(),
+            version: case.version,
+            status: case.status.name().to_owned(),
+            stage: step.and_then(|_| some(playbook.stage_name(case.cursor.position).to_owned())),
+            step: step.map(|step| step.path.clone()),
+            outcome: case.outcome.map(|outcome| outcome.name().to_owned()),
+            next_at: case.wake.as_ref().map(|wake| wake.at),
+            next_reason: case.wake.as_ref().map(|wake| wake.reason.clone()),
+        }
+    }
+}
+
+impl HistoryRow {
+    /// The stored records.
+    pub(crate) fn turn(&self) -> &TurnBody {
+        &self.body
+    }
+}
+
+impl CaseFile {
+    /// The turns, oldest first.
+    pub(crate) fn turns(&self) -> Vec<TurnBody> {
+        self.history.iter().map(|row| row.body.clone()).collect()
+    }
+
+    /// The first line of `simulate`.
+    pub(crate) fn headline(&self, found: &Found) -> String {
+        let (segment, risk, country) = &self.customer;
+        format!(
+            "{} v{}   {}  {}  due {}   segment {segment}, risk {risk}, {country}",
+            found.case.playbook,
+            found.case.version,
+            self.number,
+            self.amount,
+            self.due.format("%a %Y-%m-%d")
+        )
+    }
+}
+
+/// Lists cases.
+pub(crate) async fn cases(store: &Store, filter: &CaseFilter, limit: u32) -> Result<Vec<CaseRow>, Failure> {
+    let wanted = cases::Filter {
+        status: filter.status,
+        playbook: filter.playbook.clone(),
+        customer: filter.customer.as_deref().map(CustomerId::from),
+        invoice: None,
+        outcome: filter.outcome.map(|outcome| outcome.name().to_owned()),
+    };
+    let mut tx = store.read().await?;
+    let mut rows: Vec<CaseRow> = Vec::new();
+    let mut after = CaseNo(0);
+    loop {
+        let left = i64::from(limit) - i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if left <= 0 {
+            break;
+        }
+        let page = cases::list(&mut tx, &wanted, after, left.min(PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        after = last.no;
+        let full = i64::try_from(page.len()).is_ok_and(|count| count == left.min(PAGE));
+        rows.extend(page.into_iter().map(CaseRow::from));
+        if !full {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// Finds a case by its id, its invoice's id or printed number; the newest where an invoice had several.
+pub(crate) async fn find_case(store: &Store, name: &str) -> Result<Found, Failure> {
+    let mut tx = store.read().await?;
+    if let Ok(id) = name.parse::<CaseId>() {
+        let claimed = cases::by_id(&mut tx, id).await?;
+        return claimed.map_or_else(|| Err(no_case(name)), |claimed| Found::of(&claimed));
+    }
+    let mut ids = vec![InvoiceId::from(name)];
+    let named = invoices::by_number(&mut tx, &[name.to_owned()]).await?;
+    ids.extend(named.into_iter().map(|row| row.id));
+    ids.sort();
+    ids.dedup();
+    let found = cases::latest_of(&mut tx, &ids).await?;
+    let nos: Vec<CaseNo> = found.values().map(|(no, _)| *no).collect();
+    if nos.len() > 1 {
+        let list: Vec<&str> = found.keys().map(InvoiceId::as_str).collect();
+        return Err(Failure::new(Exit::Conflict, format!("`{name}` names {} invoices", list.len()))
+            .help(format!("use one of their ids: {}", list.join(", "))));
+    }
+    match cases::load(&mut tx, &nos).await?.first() {
+        Some(claimed) => Found::of(claimed),
+        None => Err(no_case(name)),
+    }
+}
+
+fn no_case(name: &str) -> Failure {
+    Failure::not_found(format!("no case `{name}`"))
+        .help("`recobro case list` shows all; `recobro unmatched` those that no playbook took")
+}
+
+/// A case's turns, oldest first.
+pub(crate) async fn history(store: &Store, found: &Found) -> Result<Vec<HistoryRow>, Failure> {
+    let mut tx = store.read().await?;
+    history_in(&mut tx, found.no, found.id).await
+}
+
+async fn history_in(tx: &mut Tx, no: CaseNo, id: CaseId) -> Result<Vec<HistoryRow>, Failure> {
+    let mut rows = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = recobro_store::history::of_case(tx, no, after, PAGE).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|count| count == PAGE);
+        for row in page {
+            after = row.rev;
+            let body = serde_json::from_str(&row.body).map_err(|error| {
+                Failure::new(Exit::Failed, format!("turn {} of case {id} cannot be read: {error}", row.rev))
+            })?;
+            rows.push(HistoryRow {
+                stream: recobro_kernel::chain::case_stream(id),
+                rev: row.rev,
+                actor: row.actor,
+                prev: row.prev.to_string(),
+                hash: row.hash.to_string(),
+                body,
+            });
+        }
+        if !full {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Everything needed to tell a case's story.
+pub(crate) async fn case_file(store: &Store, found: &Found) -> Result<CaseFile, Failure> {
+    let mut tx = store.read().await?;
+    let compiled = pinned(&mut tx, &found.case).await?;
+    let invoice = invoices::get(&mut tx, std::slice::from_ref(&found.case.invoice)).await?.remove(&found.case.invoice);
+    let invoice = invoice.ok_or_else(|| Failure::not_found(format!("no invoice {}", found.case.invoice)))?;
+    let customer =
+        customers::get(&mut tx, std::slice::from_ref(&found.case.customer)).await?.remove(&found.case.customer);
+    let customer = customer.ok_or_else(|| Failure::not_found(format!("no customer {}", found.case.customer)))?;
+    let history = history_in(&mut tx, found.no, found.id).await?;
+    Ok(CaseFile {
+        compiled,
+        zone: customer.time_zone.parse().unwrap_or(Tz::UTC),
+        customer: (customer.segment, customer.risk, customer.country),
+        number: invoice.number,
+        amount: Money::new(invoice.amount_minor, invoice.currency),
+        balance: Money::new(invoice.balance_minor, invoice.currency),
+        due: invoice.due_on,
+        history,
+    })
+}
+
+/// The playbook a case is pinned to, made again from its stored sources.
+async fn pinned(tx: &mut Tx, case: &Case) -> Result<Arc<Compiled>, Failure> {
+    let broken =
+        |why: String| Failure::new(Exit::Failed, format!("playbook {} v{}: {why}", case.playbook, case.version));
+    let row = playbooks::get(tx, case.bundle, case.content).await?;
+    let row = row.ok_or_else(|| broken(format!("bundle {} is not in the database", case.bundle.short())))?;
+    let sources: BTreeMap<String, String> = serde_json::from_str(&row.sources)?;
+    let files: Files = sources.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    recobro_playbook::compile_one(&files, &case.playbook).map_err(|problems| {
+        broken(problems.first().map_or_else(String::new, |problem| format!("{} {}", problem.code, problem.message)))
+    })
+}
+
+/// Calls `each` with every case and its turns, in order of entry.
+pub(crate) async fn each_case(store: &Store, mut each: impl FnMut(&Found, &[TurnBody])) -> Result<(), Failure> {
+    let mut tx = store.read().await?;
+    let mut after = CaseNo(0);
+    loop {
+        let page = cases::list(&mut tx, &cases::Filter::default(), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.no;
+        let nos: Vec<CaseNo> = page.iter().map(|row| row.no).collect();
+        for claimed in cases::load(&mut tx, &nos).await? {
+            let found = Found::of(&claimed)?;
+            let history = history_in(&mut tx, found.no, found.id).await?;
+            let turns: Vec<TurnBody> = history.into_iter().map(|row| row.body).collect();
+            each(&found, &turns);
+        }
+    }
+}
+
+/// Every invoice that has or had a case, and those without.
+pub(crate) async fn all_invoices(store: &Store) -> Result<Vec<InvoiceRow>, Failure> {
+    let mut tx = store.read().await?;
+    let mut ids = BTreeSet::new();
+    let mut after = CaseNo(0);
+    loop {
+        let page = cases::list(&mut tx, &cases::Filter::default(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.no;
+        ids.extend(page.into_iter().map(|row| row.invoice));
+    }
+    let mut name = String::new();
+    loop {
+        let page = unmatched::list(&mut tx, &name, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        name = last.invoice.as_str().to_owned();
+        ids.extend(page.into_iter().map(|row| row.invoice));
+    }
+    let ids: Vec<InvoiceId> = ids.into_iter().collect();
+    let mut rows = Vec::new();
+    for page in ids.chunks(500) {
+        rows.extend(invoices::get(&mut tx, page).await?.into_values());
+    }
+    Ok(rows)
+}
+
+impl From<tasks::TaskRow> for TaskRow {
+    fn from(row: tasks::TaskRow) -> Self {
+        Self {
+            schema: "recobro/v1/task",
+            id: row.task.id.to_string(),
+            kind: row.task.kind,
+            subject: row.task.subject,
+            case: row.case.to_string(),
+            invoice: row.invoice.to_string(),
+            customer: row.customer.to_string(),
+            assignee: row.task.assignee,
+            outcomes: row.task.outcomes,
+            seen: row.task.seen.to_string(),
+            opened_at: row.task.opened_at,
+            limit_at: row.task.limit_at,
+            outcome: row.outcome,
+            closed_by: row.closed_by,
+            closed_at: row.closed_at,
+        }
+    }
+}
+
+/// Lists tasks, oldest first.
+pub(crate) async fn tasks(store: &Store, filter: &TaskFilter, limit: u32) -> Result<Vec<TaskRow>, Failure> {
+    let wanted = tasks::Filter {
+        open: !filter.closed,
+        kind: filter.kind.clone(),
+        assignee: filter.assignee.clone(),
+        ..tasks::Filter::default()
+    };
+    let mut tx = store.read().await?;
+    let mut rows: Vec<TaskRow> = Vec::new();
+    let mut after = None;
+    loop {
+        let left = (i64::from(limit) - i64::try_from(rows.len()).unwrap_or(i64::MAX)).min(PAGE);
+        if left <= 0 {
+            return Ok(rows);
+        }
+        let page = tasks::list(&mut tx, &wanted, after, left).await?;
+        let Some(last) = page.last() else { return Ok(rows) };
+        after = Some((last.task.opened_at, last.task.id));
+        rows.extend(page.into_iter().map(TaskRow::from));
+    }
+}
+
+/// Finds a task by its id or the beginning of it.
+pub(crate) async fn task(store: &Store, name: &str) -> Result<TaskRow, Failure> {
+    let missing = || Failure::not_found(format!("no task `{name}`")).help("`recobro task list` shows the open ones");
+    if let Ok(id) = name.parse::<TaskId>() {
+        let mut tx = store.read().await?;
+        return tasks::get(&mut tx, id).await?.map(TaskRow::from).ok_or_else(missing);
+    }
+    let all = tasks(store, &TaskFilter { closed: true, ..TaskFilter::default() }, u32::MAX).await?;
+    let mut found: Vec<TaskRow> = all.into_iter().filter(|row| row.id.starts_with(name)).collect();
+    match (found.len(), found.pop()) {
+        (1, Some(row)) => Ok(row),
+        (0, _) | (_, None) => Err(missing()),
+        (count, _) => {
+            Err(Failure::new(Exit::Conflict, format!("`{name}` begins {count} task ids")).help("write more of it"))
+        }
+    }
+}
+
+/// Lists invoices that no playbook took.
+pub(crate) async fn unmatched(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
+    let mut tx = store.read().await?;
+    let rows = unmatched::list(&mut tx, "", i64::from(limit)).await?;
+    let shown = |row: unmatched::UnmatchedRow| UnmatchedRow {
+        schema: "recobro/v1/unmatched",
+        invoice: row.invoice.to_string(),
+        customer: row.customer.to_string(),
+        reason: row.reason,
+        since: row.since,
+    };
+    Ok(rows.into_iter().map(shown).collect())
+}

@@ -1,0 +1,260 @@
+//! One run of the program: its settings, its two streams, and how the crates are wired together.
+
+use crate::command::Globals;
+use crate::config::{Config, Surroundings};
+use crate::failure::{Doing, Exit, Failure};
+use crate::out::{Out, Shape};
+use include_dir::{Dir, include_dir};
+use recobro_connectors::channel::{self, LANES, Secret};
+use recobro_engine::{Channels, Clock, Creditor, Engine, Sender, Settings};
+use recobro_playbook::{Files, Library, Severity, report};
+use recobro_store::{Options, Store};
+use std::path::Path;
+
+static WORKFLOWS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../workflows");
+static SCRIPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scripts");
+
+/// The shipped library, as files.
+pub(crate) fn embedded() -> Files {
+    let mut files = Files::new();
+    for (root, dir) in [("workflows", &WORKFLOWS), ("scripts", &SCRIPTS)] {
+        collect(root, dir, &mut files);
+    }
+    files
+}
+
+fn collect(root: &str, dir: &Dir<'_>, into: &mut Files) {
+    for file in dir.files() {
+        let path = file.path().to_string_lossy().replace('\\', "/");
+        into.insert(format!("{root}/{path}"), file.contents().to_vec());
+    }
+    for inner in dir.dirs() {
+        collect(root, inner, into);
+    }
+}
+
+/// One run of the program.
+pub(crate) struct Session {
+    /// Where words go.
+    pub(crate) out: Out,
+    /// Settings.
+    pub(crate) config: Config,
+}
+
+/// What the wiring may differ in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wiring {
+    /// Database other than the configured one.
+    pub(crate) db: Option<String>,
+    /// Folder for files other than the configured one.
+    pub(crate) outbox: Option<String>,
+    /// A temporary database may lose its last commits.
+    pub(crate) fleeting: bool,
+}
+
+impl Session {
+    /// Reads every layer of settings and starts logging.
+    pub(crate) fn new(globals: &Globals) -> Result<Self, Failure> {
+        let around = Surroundings::of_process(globals.project.as_deref());
+        let flags = [
+            ("as", globals.actor.clone()),
+            ("db", globals.db.clone()),
+            ("limit", globals.limit.map(|limit| limit.to_string())),
+            ("project", globals.project.as_ref().map(|path| path.display().to_string())),
+            ("quiet", globals.quiet.then(|| "true".to_owned())),
+        ];
+        let config = Config::load(&flags, &around)?;
+        let shape = if globals.json { Shape::Json } else { Shape::Text };
+        log(&config)?;
+        Ok(Self { out: Out { shape, quiet: config.truth("quiet") }, config })
+    }
+
+    /// Most rows of a list.
+    pub(crate) fn limit(&self) -> u32 {
+        self.config.number("limit").max(1)
+    }
+
+    /// The project's files, else the shipped library's.
+    pub(crate) fn files(&self) -> Result<Files, Failure> {
+        let Some(folder) = self.config.optional("project") else { return Ok(embedded()) };
+        if !Path::new(folder).join("workflows").is_dir() {
+            return Err(Failure::new(Exit::Configuration, format!("{folder} has no folder workflows/"))
+                .help("--project names the folder above workflows/ and scripts/"));
+        }
+        recobro_playbook::read_dir(Path::new(folder)).doing(Exit::Failed, || format!("cannot read {folder}"))
+    }
+
+    /// The checked library; nothing runs on one with errors.
+    pub(crate) fn library(&self) -> Result<Library, Failure> {
+        let files = self.files()?;
+        let checked = recobro_playbook::check(&files);
+        let errors: Vec<_> =
+            checked.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
+        if errors.is_empty() {
+            return Ok(checked.library);
+        }
+        let text = report::text(&errors, &files);
+        Err(Failure::new(Exit::Findings, format!("the library has {} errors\n{}", errors.len(), text.trim_end()))
+            .help("`recobro check` prints them; nothing runs until they are mended"))
+    }
+
+    /// The database, for reading; it must be there.
+    pub(crate) async fn store(&self) -> Result<Store, Failure> {
+        self.open(&Wiring::default(), false).await
+    }
+
+    async fn open(&self, wiring: &Wiring, create: bool) -> Result<Store, Failure> {
+        let url = wiring.db.as_deref().unwrap_or(self.config.text("db"));
+        if let Some(path) = url.strip_prefix("sqlite://")
+            && !create
+            && !Path::new(path).exists()
+        {
+            return Err(Failure::not_found(format!("no database at {path}"))
+                .help("`recobro import` or `recobro demo --db` makes one; --db names another"));
+        }
+        let options = Options { durable: !wiring.fleeting, create };
+        Ok(Store::open(url, options).await?)
+    }
+
+    /// The worker, with the checked library published.
+    pub(crate) async fn engine(&self, clock: Clock) -> Result<Engine, Failure> {
+        let wiring = Wiring::default();
+        let channels = self.channels(&wiring)?;
+        self.engine_with(clock, &wiring, channels, self.settings()?).await
+    }
+
+    /// The worker, wired otherwise.
+    pub(crate) async fn engine_with(
+        &self,
+        clock: Clock,
+        wiring: &Wiring,
+        channels: Channels,
+        settings: Settings,
+    ) -> Result<Engine, Failure> {
+        let library = self.library()?;
+        self.engine_of(clock, wiring, channels, settings, &library).await
+    }
+
+    /// The worker over a library of one's choice.
+    pub(crate) async fn engine_of(
+        &self,
+        clock: Clock,
+        wiring: &Wiring,
+        channels: Channels,
+        settings: Settings,
+        library: &Library,
+    ) -> Result<Engine, Failure> {
+        let store = self.open(wiring, true).await?;
+        Ok(Engine::start(store, library, channels, settings, clock).await?)
+    }
+
+    /// What the engine is told once.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let config = &self.config;
+        let text = |name: &str| config.text(name).to_owned();
+        let zone = config.text("creditor.time_zone");
+        let time_zone = zone
+            .parse()
+            .map_err(|_| Failure::new(Exit::Configuration, format!("creditor.time_zone: no time zone `{zone}`")))?;
+        let worker =
+            config.optional("worker.name").map_or_else(|| format!("process-{}", std::process::id()), str::to_owned);
+        Ok(Settings {
+            worker,
+            creditor: Creditor {
+                name: text("creditor.name"),
+                address: text("creditor.address"),
+                city: text("creditor.city"),
+                iban: text("creditor.iban"),
+                time_zone,
+                country: text("creditor.country"),
+            },
+            default_sender: Sender {
+                name: text("sender.name"),
+                role: text("sender.role"),
+                phone: text("sender.phone"),
+                email: text("sender.email"),
+            },
+            payment_link: text("creditor.payment_link"),
+            batch: config.number("worker.batch").clamp(1, 1000) as usize,
+            ..Settings::default()
+        })
+    }
+
+    /// The channel of each lane: e-mail as configured, everything else as files.
+    pub(crate) fn channels(&self, wiring: &Wiring) -> Result<Channels, Failure> {
+        let outbox = wiring.outbox.as_deref().unwrap_or(self.config.text("outbox"));
+        let mut channels = Channels::new();
+        for lane in LANES {
+            let transport = match (*lane, self.config.text("mail.transport")) {
+                ("email", "file") => format!("file:{outbox}/email"),
+                ("email", other) => other.to_owned(),
+                _ => format!("outbox:{outbox}"),
+            };
+            let mut settings = channel::Settings::new(lane, &transport);
+            settings.durable = !wiring.fleeting;
+            if let (Some(user), Some(password)) =
+                (self.config.optional("mail.user"), self.config.secret("mail.password")?)
+            {
+                settings.credentials = Some((user.to_owned(), Secret::new(password)));
+            }
+            let opened = channel::open(&settings).doing(Exit::Configuration, || "mail.transport".to_owned())?;
+            channels.insert((*lane).to_owned(), opened);
+        }
+        Ok(channels)
+    }
+}
+
+/// Channels that take everything and send nothing.
+pub(crate) fn silent_channels() -> Result<Channels, Failure> {
+    let open = |lane: &&str| Ok(((*lane).to_owned(), channel::open(&channel::Settings::new(lane, "null:"))?));
+    LANES.iter().map(open).collect()
+}
+
+fn log(config: &Config) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(config.text("log"))
+        .doing(Exit::Configuration, || format!("log: `{}`", config.text("log")))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(!config.no_color() && std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    // A second start in one process (tests) keeps the first logger.
+    let _ = if config.text("log_format") == "json" { builder.json().try_init() } else { builder.try_init() };
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn interrupted() {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let terminated = async {
+        match &mut term {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// The exit code of an engine's or a store's error.
+pub(crate) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    use recobro_engine::Error as E;
+    if let Some(error) = error.downcast_ref::<E>() {
+        return match error {
+            E::NoCase(_) | E::NoTask(_) => Some(Exit::NotFound),
+            E::Closed { .. } => Some(Exit::Conflict),
+            E::Refused(_) => Some(Exit::Refused),
+            E::Store(store) => exit_of(store),
+            _ => Some(Exit::Failed),
+        };
+    }
+    match error.downcast_ref::<recobro_store::Error>()? {
+        recobro_store::Error::Url { .. } => Some(Exit::Configuration),
+        recobro_store::Error::InUse { .. } | recobro_store::Error::Unavailable(_) | recobro_store::Error::Schema(_) => {
+            Some(Exit::Unavailable)
+        }
+        recobro_store::Error::Conflict(_) => Some(Exit::Conflict),
+        _ => Some(Exit::Failed),
+    }
+}

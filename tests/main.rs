@@ -1,0 +1,10 @@
+//! Whole cases, golden ledgers, the command line and the kill test: one test binary of `cli`.
+
+mod checks;
+mod kill;
+mod ledgers;
+mod program;
+mod scenarios;
+mod simulate;
+mod surface;
+mod world;
