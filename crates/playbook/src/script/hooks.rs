@@ -60,6 +60,8 @@ pub struct HookInfo {
     pub line: u32,
     /// Its doc comment without `@returns`.
     pub doc: String,
+    /// Whether its module compares an amount with a bare number, which only makes sense in one currency.
+    pub compares_bare_amount: bool,
 }
 
 /// A problem inside a script.
@@ -260,7 +262,7 @@ fn hook_of(file: &str, line: usize, function: &rhai::ScriptFnMetadata<'_>) -> Re
     };
     let line = u32::try_from(line).unwrap_or(u32::MAX);
     let doc = doc.join(" ").trim().to_owned();
-    Ok(HookInfo { name: name.to_owned(), returns, file: file.to_owned(), line, doc })
+    Ok(HookInfo { name: name.to_owned(), returns, file: file.to_owned(), line, doc, compares_bare_amount: false })
 }
 
 fn read_returns(text: &str) -> Option<Returns> {

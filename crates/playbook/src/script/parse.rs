@@ -160,12 +160,6 @@ impl ExprProblem {
         self.help = Some(help.into());
         self
     }
-
-    /// The same problem with more to know.
-    pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
 }
 
 /// A parsed expression.
@@ -195,16 +189,26 @@ pub(super) fn parse(source: &str) -> Result<Parsed<'_>, Vec<ExprProblem>> {
     }
 }
 
-/// `=` and `#` are mistakes with a name of their own; rhai would only say "unexpected".
+/// `=` and `not in` are mistakes with a name of their own; rhai would only say "unexpected".
 fn refuse_early(text: &Text<'_>) -> Result<(), Vec<ExprProblem>> {
     if text.tokens.is_empty() {
         return Err(vec![problem("PB200", 0, text.source.len(), "this expression is empty")]);
     }
-    let found = (0..text.tokens.len()).find(|&at| text.word(at) == "=").map(|at| {
-        let token = text.tokens[at];
-        problem("PB210", token.start, token.end, "`=` in a condition; did you mean `==`?").with_help("write `==`")
-    });
-    found.map_or(Ok(()), |problem| Err(vec![problem]))
+    for (at, token) in text.tokens.iter().enumerate() {
+        match text.word(at) {
+            "=" => {
+                let message = "`=` in a condition; did you mean `==`?";
+                return Err(vec![problem("PB210", token.start, token.end, message).with_help("write `==`")]);
+            }
+            "not" if text.word(at + 1) == "in" => {
+                let end = text.tokens[at + 1].end;
+                let found = problem("PB200", token.start, end, "there is no `not in`");
+                return Err(vec![found.with_help("write `not (x in [..])` or `x !in [..]`")]);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// `risk::route` becomes `risk__route`: rhai without modules does not know `::`; the length, hence every position, stays.
@@ -228,9 +232,7 @@ fn syntax(text: &Text<'_>, error: &rhai::ParseError) -> ExprProblem {
         end,
         format!("this expression cannot be read: {}", engine::lower_first(error.err_type())),
     );
-    let word = text.word(text.token_at(start));
     match error.err_type() {
-        _ if word == "not" => found.with_help("write `not (x in [..])` or `x !in [..]`"),
         ParseErrorType::ExprTooDeep => found.with_help("split it into a table or a hook"),
         ParseErrorType::UnexpectedEOF => found.with_help("something is missing at the end"),
         _ => found,

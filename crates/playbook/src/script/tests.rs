@@ -1,5 +1,6 @@
 //! Tests of expressions and hooks over one made-up case.
 
+mod check_tests;
 mod engine_tests;
 mod fixtures;
 mod rule_tests;
