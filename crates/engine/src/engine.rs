@@ -37,15 +37,19 @@ impl Engine {
         if let (true, Some(reached)) = (engine.clock.is_virtual(), recobro_store::meta::virtual_now(&mut tx).await?) {
             engine.clock.move_to(reached);
         }
-        engine.publish(&mut tx).await?;
-        if !engine.store.is_shared() {
+        if engine.publish(&mut tx).await? {
+            crate::route::offer_unmatched(&engine, &mut tx, &mut crate::run::Tick::default()).await?;
+        }
+        // Nobody else can hold a lease on a database of one process; a virtual run is alone on any.
+        if engine.clock.is_virtual() || !engine.store.is_shared() {
             while deliver::sweep(&engine, &mut tx, Timestamp::MAX).await? > 0 {}
         }
         tx.commit().await?;
         Ok(engine)
     }
 
-    async fn publish(&self, tx: &mut Tx) -> Result<(), Error> {
+    /// Publishes what is new on the shelf. Says whether anything was.
+    async fn publish(&self, tx: &mut Tx) -> Result<bool, Error> {
         let at = self.clock.now();
         let rows = self.shelf.current.iter().map(|compiled| {
             let texts: BTreeMap<&str, String> = compiled
@@ -66,10 +70,11 @@ impl Engine {
         let rows: Vec<VersionRow> = rows.collect();
         let known = playbooks::current(tx).await?;
         let same = |row: &VersionRow| known.iter().any(|k| k.bundle == row.bundle && k.content == row.content);
-        if !rows.iter().all(same) {
-            playbooks::publish(tx, &rows).await?;
+        if rows.iter().all(same) {
+            return Ok(false);
         }
-        Ok(())
+        playbooks::publish(tx, &rows).await?;
+        Ok(true)
     }
 
     /// The bundles of some pins; those not yet on the shelf are compiled from what was published.

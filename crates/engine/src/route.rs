@@ -6,7 +6,7 @@ pub(crate) mod book;
 mod enter;
 
 use crate::db::{self, Keys};
-use crate::people::People;
+use crate::people::{Nobody, People};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
 use answer::Answered;
@@ -88,10 +88,42 @@ pub(crate) async fn route(
     if !parked.is_empty() {
         inbound::park(tx, &parked, now).await?;
     }
+    unpark(tx, &book).await?;
     engine.settings.faults.pass("route.before_commit")?;
     tick.progress.routed += taken as u64;
     tracing::debug!(rows = taken, events = book.events.len(), cases = opened, parked = parked.len(), "engine.route");
     Ok((taken, full || taken < items.len()))
+}
+
+/// Rows that were parked because a customer or an invoice was missing are read again once it has come.
+async fn unpark(tx: &mut Tx, book: &Book) -> Result<(), Error> {
+    if book.arrived.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = book.arrived.iter().map(|(what, name)| unknown(what, name)).collect();
+    let waiting = inbound::parked(tx, 0, BATCH).await?;
+    let free: Vec<i64> = waiting.iter().filter(|row| reasons.contains(&row.reason)).map(|row| row.inbound.id).collect();
+    if !free.is_empty() {
+        inbound::unpark(tx, &free).await?;
+    }
+    Ok(())
+}
+
+/// Offers invoices without a playbook to the current ones: after a publication.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn offer_unmatched(engine: &Engine, tx: &mut Tx, tick: &mut Tick) -> Result<(), Error> {
+    let mut after = String::new();
+    loop {
+        let rows = recobro_store::unmatched::list(tx, &after, BATCH).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after.clone_from(&last.invoice.0);
+        let keys = Keys { invoices: rows.iter().map(|row| row.invoice.0.clone()).collect(), ..Keys::default() };
+        let mut book = db::load_book(engine, tx, &keys).await?;
+        book.entering = rows.into_iter().map(|row| (row.invoice, engine.clock.now())).collect();
+        enter::enter(engine, tx, &mut book, &Nobody, tick).await?;
+    }
 }
 
 fn understand(row: &Inbound) -> Result<Item, Parked> {
