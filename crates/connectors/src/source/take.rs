@@ -1,6 +1,6 @@
 //! Takes fields out of one row, collecting every problem and every default on the way.
 
-use super::plan::{Cells, Columns, Row, Taken, Value};
+use super::columns::{Cells, Columns, Row, Taken, Value};
 use super::{ReadReport, RowProblem};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -18,6 +18,11 @@ pub(super) struct Section {
 }
 
 impl Section {
+    /// Whether any field is mapped.
+    pub(super) fn is_mapped(&self) -> bool {
+        !self.values.is_empty()
+    }
+
     /// Whether the field is mapped.
     pub(super) fn has(&self, field: &str) -> bool {
         self.values.contains_key(field)
@@ -172,5 +177,11 @@ impl Take<'_> {
         let text = self.text(section, field).unwrap_or_default();
         let parts = text.split([';', '|']).map(str::trim).filter(|part| !part.is_empty());
         parts.map(str::to_owned).collect()
+    }
+
+    /// A currency and an amount in it, both of which must be there.
+    pub(super) fn money(&mut self, section: &Section) -> Option<Money> {
+        let currency = self.needed(section, "currency", |take, section, _| take.currency(section))?;
+        self.needed(section, "amount", |take, section, _| take.amount(section, currency))
     }
 }
