@@ -3,4 +3,5 @@
 mod check_tests;
 mod engine_tests;
 mod fixtures;
+mod generated_tests;
 mod rule_tests;
