@@ -89,7 +89,7 @@ async fn in_order(engine: &Engine, tx: &mut Tx, span: Span) -> Result<Vec<Claime
         let until = claimed.iter().map(|one| one.due_at).min().map_or(span.cell_end, |first| first.max(span.cell_end));
         claimed.retain(|one| one.due_at <= until);
     }
-    claimed.sort_by(|a, b| (a.due_at, a.case.id).cmp(&(b.due_at, b.case.id)));
+    claimed.sort_by_key(|one| (one.due_at, one.case.id));
     let mut first: BTreeMap<CustomerId, Timestamp> = BTreeMap::new();
     claimed.retain(|one| {
         let earliest = *first.entry(one.case.customer.clone()).or_insert(one.due_at);
@@ -194,7 +194,7 @@ impl<'a> Desk<'a> {
         }
         let follow = turn.follow.take();
         let old = turn.case.id;
-        match turn::commit(before, turn, &bundle.compiled.playbook, self.following) {
+        match turn::commit(before, &turn, &bundle.compiled.playbook, self.following) {
             turn::Written::Turn(commit) => self.commits.push(*commit),
             turn::Written::Rest(no, wake) => self.rests.push((no, wake)),
         }
@@ -226,9 +226,10 @@ impl<'a> Desk<'a> {
         for part in self.commits.chunks(COMMIT_MAX) {
             let committed = commit_turns(tx, part, &[]).await?;
             for (turn, no) in part.iter().zip(&committed.cases) {
-                match no {
-                    Some(no) => numbers.push((turn.case.id, *no)),
-                    None => tracing::warn!(case_id = %turn.case.id, "the case moved first; it is taken again"),
+                if let Some(no) = no {
+                    numbers.push((turn.case.id, *no));
+                } else {
+                    tracing::warn!(case_id = %turn.case.id, "the case moved first; it is taken again");
                 }
             }
         }

@@ -35,13 +35,13 @@ pub(crate) struct Claimed {
     pub(crate) events: Vec<Event>,
 }
 
-fn corrupt(what: impl Into<String>, cause: impl ToString) -> Error {
+fn corrupt(what: impl Into<String>, cause: &dyn std::fmt::Display) -> Error {
     Error::Corrupt { what: what.into(), cause: cause.to_string() }
 }
 
 /// Reads a case's snapshot.
 pub(crate) fn case_of(row: &cases::Claimed) -> Result<Case, Error> {
-    serde_json::from_str(&row.state).map_err(|cause| corrupt(format!("state of case {}", row.id), cause))
+    serde_json::from_str(&row.state).map_err(|cause| corrupt(format!("state of case {}", row.id), &cause))
 }
 
 /// Claims cases to wake at or before an instant, with their unread news.
@@ -58,7 +58,7 @@ pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Resu
         let mut unread = Vec::new();
         for event in news.remove(&row.no).unwrap_or_default() {
             let read = serde_json::from_str(&event.body);
-            unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), cause))?);
+            unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), &cause))?);
         }
         let due_at = row.due_at.unwrap_or(until);
         claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events: unread });
@@ -150,7 +150,7 @@ fn contact_of(row: ContactRow) -> Option<(String, ContactMade)> {
 }
 
 fn client_of(row: CustomerRow, tally: customers::Aggregates) -> Result<Client, Error> {
-    let time_zone = row.time_zone.parse().map_err(|cause| corrupt(format!("time zone of {}", row.id), cause))?;
+    let time_zone = row.time_zone.parse().map_err(|cause| corrupt(format!("time zone of {}", row.id), &cause))?;
     let record = record::Customer {
         id: row.id.0,
         name: row.name,
@@ -407,7 +407,7 @@ pub(crate) async fn tell(
 
 /// An event as stored.
 pub(crate) fn event_row(no: CaseNo, event: &Event) -> Result<NewEvent, Error> {
-    let body = serde_json::to_string(event).map_err(|cause| corrupt(format!("event {}", event.id), cause))?;
+    let body = serde_json::to_string(event).map_err(|cause| corrupt(format!("event {}", event.id), &cause))?;
     Ok(NewEvent { no, id: event.id, at: event.at, body })
 }
 

@@ -27,7 +27,7 @@ pub(crate) const ANSWER: (&str, i64) = ("answer", 6);
 /// A row, understood.
 enum Item {
     /// What a source brought.
-    Record(Record),
+    Record(Box<Record>),
     /// What a person answered.
     Answer(Box<Answered>),
 }
@@ -35,7 +35,18 @@ enum Item {
 /// Why a row cannot be taken, for people.
 type Parked = String;
 
-/// Routes rows at or before the span's cell. Says how many rows were taken, and whether more may wait.
+/// What a pass of the tick left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// No row of this cell.
+    Nothing,
+    /// Rows that waited for what this pass made.
+    Some,
+    /// More rows than one pass takes.
+    Many,
+}
+
+/// Routes rows at or before the span's cell. Says what is left of it.
 ///
 /// # Errors
 /// [`Error::Store`].
@@ -45,12 +56,12 @@ pub(crate) async fn route(
     span: Span,
     people: &dyn People,
     tick: &mut Tick,
-) -> Result<(usize, bool), Error> {
+) -> Result<Left, Error> {
     let rows = inbound::unrouted(tx, span.cell_end, BATCH).await?;
     if rows.is_empty() {
-        return Ok((0, false));
+        return Ok(Left::Nothing);
     }
-    let full = rows.len() as i64 == BATCH;
+    let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) == BATCH;
     let mut items: Vec<(Inbound, Result<Item, Parked>)> = Vec::with_capacity(rows.len());
     for row in rows {
         let item = understand(&row);
@@ -92,7 +103,11 @@ pub(crate) async fn route(
     engine.settings.faults.pass("route.before_commit")?;
     tick.progress.routed += taken as u64;
     tracing::debug!(rows = taken, events = book.events.len(), cases = opened, parked = parked.len(), "engine.route");
-    Ok((taken, full || taken < items.len()))
+    Ok(match (full, taken < items.len()) {
+        (true, _) => Left::Many,
+        (false, true) => Left::Some,
+        (false, false) => Left::Nothing,
+    })
 }
 
 /// Rows that were parked because a customer or an invoice was missing are read again once it has come.
@@ -130,7 +145,7 @@ fn understand(row: &Inbound) -> Result<Item, Parked> {
     if row.kind == ANSWER.0 {
         return serde_json::from_str(&row.body).map(|a| Item::Answer(Box::new(a))).map_err(|e| e.to_string());
     }
-    Record::parse(&row.kind, &row.body).map(Item::Record)
+    Record::parse(&row.kind, &row.body).map(|record| Item::Record(Box::new(record)))
 }
 
 /// What the rows name.
@@ -186,19 +201,24 @@ impl Keys {
     fn widen(&mut self, book: &Book, items: &[(Inbound, Result<Item, Parked>)]) -> bool {
         let before = (self.told.len(), self.all_of.len());
         for (_, item) in items {
-            match item {
-                Ok(Item::Record(Record::Reply(reply))) if reply.customer.is_none() => {
+            let Ok(Item::Record(record)) = item else { continue };
+            match &**record {
+                Record::Reply(reply) if reply.customer.is_none() => {
                     let invoice = reply.invoice.as_deref().and_then(|name| book.find(name));
                     let bill = invoice.and_then(|id| book.bills.get(&id));
                     self.told.extend(bill.map(|bill| CustomerId(bill.record.customer.clone())));
                 }
-                Ok(Item::Record(Record::Customer(customer))) => {
+                Record::Customer(customer) => {
                     let id = CustomerId(customer.id.clone());
                     if book.clients.contains_key(&id) {
                         self.all_of.insert(id);
                     }
                 }
-                Ok(Item::Record(_) | Item::Answer(_)) | Err(_) => {}
+                Record::Invoice(_)
+                | Record::Payment(_)
+                | Record::Dispute(_)
+                | Record::Promise(_)
+                | Record::Reply(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -212,14 +232,15 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         return false;
     }
     let is_entering = |name: &str| book.find(name).is_some_and(|id| book.entering.contains_key(&id));
-    match item {
-        Ok(Item::Record(Record::Payment(payment))) => payment.invoice.as_deref().is_some_and(is_entering),
-        Ok(Item::Record(Record::Dispute(dispute))) => is_entering(&dispute.invoice),
-        Ok(Item::Record(Record::Promise(promise))) => {
+    let Ok(Item::Record(record)) = item else { return false };
+    match &**record {
+        Record::Payment(payment) => payment.invoice.as_deref().is_some_and(is_entering),
+        Record::Dispute(dispute) => is_entering(&dispute.invoice),
+        Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
-        Ok(Item::Record(Record::Reply(_))) => true,
-        Ok(Item::Record(Record::Customer(_) | Record::Invoice(_)) | Item::Answer(_)) | Err(_) => false,
+        Record::Reply(_) => true,
+        Record::Customer(_) | Record::Invoice(_) => false,
     }
 }
 
@@ -273,22 +294,28 @@ fn take(
             book.take_answer(answered, &origin, &limit);
             Ok(())
         }
-        Item::Record(Record::Customer(customer)) => {
-            let mut customer = customer.clone();
-            let mut defaults = Vec::new();
-            if customer.risk.is_none() {
-                customer.risk = Some("medium".to_owned());
-                defaults.push("customer.risk = medium".to_owned());
+        Item::Record(record) => match &**record {
+            Record::Customer(customer) => {
+                take_customer(book, customer, &origin);
+                Ok(())
             }
-            book.take_customer(customer, defaults, &origin);
-            Ok(())
-        }
-        Item::Record(Record::Invoice(invoice)) => take_invoice(book, invoice, &origin),
-        Item::Record(Record::Payment(payment)) => take_payment(book, row, payment, &origin),
-        Item::Record(Record::Dispute(dispute)) => take_dispute(book, dispute, &origin),
-        Item::Record(Record::Promise(promise)) => take_promise(engine, book, promise, &origin),
-        Item::Record(Record::Reply(reply)) => take_reply(book, reply, &origin),
+            Record::Invoice(invoice) => take_invoice(book, invoice, &origin),
+            Record::Payment(payment) => take_payment(book, row, payment, &origin),
+            Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
+            Record::Promise(promise) => take_promise(engine, book, promise, &origin),
+            Record::Reply(reply) => take_reply(book, reply, &origin),
+        },
     }
+}
+
+fn take_customer(book: &mut Book, customer: &record::Customer, origin: &Origin<'_>) {
+    let mut customer = customer.clone();
+    let mut defaults = Vec::new();
+    if customer.risk.is_none() {
+        customer.risk = Some("medium".to_owned());
+        defaults.push("customer.risk = medium".to_owned());
+    }
+    book.take_customer(customer, defaults, origin);
 }
 
 /// Judgement of a date promised by a customer.

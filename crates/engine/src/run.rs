@@ -106,6 +106,9 @@ struct Round {
     done: bool,
 }
 
+/// Routing passes of one transaction.
+const ROUTE_PASSES: u32 = 8;
+
 /// A day in microseconds.
 const DAY_US: i64 = 24 * HOUR_US;
 
@@ -204,10 +207,17 @@ impl Engine {
         let due = |at: Option<Timestamp>, until: Timestamp| at.is_some_and(|at| at <= until);
         let mut worked = false;
         if due(next.inbound, span.cell_end) {
-            let (routed, more) = route::route(self, tx, span, people, tick).await?;
-            worked |= routed > 0;
-            if more {
-                return Ok(Round { handings: Vec::new(), worked: true, done: false });
+            worked = true;
+            // Rows about an invoice wait for its case, so one instant may need several passes; a mountain of rows is
+            // committed piece by piece.
+            for pass in 1.. {
+                match route::route(self, tx, span, people, tick).await? {
+                    route::Left::Nothing => break,
+                    route::Left::Some if pass < ROUTE_PASSES => {}
+                    route::Left::Some | route::Left::Many => {
+                        return Ok(Round { handings: Vec::new(), worked, done: false });
+                    }
+                }
             }
         }
         if due(next.promise, span.cell_end) {

@@ -29,7 +29,7 @@ pub(crate) fn stage_of<'a>(playbook: &'a Playbook, path: &str) -> &'a str {
 
 /// Makes the commit of a turn. `before` is the claimed case, nothing for a new one; `follows` the case that a new one
 /// of the same batch continues.
-pub(crate) fn commit(before: Option<&Claimed>, turn: Turn, playbook: &Playbook, follows: Option<CaseId>) -> Written {
+pub(crate) fn commit(before: Option<&Claimed>, turn: &Turn, playbook: &Playbook, follows: Option<CaseId>) -> Written {
     let wake = turn.case.wake.as_ref().map(|wake| WakeAt { due_at: wake.at, priority: Priority::Timer });
     if let (Some(before), true) = (before, turn.body.records.is_empty()) {
         return Written::Rest(before.no, wake);
@@ -61,7 +61,7 @@ pub(crate) fn commit(before: Option<&Claimed>, turn: Turn, playbook: &Playbook, 
         no: before.map(|before| before.no),
         expected: before.map_or(0, |before| before.case.rev),
         follows,
-        history: history(before, &turn, at),
+        history: history(before, turn, at),
         wake,
         effects: effects.collect(),
         recalls: turn.recalls.clone(),

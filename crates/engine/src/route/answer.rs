@@ -54,7 +54,7 @@ impl Book {
             "promised" => self.promised(answered, today, origin, limit),
             "disputed" => self.disputed(answered, today, origin),
             "accepted" | "rejected" | "withdrawn" if answered.kind == "task" => {
-                self.answered_disputes(answered, today, origin)
+                self.answered_disputes(answered, today, origin);
             }
             "paid_claimed" => {
                 let amount = self.amount(answered).map(|money| ("amount", Value::Decimal(money.to_decimal())));

@@ -367,7 +367,7 @@ impl Book {
             pledge.paid_minor += minor;
             pledge.changed = true;
             if pledge.paid_minor >= pledge.amount.minor {
-                pledge.status = "kept".to_owned();
+                "kept".clone_into(&mut pledge.status);
                 kept.push(pledge.clone());
             }
         }
@@ -496,7 +496,7 @@ impl Book {
         }
         for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
             if old.invoices.iter().any(|id| pledge.invoices.contains(id)) {
-                old.status = "superseded".to_owned();
+                "superseded".clone_into(&mut old.status);
                 old.changed = true;
             }
         }
@@ -520,7 +520,7 @@ impl Book {
             (false, true) => "partly_kept",
             (false, false) => "broken",
         };
-        pledge.status = status.to_owned();
+        status.clone_into(&mut pledge.status);
         let pledge = pledge.clone();
         self.count_promise(&pledge.customer, kept);
         let mut fields = pledge.fields();

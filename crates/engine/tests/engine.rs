@@ -1,0 +1,272 @@
+//! The engine over a real database: what reaches customers, what is held, and what a kill may not change.
+
+mod world;
+
+use recobro_connectors::channel::Delivery;
+use recobro_engine::faults::Faults;
+use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
+use recobro_kernel::time::Timestamp;
+use world::{Agents, World, cases, customer, dispute, invoice, outcomes, payment, promise, reply, run, state};
+
+fn paid(invoice: &str) -> (String, Option<String>) {
+    (invoice.to_owned(), Some("paid".to_owned()))
+}
+
+#[tokio::test]
+async fn payment_before_due_closes_without_a_reminder() {
+    let world = World::new();
+    let rows =
+        vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01"), payment("P", "I", 100_000, "2026-03-20")];
+    let engine = world.play(rows, None).await;
+    assert_eq!(outcomes(&engine).await, [paid("I")]);
+    let reminders: Vec<_> = world.contacts().into_iter().filter(|act| act.contains("overdue")).collect();
+    assert!(reminders.is_empty(), "{reminders:?}");
+}
+
+#[tokio::test]
+async fn an_unpaid_invoice_is_reminded_in_working_hours_until_it_is_paid() {
+    let world = World::new();
+    let rows =
+        vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01"), payment("P", "I", 100_000, "2026-04-20")];
+    let engine = world.play(rows, None).await;
+    assert_eq!(outcomes(&engine).await, [paid("I")]);
+    let contacts = world.contacts();
+    // Day 3 is Good Friday and no holiday in France; day 12 a Monday.
+    assert!(contacts.iter().any(|act| act.ends_with("overdue-first email accepted")), "{contacts:?}");
+    assert!(contacts.iter().any(|act| act.ends_with("overdue-second email accepted")), "{contacts:?}");
+    for item in world.email.lock().unwrap().iter() {
+        let local = item.at.local(chrono_tz::Europe::Paris).time();
+        assert!(chrono::Timelike::hour(&local) >= 9 && chrono::Timelike::hour(&local) < 18, "{local}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_asked_for_while_disputed() {
+    let world = World::new();
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        dispute("D", "I", "2026-04-02", None),
+        dispute("D", "I", "2026-04-25", Some("rejected")),
+        payment("P", "I", 100_000, "2026-05-20"),
+    ];
+    let engine = world.play(rows, None).await;
+    assert_eq!(outcomes(&engine).await, [paid("I")]);
+    let during: Vec<_> = world
+        .contacts()
+        .into_iter()
+        .filter(|act| act.as_str() >= "2026-04-02" && act.as_str() < "2026-04-25" && act.contains("overdue"))
+        .collect();
+    assert!(during.is_empty(), "{during:?}");
+    assert!(world.contacts().iter().any(|act| act.contains("overdue-first")), "{:?}", world.acts());
+}
+
+#[tokio::test]
+async fn a_promise_holds_and_is_judged_kept_or_broken() {
+    for (paid_on, broken) in [("2026-04-10", false), ("2026-05-20", true)] {
+        let world = World::new();
+        let rows = vec![
+            customer("C"),
+            invoice("I", "C", "2026-03-02", "2026-04-01"),
+            promise("PR", "I", "2026-04-02", "2026-04-10"),
+            payment("P", "I", 100_000, paid_on),
+        ];
+        let engine = world.play(rows, None).await;
+        assert_eq!(outcomes(&engine).await, [paid("I")]);
+        let acts = world.acts();
+        assert_eq!(acts.iter().any(|act| act.contains("promise-broken")), broken, "{acts:?}");
+        let held = acts.iter().any(|act| act.contains("overdue") && act.as_str() < "2026-04-14");
+        assert!(!held, "{acts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transient_failure_is_tried_again_after_its_pause() {
+    let world = World::new();
+    let retry = || Delivery::Retry { reason: "greylisted".to_owned() };
+    world.answers.lock().unwrap().extend([retry(), retry()]);
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    let engine = world.play(rows, Some("2026-04-10")).await;
+    let email = world.email.lock().unwrap().clone();
+    assert_eq!(email.len(), 1, "{:?}", world.acts());
+    assert_eq!(cases(&engine).await[0].outcome, None);
+    let contacts = world.contacts();
+    assert_eq!(contacts.len(), 1, "two pauses leave one contact: {contacts:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_tries_the_next_channel_and_an_unknown_outcome_asks_a_person() {
+    let world = World::new();
+    world.answers.lock().unwrap().push_back(Delivery::Unknown { reason: "connection lost after the end".to_owned() });
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    let engine = world.play(rows, Some("2026-04-30")).await;
+    let acts = world.acts();
+    let first: Vec<_> = acts.iter().filter(|act| act.contains("overdue-first")).collect();
+    assert!(first.iter().any(|act| act.ends_with("email unknown")), "{acts:?}");
+    assert!(acts.iter().any(|act| act.contains(" task ") && act.contains(" fix ")), "{acts:?}");
+    assert_eq!(first.iter().filter(|act| act.contains(" contact ")).count(), 1, "never tried again blindly: {acts:?}");
+    drop(engine);
+
+    let world = World::new();
+    world.answers.lock().unwrap().push_back(Delivery::Refused { reason: "no such user".to_owned() });
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    world.play(rows, Some("2026-04-10")).await;
+    let acts = world.acts();
+    assert!(acts.iter().any(|act| act.ends_with("overdue-first email refused")), "{acts:?}");
+}
+
+#[tokio::test]
+async fn two_invoices_of_one_customer_keep_the_gap() {
+    let world = World::new();
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        invoice("J", "C", "2026-03-02", "2026-04-01"),
+    ];
+    world.play(rows, Some("2026-04-12")).await;
+    let first: Vec<String> = world.contacts().into_iter().filter(|act| act.contains("overdue-first")).collect();
+    assert_eq!(first.len(), 2, "{first:?}");
+    let days: Vec<chrono::NaiveDate> = first.iter().map(|act| act[..10].parse().unwrap()).collect();
+    assert!((days[1] - days[0]).num_days() >= 4, "{first:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_placed_is_parked_and_read_again_when_its_invoice_comes() {
+    let world = World::new();
+    let engine = world.play(vec![payment("P", "I", 100_000, "2026-04-20")], Some("2026-04-21")).await;
+    let mut tx = engine.store().read().await.unwrap();
+    let parked = recobro_store::inbound::parked(&mut tx, 0, 10).await.unwrap();
+    drop(tx);
+    assert!(parked[0].reason.starts_with("no invoice `I`"), "{}", parked[0].reason);
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    let received = engine.receive("test", &mut rows.clone().into_iter()).await.unwrap();
+    assert_eq!((received.accepted, received.unchanged), (2, 0));
+    let again = engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    assert_eq!((again.accepted, again.unchanged), (0, 2));
+    run(&engine, Some("2026-04-22"), &Nobody).await.unwrap();
+    let mut tx = engine.store().read().await.unwrap();
+    assert!(recobro_store::inbound::parked(&mut tx, 0, 10).await.unwrap().is_empty());
+    let id = recobro_kernel::ids::InvoiceId::from("I");
+    let invoices = recobro_store::invoices::get(&mut tx, std::slice::from_ref(&id)).await.unwrap();
+    assert_eq!(invoices[&id].balance_minor, 0);
+}
+
+#[tokio::test]
+async fn a_payment_returned_after_the_end_opens_a_linked_case() {
+    let world = World::new();
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        payment("P", "I", 100_000, "2026-04-20"),
+        payment("R", "I", -100_000, "2026-04-28"),
+        payment("Q", "I", 100_000, "2026-06-01"),
+    ];
+    let engine = world.play(rows, None).await;
+    assert_eq!(outcomes(&engine).await, [paid("I"), paid("I")]);
+}
+
+/// Promises on the first call, approves everything.
+struct Promising;
+
+impl People for Promising {
+    fn answer(&self, open: &OpenTask<'_>) -> Option<(Timestamp, Answer)> {
+        let (at, mut answer) = Agents.answer(open)?;
+        if open.task.kind == "call" {
+            answer.outcome = "promised".to_owned();
+            answer.date = Some("2026-05-08".parse().unwrap());
+        }
+        Some((at, answer))
+    }
+}
+
+#[tokio::test]
+async fn a_promise_given_on_the_telephone_enters_the_ledger_and_holds_the_case() {
+    let world = World::new();
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    let engine = world.play_with(rows, Some("2026-05-06"), &Promising).await;
+    let case = &cases(&engine).await[0];
+    assert_eq!(case.status.name(), "held", "{:?} {case:?}", world.acts());
+    let mut tx = engine.store().read().await.unwrap();
+    let id = recobro_kernel::ids::InvoiceId::from("I");
+    let open = recobro_store::promises::open_of(&mut tx, &[id]).await.unwrap();
+    assert_eq!(open[0].due_on, "2026-05-08".parse().unwrap());
+}
+
+#[tokio::test]
+async fn operators_are_heard_once_and_told_when_it_is_too_late() {
+    let world = World::new();
+    let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+    let engine = world.play(rows, Some("2026-04-22")).await;
+    let case = cases(&engine).await.remove(0);
+    let who = Who { name: "cli:ana".to_owned(), why: "customer asked".to_owned() };
+    engine.pause(case.id, &who).await.unwrap();
+    engine.pause(case.id, &who).await.unwrap();
+    run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
+    assert_eq!(cases(&engine).await[0].status.name(), "paused");
+    engine.resume(case.id, &who).await.unwrap();
+    run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
+    let mut tx = engine.store().read().await.unwrap();
+    let open = recobro_store::tasks::Filter { open: true, ..recobro_store::tasks::Filter::default() };
+    let task = recobro_store::tasks::list(&mut tx, &open, None, 10).await.unwrap().remove(0).task;
+    drop(tx);
+    let wrong = Answer { outcome: "nonsense".to_owned(), ..Answer::default() };
+    assert!(matches!(engine.task_done(task.id, &wrong, &who).await, Err(Error::Refused(_))));
+    let answer = Answer { outcome: "no_answer".to_owned(), ..Answer::default() };
+    engine.task_done(task.id, &answer, &who).await.unwrap();
+    assert!(matches!(engine.task_done(task.id, &answer, &who).await, Err(Error::Closed { .. })));
+    run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
+    engine.cancel(case.id, &who).await.unwrap();
+    run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
+    assert_eq!(outcomes(&engine).await, [("I".to_owned(), Some("cancelled".to_owned()))]);
+    assert!(matches!(engine.pause(case.id, &who).await, Err(Error::Refused(_))));
+}
+
+fn portfolio() -> Vec<recobro_connectors::source::record::Record> {
+    vec![
+        customer("C"),
+        customer("D"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        invoice("J", "C", "2026-03-03", "2026-04-02"),
+        invoice("K", "D", "2026-03-02", "2026-04-01"),
+        dispute("DI", "J", "2026-04-14", None),
+        dispute("DI", "J", "2026-04-20", Some("withdrawn")),
+        promise("PR", "K", "2026-04-13", "2026-04-15"),
+        reply("RE", "C", "text", "2026-04-22T10:07:00Z"),
+        payment("P1", "I", 40_000, "2026-04-08"),
+        payment("P2", "K", 100_000, "2026-05-11"),
+    ]
+}
+
+#[tokio::test]
+async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
+    let calm = World { faults: Faults::at(0), ..World::new() };
+    let engine = calm.play_with(portfolio(), Some("2026-07-31"), &Agents).await;
+    let expected = state(&engine).await;
+    let points = calm.faults.passed();
+    let sent: Vec<String> = calm.email.lock().unwrap().iter().map(|item| item.key.clone()).collect();
+    drop(engine);
+    assert!(points > 50, "{points} points");
+    // A prime step visits every kind of point; each n is its own database.
+    for n in (1..=points).step_by(7) {
+        let world = World { faults: Faults::at(n), ..World::new() };
+        let died = match world.try_engine().await {
+            Ok(engine) => {
+                let received = engine.receive("test", &mut portfolio().into_iter()).await;
+                match received {
+                    Ok(_) => run(&engine, Some("2026-07-31"), &Agents).await,
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        assert!(matches!(died, Err(Error::Fault(_))), "point {n}: {died:?}");
+        let engine = world.play_with(portfolio(), Some("2026-07-31"), &Agents).await;
+        assert_eq!(state(&engine).await, expected, "killed at point {n}: {died:?}");
+        let mut again: Vec<String> = world.email.lock().unwrap().iter().map(|item| item.key.clone()).collect();
+        again.sort();
+        again.dedup();
+        let mut sent = sent.clone();
+        sent.sort();
+        assert_eq!(again, sent, "the same keys, whatever was tried twice");
+    }
+}

@@ -1,0 +1,301 @@
+//! A small world for the engine's tests: the shipped playbooks, a database in a temporary folder, channels that note
+//! what leaves and answer as told.
+
+use async_trait::async_trait;
+use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
+use recobro_connectors::source::record::{
+    ContactPoint, Customer, Dispute, DisputeChange, Invoice, Payment, Promise, Record, Reply,
+};
+use recobro_engine::faults::Faults;
+use recobro_engine::{
+    Act, Answer, Channels, Clock, Engine, Error, Nobody, Observer, OpenTask, People, Settings, Until,
+};
+use recobro_kernel::facts::Channel as By;
+use recobro_kernel::money::{Currency, Money};
+use recobro_kernel::time::Timestamp;
+use recobro_playbook::Library;
+use recobro_store::cases::{CaseRow, Filter};
+use recobro_store::{CaseNo, Options, Store};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// The shipped library, checked once.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let files = recobro_playbook::read_dir(&root).unwrap();
+        let checked = recobro_playbook::check(&files);
+        let names: Vec<_> = checked.library.playbooks.iter().map(|p| p.playbook.name.clone()).collect();
+        assert!(
+            names.contains(&"general".to_owned()),
+            "{}",
+            recobro_playbook::report::text(&checked.diagnostics, &files)
+        );
+        checked.library
+    })
+}
+
+/// Notes what leaves one lane and answers as told; accepts where nothing was told.
+pub struct Lane {
+    name: String,
+    out: Arc<Mutex<Vec<Outgoing>>>,
+    answers: Arc<Mutex<VecDeque<Delivery>>>,
+    idempotent: bool,
+}
+
+#[async_trait]
+impl Channel for Lane {
+    fn lane(&self) -> &str {
+        &self.name
+    }
+    fn idempotent(&self) -> bool {
+        self.idempotent
+    }
+    fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
+        Ok(item.text.clone().into_bytes())
+    }
+    async fn deliver(&self, items: &[Outgoing]) -> Vec<Delivery> {
+        let mut answers = self.answers.lock().unwrap();
+        let mut out = self.out.lock().unwrap();
+        items
+            .iter()
+            .map(|item| {
+                let answer = answers
+                    .pop_front()
+                    .unwrap_or_else(|| Delivery::Accepted { reference: format!("ref-{}", item.key) });
+                if matches!(answer, Delivery::Accepted { .. } | Delivery::Unknown { .. }) {
+                    out.push(item.clone());
+                }
+                answer
+            })
+            .collect()
+    }
+}
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<Act>>);
+
+impl Observer for Notes {
+    fn act(&self, act: &Act) {
+        self.0.lock().unwrap().push(act.clone());
+    }
+}
+
+/// A database, what left it, and what happened.
+pub struct World {
+    dir: tempfile::TempDir,
+    pub email: Arc<Mutex<Vec<Outgoing>>>,
+    pub answers: Arc<Mutex<VecDeque<Delivery>>>,
+    pub idempotent: bool,
+    pub faults: Faults,
+    acts: Arc<Notes>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            email: Arc::default(),
+            answers: Arc::default(),
+            idempotent: true,
+            faults: Faults::none(),
+            acts: Arc::default(),
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite://{}", self.dir.path().join("test.db").display())
+    }
+
+    pub async fn engine(&self) -> Engine {
+        self.try_engine().await.unwrap()
+    }
+
+    pub async fn try_engine(&self) -> Result<Engine, Error> {
+        let store = Store::open(&self.url(), Options { durable: false, create: true }).await?;
+        let mut channels = Channels::new();
+        for lane in LANES {
+            let out = if *lane == "email" { Arc::clone(&self.email) } else { Arc::default() };
+            let answers = if *lane == "email" { Arc::clone(&self.answers) } else { Arc::default() };
+            let name = (*lane).to_owned();
+            channels.insert(name.clone(), Arc::new(Lane { name, out, answers, idempotent: self.idempotent }));
+        }
+        let observer: Arc<dyn Observer> = Arc::clone(&self.acts) as Arc<dyn Observer>;
+        let settings = Settings {
+            faults: self.faults.clone(),
+            observer: Some(observer),
+            payment_link: "https://pay.example.com/{invoice}".to_owned(),
+            ..Settings::default()
+        };
+        Engine::start(store, library(), channels, settings, Clock::virtual_at(Timestamp::from_us(0))).await
+    }
+
+    /// Receives rows and plays to the end of a date.
+    pub async fn play(&self, rows: Vec<Record>, until: Option<&str>) -> Engine {
+        self.play_with(rows, until, &Nobody).await
+    }
+
+    pub async fn play_with(&self, rows: Vec<Record>, until: Option<&str>, people: &dyn People) -> Engine {
+        let engine = self.engine().await;
+        engine.receive("test", &mut rows.into_iter()).await.unwrap();
+        run(&engine, until, people).await.unwrap();
+        engine
+    }
+
+    /// Contacts and tasks as `date kind step channel state`.
+    pub fn acts(&self) -> Vec<String> {
+        let acts = self.acts.0.lock().unwrap();
+        acts.iter().map(|a| format!("{} {} {} {} {}", a.on, a.kind, a.step, a.channel, a.state)).collect()
+    }
+
+    pub fn contacts(&self) -> Vec<String> {
+        self.acts().into_iter().filter(|act| act.contains(" contact ")).collect()
+    }
+}
+
+pub async fn run(engine: &Engine, until: Option<&str>, people: &dyn People) -> Result<(), Error> {
+    let until = until.map_or(Until::Done, |day| Until::At(format!("{day}T23:00:00Z").parse().unwrap()));
+    engine.run_virtual(until, people, None, &mut |_| {}).await.map(|_| ())
+}
+
+pub async fn cases(engine: &Engine) -> Vec<CaseRow> {
+    let mut tx = engine.store().read().await.unwrap();
+    recobro_store::cases::list(&mut tx, &Filter::default(), CaseNo(0), 1_000).await.unwrap()
+}
+
+pub async fn outcomes(engine: &Engine) -> Vec<(String, Option<String>)> {
+    cases(engine).await.into_iter().map(|case| (case.invoice.0, case.outcome)).collect()
+}
+
+/// What must be equal however often a run was killed: contacts, tasks, cases, balances, history heads aside.
+pub async fn state(engine: &Engine) -> BTreeMap<String, String> {
+    let mut tx = engine.store().read().await.unwrap();
+    let mut state = BTreeMap::new();
+    for row in recobro_store::contacts::list(&mut tx, (Timestamp::from_us(0), ""), 1_000).await.unwrap() {
+        state.insert(format!("contact {}", row.id), format!("{} {} {} {}", row.at, row.step, row.channel, row.state));
+    }
+    for row in recobro_store::tasks::list(&mut tx, &recobro_store::tasks::Filter::default(), None, 1_000).await.unwrap()
+    {
+        let value = format!("{} {} {:?} {:?}", row.task.opened_at, row.task.step, row.outcome, row.closed_by);
+        state.insert(format!("task {}", row.task.id), value);
+    }
+    for row in recobro_store::cases::list(&mut tx, &Filter::default(), CaseNo(0), 1_000).await.unwrap() {
+        let value = format!("{} {:?} {} {} {:?}", row.status.name(), row.outcome, row.rev, row.step, row.next_at);
+        state.insert(format!("case {}", row.id), value);
+        let invoices = recobro_store::invoices::get(&mut tx, std::slice::from_ref(&row.invoice)).await.unwrap();
+        state.insert(format!("invoice {}", row.invoice), invoices[&row.invoice].balance_minor.to_string());
+    }
+    state
+}
+
+pub fn customer(id: &str) -> Record {
+    Record::Customer(Customer {
+        id: id.to_owned(),
+        name: format!("Customer {id}"),
+        kind: "business".to_owned(),
+        segment: "standard".to_owned(),
+        country: "FR".to_owned(),
+        subdivision: None,
+        locale: "en".to_owned(),
+        time_zone: chrono_tz::Europe::Paris,
+        risk: None,
+        account_manager: None,
+        vulnerable: false,
+        tags: Vec::new(),
+        contact_points: vec![ContactPoint {
+            channel: By::Email,
+            address: format!("{}@example.com", id.to_lowercase()),
+            role: "billing".to_owned(),
+            name: None,
+        }],
+    })
+}
+
+pub fn invoice(id: &str, customer: &str, issued: &str, due: &str) -> Record {
+    Record::Invoice(Invoice {
+        id: id.to_owned(),
+        number: format!("N-{id}"),
+        customer: customer.to_owned(),
+        issued: issued.parse().unwrap(),
+        due: due.parse().unwrap(),
+        amount: euro(100_000),
+        product: String::new(),
+        reference: String::new(),
+        at: None,
+    })
+}
+
+pub fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
+    Record::Payment(Payment {
+        id: id.to_owned(),
+        invoice: Some(invoice.to_owned()),
+        customer: None,
+        amount: euro(minor),
+        on: on.parse().unwrap(),
+        at: None,
+        reference: String::new(),
+    })
+}
+
+pub fn dispute(id: &str, invoice: &str, on: &str, closed: Option<&str>) -> Record {
+    let change = match closed {
+        None => DisputeChange::Opened { reason: "quality".to_owned(), amount: None },
+        Some(outcome) => DisputeChange::Closed { outcome: outcome.to_owned() },
+    };
+    Record::Dispute(Dispute {
+        id: id.to_owned(),
+        invoice: invoice.to_owned(),
+        change,
+        on: on.parse().unwrap(),
+        at: None,
+    })
+}
+
+pub fn promise(id: &str, invoice: &str, made_on: &str, date: &str) -> Record {
+    Record::Promise(Promise {
+        id: id.to_owned(),
+        customer: None,
+        invoices: vec![invoice.to_owned()],
+        made_on: made_on.parse().unwrap(),
+        date: date.parse().unwrap(),
+        amount: None,
+        method: None,
+        by: None,
+        at: None,
+    })
+}
+
+pub fn reply(id: &str, customer: &str, kind: &str, at: &str) -> Record {
+    let at: Timestamp = at.parse().unwrap();
+    Record::Reply(Reply {
+        id: id.to_owned(),
+        customer: Some(customer.to_owned()),
+        invoice: None,
+        channel: "email".to_owned(),
+        kind: kind.to_owned(),
+        on: at.date_in(chrono_tz::Europe::Paris),
+        at: Some(at),
+        text: String::new(),
+    })
+}
+
+fn euro(minor: i64) -> Money {
+    Money::new(minor, Currency::EUR)
+}
+
+/// Agents who do all their work two hours after it was opened.
+pub struct Agents;
+
+impl People for Agents {
+    fn answer(&self, open: &OpenTask<'_>) -> Option<(Timestamp, Answer)> {
+        let at = open.task.opened_at.plus_us(2 * recobro_kernel::time::HOUR_US);
+        let outcome = match open.task.kind.as_str() {
+            "approve" => "approved",
+            "call" => "no_answer",
+            _ => "other",
+        };
+        Some((at, Answer { outcome: outcome.to_owned(), ..Answer::default() }))
+    }
+}
