@@ -5,6 +5,7 @@
 
 use super::{Channel, Delivery, OpenError, Outgoing, Settings, file_name};
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,35 +65,49 @@ pub(super) type Files = Result<Vec<(PathBuf, Vec<u8>)>, String>;
 /// Writes the files of each item; the last one is the item's reference.
 pub(super) async fn write_batch(items: Vec<Files>, durable: bool) -> Vec<Delivery> {
     let count = items.len();
-    let written =
-        tokio::task::spawn_blocking(move || items.into_iter().map(|files| write_item(files, durable)).collect());
-    written.await.unwrap_or_else(|error| {
+    let written = tokio::task::spawn_blocking(move || write_items(items, durable)).await;
+    written.unwrap_or_else(|error| {
         vec![Delivery::Retry { reason: format!("the writing task ended early: {error}") }; count]
     })
 }
 
-fn write_item(files: Files, durable: bool) -> Delivery {
+fn write_items(items: Vec<Files>, durable: bool) -> Vec<Delivery> {
+    let mut folders = BTreeSet::new();
+    let mut answers: Vec<Delivery> = items.into_iter().map(|files| write_item(files, durable, &mut folders)).collect();
+    // A name is on the disk when its folder is: once a batch, not once a file.
+    let synced = folders.iter().filter(|_| durable).try_for_each(|folder| std::fs::File::open(folder)?.sync_all());
+    if let Err(error) = synced {
+        let reason = format!("the folder could not be written to the disk: {error}");
+        for answer in answers.iter_mut().filter(|answer| matches!(answer, Delivery::Accepted { .. })) {
+            *answer = Delivery::Retry { reason: reason.clone() };
+        }
+    }
+    answers
+}
+
+fn write_item(files: Files, durable: bool, folders: &mut BTreeSet<PathBuf>) -> Delivery {
     let files = match files {
         Ok(files) => files,
         Err(reason) => return Delivery::Refused { reason },
     };
     let mut reference = String::new();
     for (path, bytes) in files {
-        if let Err(error) = write_once(&path, &bytes, durable) {
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        if let Err(error) = write_once(&folder, &path, &bytes, durable) {
             // Nothing was taken: the file appears by its rename alone.
             return Delivery::Retry { reason: format!("{}: {error}", path.display()) };
         }
+        folders.insert(folder);
         reference = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     }
     Delivery::Accepted { reference }
 }
 
 /// Writes a file so that it is there wholly or not at all; one that is there already stays as it is.
-fn write_once(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
+fn write_once(folder: &Path, path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.part"));
@@ -102,9 +117,5 @@ fn write_once(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
         file.sync_all()?;
     }
     drop(file);
-    std::fs::rename(&draft, path)?;
-    if durable {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    std::fs::rename(&draft, path)
 }

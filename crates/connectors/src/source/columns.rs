@@ -1,7 +1,8 @@
 //! Columns, cells and rules: every name resolved to a slot, every pattern compiled, before the first row.
 
 use super::format::{AmountForm, DatePattern};
-use super::mapping::{Derived, Field, Mapping, Rule, Test, Text};
+use super::mapping::scalar::{Text, Texts};
+use super::mapping::{Derived, Field, Mapping, Rule, Test};
 use super::{FileKind, SourceError};
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
@@ -41,7 +42,7 @@ impl Cells {
         if thousands == Some(decimal) {
             return Err(wrong(format!("`{decimal}` cannot be both `decimal` and `thousands`")));
         }
-        let words = |texts: &super::mapping::Texts, usual: &[&str]| -> Vec<String> {
+        let words = |texts: &Texts, usual: &[&str]| -> Vec<String> {
             let said: Vec<String> = texts.iter().map(str::to_lowercase).collect();
             if said.is_empty() { usual.iter().map(|text| (*text).to_owned()).collect() } else { said }
         };

@@ -1,7 +1,8 @@
 //! The source `disputes`: one dispute a row with the days it opened and closed; and the dispute of a ledger row.
 
 use super::SourceKind;
-use super::mapping::{Day, DayBase, DisputeMap, Mapping};
+use super::mapping::day::{Day, DayBase};
+use super::mapping::{DisputeMap, Mapping};
 use super::record::{Dispute, DisputeChange, Invoice, Payment, Record};
 use super::take::{Section, Take};
 use chrono::NaiveDate;

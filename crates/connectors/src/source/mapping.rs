@@ -4,6 +4,11 @@
 //! with line and column. What depends on the file's header is checked when both are there, in `plan`.
 
 use serde::Deserialize;
+pub mod day;
+pub mod scalar;
+
+use day::{Day, DayBase, Days};
+use scalar::{Text, Texts};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -324,174 +329,6 @@ impl<'de> Deserialize<'de> for Test {
     }
 }
 
-/// Text, also where YAML reads a whole number or a truth value: `391` is the text `391`, as it stands in the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text(pub String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl Visitor<'_> for Seen {
-            type Value = Text;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text (numbers with a decimal mark stand in quotes)")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text, E> {
-                Ok(Text(number.to_string()))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text, E> {
-                Ok(Text(number.to_string()))
-            }
-            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Text, E> {
-                Ok(Text(flag.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Seen)
-    }
-}
-
-/// One text or a list of texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts(pub Vec<Text>);
-
-impl Texts {
-    /// The texts.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|text| text.0.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
-            type Value = Texts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![Text(text.to_owned())]))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Texts, E> {
-                self.visit_str(&number.to_string())
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Texts, E> {
-                self.visit_str(&number.to_string())
-            }
-            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Texts, E> {
-                self.visit_str(if flag { "true" } else { "false" })
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Texts, A::Error> {
-                Vec::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Texts)
-            }
-        }
-        deserializer.deserialize_any(Seen)
-    }
-}
-
-/// A day: `issued`, `due`, `settled`, `opens`, each with `+ N days` or `- N days`, or a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// What it is counted from.
-    pub base: DayBase,
-    /// Days added.
-    pub plus: i64,
-}
-
-/// What a [`Day`] is counted from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DayBase {
-    /// The date of issue.
-    Issued,
-    /// The date due.
-    Due,
-    /// The day the payment settled the invoice; none for an open item.
-    Settled,
-    /// The day the dispute opens; for `closes` only.
-    Opens,
-    /// A column.
-    Column(Field),
-}
-
-impl Day {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no day; write for example `due + 1 day`, `settled` or {{column: NAME}}");
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let base = match words.first() {
-            Some(&"issued") => DayBase::Issued,
-            Some(&"due") => DayBase::Due,
-            Some(&"settled") => DayBase::Settled,
-            Some(&"opens") => DayBase::Opens,
-            Some(_) | None => return Err(wrong()),
-        };
-        let plus = match &words[1..] {
-            [] => 0,
-            [sign @ ("+" | "-"), number, "day" | "days"] => {
-                let number: i64 = number.parse().ok().filter(|n| (0..=36_500).contains(n)).ok_or_else(wrong)?;
-                if *sign == "-" { -number } else { number }
-            }
-            _ => return Err(wrong()),
-        };
-        Ok(Self { base, plus })
-    }
-}
-
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Long {
-            column: String,
-            #[serde(default)]
-            plus: i64,
-        }
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
-            type Value = Day;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a day such as `due + 1 day`, or {column: NAME, plus: DAYS}")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Day, E> {
-                Day::parse(text).map_err(E::custom)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Day, A::Error> {
-                let long = Long::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Day { base: DayBase::Column(Field::of_column(&long.column)), plus: long.plus })
-            }
-        }
-        deserializer.deserialize_any(Seen)
-    }
-}
-
-/// One day or a list of which the first that is known holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Days(pub Vec<Day>);
-
-impl<'de> Deserialize<'de> for Days {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
-            type Value = Days;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a day or a list of days")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Days, E> {
-                Day::parse(text).map(|day| Days(vec![day])).map_err(E::custom)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Days, A::Error> {
-                Vec::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Days)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Days, A::Error> {
-                Day::deserialize(de::value::MapAccessDeserializer::new(map)).map(|day| Days(vec![day]))
-            }
-        }
-        deserializer.deserialize_any(Seen)
-    }
-}
-
 macro_rules! sections {
     ($($(#[$doc:meta])* $section:ident { $($field:ident),* $(; $($(#[$more_doc:meta])* $more:ident: $of:ty),*)? })*) => {$(
         $(#[$doc])*
@@ -588,12 +425,5 @@ mod tests {
         ));
         expect_test::expect!["1:1: duplicate field `ledger`"].assert_eq(&error("ledger: x\nledger: y\n"));
         expect_test::expect!["1:1: missing field `ledger`"].assert_eq(&error("title: x\n"));
-    }
-
-    #[test]
-    fn days_are_counted_from_what_the_row_knows() {
-        assert_eq!(Day::parse("due + 1 day"), Ok(Day { base: DayBase::Due, plus: 1 }));
-        assert_eq!(Day::parse("opens - 30 days"), Ok(Day { base: DayBase::Opens, plus: -30 }));
-        assert!(Day::parse("due +1").is_err());
     }
 }

@@ -2,9 +2,8 @@
 
 use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
-use super::mapping::{
-    CustomerMap, Day, DayBase, DisputeMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap,
-};
+use super::mapping::day::{Day, DayBase};
+use super::mapping::{CustomerMap, DisputeMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
 use super::take::Section;
 use super::{FileKind, SourceError};
 use std::collections::{BTreeMap, HashMap, HashSet};

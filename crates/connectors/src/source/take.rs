@@ -71,11 +71,31 @@ impl Take<'_> {
                 if taken == Taken::Default {
                     self.defaulted(section, field, &text);
                 }
-                Some(text.into_owned())
+                if text.contains(char::is_control) {
+                    self.tidied(section, field, &text)
+                } else {
+                    Some(text.into_owned())
+                }
             }
             Err(reason) => {
                 self.wrong(section, field, reason);
                 None
+            }
+        }
+    }
+
+    /// Text with line breaks or other control characters: kept in prose, one space each elsewhere, refused in ids.
+    fn tidied(&mut self, section: &Section, field: &'static str, text: &str) -> Option<String> {
+        match field {
+            // NUL is the one character that PostgreSQL keeps in no text.
+            "text" | "letter" => Some(text.replace('\0', " ")),
+            "id" | "number" | "customer" | "invoice" => {
+                self.wrong(section, field, "holds a line break or another control character");
+                None
+            }
+            _ => {
+                let words = text.split(|c: char| c.is_control() || c == ' ').filter(|word| !word.is_empty());
+                Some(words.collect::<Vec<_>>().join(" "))
             }
         }
     }

@@ -265,6 +265,18 @@ fn each_source_reads_columns_of_its_own_names() {
 }
 
 #[test]
+fn line_breaks_become_spaces_in_names_and_are_refused_in_ids() {
+    check_csv(
+        "customers",
+        "id,name,country,letter\nC1,\"Café  \nZoë\t\",FR,\"1 rue A\nParis\"\n\"C\n2\",x,FR,\n",
+        &expect![[r#"
+            2 customer {"contact_points":[{"address":"1 rue A\nParis","channel":"letter","role":"billing"}],"country":"FR","id":"C1","kind":"business","locale":"fr","name":"Café Zoë","segment":"standard","time_zone":"Europe/Paris","vulnerable":false}
+            line 5, column 1 `id`: customer.id holds a line break or another control character
+        "#]],
+    );
+}
+
+#[test]
 fn json_lines_are_read_like_rows() {
     let lines = "{\"id\":\"P1\",\"invoice\":\"I1\",\"on\":\"2026-02-01\",\"amount\":10.5,\"currency\":\"EUR\"}\n\n\
         {\"id\":\"P2\",\"invoice\":\"I1\",\"on\":\"2026-02-01\",\"amount\":12345678901234567.89,\"currency\":\"EUR\"}\n\
