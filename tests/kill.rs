@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// SplitMix64: where to kill.
+/// `SplitMix64`: where to kill.
 struct Dice(u64);
 
 impl Dice {
@@ -42,18 +42,13 @@ fn run_or_kill(home: &Home, args: &[&str], after: Option<Duration>) -> bool {
         Some(after) => ended.recv_timeout(after),
         None => ended.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
-    let killed = match answer {
-        Ok((status, said)) => {
-            assert!(status.success(), "recobro {} ended with {status}\n{said}", args.join(" "));
-            false
-        }
-        Err(_) => {
-            let status = std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
-            // A child that ended in the same instant cannot be killed any more; the next round sees it finished.
-            let _ = status;
-            true
-        }
-    };
+    let killed = answer.is_err();
+    if let Ok((status, said)) = answer {
+        assert!(status.success(), "recobro {} ended with {status}\n{said}", args.join(" "));
+    } else {
+        // A child that ended in the same instant cannot be killed any more; the next round sees it finished.
+        let _ = std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap();
+    }
     waiter.join().unwrap();
     killed
 }

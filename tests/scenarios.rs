@@ -18,8 +18,9 @@ use std::fmt::Write as _;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scenario {
+    #[serde(rename = "scenario")]
     #[expect(dead_code, reason = "the title is for readers")]
-    scenario: String,
+    title: String,
     playbook: String,
     playbook_text: Option<String>,
     given: Given,

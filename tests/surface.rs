@@ -79,10 +79,10 @@ fn an_unknown_setting_is_named_with_its_place_and_a_suggestion() {
     let home = Home::new();
     std::fs::write(home.path().join("recobro.toml"), "[mail]\ntranspot = \"file\"\n").unwrap();
     let output = home.run(&["config", "show"]);
-    expect![[r#"
+    expect![[r"
         error: recobro.toml: unknown setting `mail.transpot`; did you mean `mail.transport`?
         help: `recobro config show` lists every setting
-    "#]]
+    "]]
     .assert_eq(&text(&output.stderr));
     assert!(output.stdout.is_empty());
 }

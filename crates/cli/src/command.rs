@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Workflow as code for overdue invoices: one durable case per invoice, driven by playbooks.
 #[derive(Parser)]
-#[command(name = "recobro", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "recobro", version, max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   recobro demo --exit                 play a year of a sample portfolio
@@ -29,8 +29,13 @@ pub(crate) struct Cli {
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://recobro.db]
-    #[arg(long, global = true, value_name = "URL")]
+    /// Where everything is kept
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "Database: sqlite://FILE or postgres://USER@HOST/NAME [default: sqlite://recobro.db]"
+    )]
     pub(crate) db: Option<String>,
     /// Folder with workflows/ and scripts/ [default: the library inside the program]
     #[arg(long, global = true, value_name = "DIR")]

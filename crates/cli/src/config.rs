@@ -28,7 +28,7 @@ pub(crate) enum Of {
     /// `true` or `false`.
     Truth,
     /// One of a closed list.
-    OneOf(&'static [&'static str]),
+    Choice(&'static [&'static str]),
     /// `env:NAME` or `file:PATH`.
     Secret,
 }
@@ -50,7 +50,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("db", "sqlite://recobro.db", Of::Text, "database: sqlite://FILE or postgres://USER@HOST/NAME"),
     key("limit", "100", Of::Number, "most rows of a list"),
     key("log", "warn", Of::Text, "what is logged to stderr: error, warn, info, debug, or a tracing filter"),
-    key("log_format", "text", Of::OneOf(&["text", "json"]), "shape of log lines"),
+    key("log_format", "text", Of::Choice(&["text", "json"]), "shape of log lines"),
     key("mail.password", "", Of::Secret, "password at the mail server"),
     key(
         "mail.transport",
@@ -282,7 +282,7 @@ fn check(key: &Key, value: &str) -> Result<(), String> {
         Of::Text => true,
         Of::Number => value.parse::<u32>().is_ok(),
         Of::Truth => matches!(value, "true" | "false"),
-        Of::OneOf(names) => names.contains(&value),
+        Of::Choice(names) => names.contains(&value),
         Of::Secret => value.is_empty() || value.starts_with("env:") || value.starts_with("file:"),
     };
     if fine {
@@ -293,7 +293,7 @@ fn check(key: &Key, value: &str) -> Result<(), String> {
         Of::Secret => format!("`{}` must be a reference: env:NAME or file:PATH", key.name),
         Of::Number => format!("`{}` is a whole number, not `{value}`", key.name),
         Of::Truth => format!("`{}` is true or false, not `{value}`", key.name),
-        Of::OneOf(names) => format!("`{}` is one of {}, not `{value}`", key.name, names.join(", ")),
+        Of::Choice(names) => format!("`{}` is one of {}, not `{value}`", key.name, names.join(", ")),
         Of::Text => format!("`{}` cannot be `{value}`", key.name),
     })
 }
@@ -316,7 +316,8 @@ fn unknown(name: &str, origin: &Origin) -> String {
 
 /// The known word that a mistyped one is closest to, if it is close.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (word.chars().count() / 3).max(1);
+    // Two letters in the wrong order are two changes.
+    let most = (word.chars().count() / 3).max(2);
     known.map(|name| (distance(word, name), name)).filter(|(far, _)| *far <= most).min().map(|(_, name)| name)
 }
 

@@ -404,7 +404,7 @@ pub(crate) async fn all_invoices(store: &Store) -> Result<Vec<InvoiceRow>, Failu
     loop {
         let page = unmatched::list(&mut tx, &name, PAGE).await?;
         let Some(last) = page.last() else { break };
-        name = last.invoice.as_str().to_owned();
+        last.invoice.as_str().clone_into(&mut name);
         ids.extend(page.into_iter().map(|row| row.invoice));
     }
     let ids: Vec<InvoiceId> = ids.into_iter().collect();

@@ -13,9 +13,10 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use recobro_kernel::case::{End, Hold, Watch};
 use recobro_kernel::effect::EffectKind;
+use recobro_kernel::event::Event;
 use recobro_kernel::ids::{EffectId, EventId, TaskId};
 use recobro_kernel::playbook::{Playbook, Verb};
-use recobro_kernel::record::{Place, Record, TurnBody};
+use recobro_kernel::record::{Decision, Place, Record, TurnBody};
 use recobro_kernel::time::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +45,7 @@ pub(crate) struct Line {
 pub(crate) struct Totals {
     /// Dates on hold, of holds that ended.
     pub(crate) held_days: i64,
-    /// Messages by e-mail, SMS, WhatsApp and voice.
+    /// Messages by e-mail, SMS, `WhatsApp` and voice.
     pub(crate) messages: u32,
     /// Letters.
     pub(crate) letters: u32,
@@ -282,33 +283,9 @@ impl<'a> Teller<'a> {
 
     fn record(&mut self, turn: &TurnBody, record: &Record) {
         match record {
-            Record::Event { event, .. } => {
-                if event.name == "promise.broken" {
-                    self.broken += 1;
-                }
-                let said = news::told(event, self.broken);
-                let index = self.add(turn, said.into_iter().map(Part::Plain).collect(), Vec::new());
-                self.events.insert(event.id, (index, event.name.clone()));
-                self.limit = event.field("limit").as_date();
-                self.current = Some(index);
-            }
+            Record::Event { event, .. } => self.event(turn, event),
             Record::Handler { event, line, .. } => self.handler(*event, *line),
-            Record::Decision(decision) => {
-                if let ("until", Some(date)) = (decision.field.as_str(), decision.result.as_str()) {
-                    let day = date.get(5..10).unwrap_or(date).to_owned();
-                    self.untils.insert(decision.place.position, day);
-                }
-                if let Some(why) = why::of(decision) {
-                    let reasons = self.reasons.entry(decision.place.position).or_default();
-                    reasons.insert(decision.field.clone(), why);
-                }
-                if decision.field == "choose"
-                    && let Some(result) = decision.result.as_str()
-                {
-                    let why = self.take_reasons(decision.place.position, |field| field == "choose");
-                    self.add(turn, vec![Part::Plain(format!("choose {result}"))], why);
-                }
-            }
+            Record::Decision(decision) => self.decision(turn, decision),
             Record::Skipped { place, reason } => self.skipped(turn, place, reason),
             Record::Superseded { place, by } => {
                 let index = self.plain(turn, format!("skip {}", self.id(place)));
@@ -350,6 +327,34 @@ impl<'a> Teller<'a> {
             | Record::Error { .. }
             | Record::Running { .. }
             | Record::Finished { .. } => self.course(turn, record),
+        }
+    }
+
+    fn event(&mut self, turn: &TurnBody, event: &Event) {
+        if event.name == "promise.broken" {
+            self.broken += 1;
+        }
+        let said = news::told(event, self.broken);
+        let index = self.add(turn, said.into_iter().map(Part::Plain).collect(), Vec::new());
+        self.events.insert(event.id, (index, event.name.clone()));
+        self.limit = event.field("limit").as_date();
+        self.current = Some(index);
+    }
+
+    fn decision(&mut self, turn: &TurnBody, decision: &Decision) {
+        if let ("until", Some(date)) = (decision.field.as_str(), decision.result.as_str()) {
+            let day = date.get(5..10).unwrap_or(date).to_owned();
+            self.untils.insert(decision.place.position, day);
+        }
+        if let Some(why) = why::of(decision) {
+            let reasons = self.reasons.entry(decision.place.position).or_default();
+            reasons.insert(decision.field.clone(), why);
+        }
+        if decision.field == "choose"
+            && let Some(result) = decision.result.as_str()
+        {
+            let why = self.take_reasons(decision.place.position, |field| field == "choose");
+            self.add(turn, vec![Part::Plain(format!("choose {result}"))], why);
         }
     }
 
@@ -468,16 +473,13 @@ impl<'a> Teller<'a> {
                 let what = format!("{} {}{tries}", work.kind, self.id(place));
                 let limit = work.limit_at.map(|at| format!("until {}", self.day(at)));
                 let entry = self.handled.get(&place.position).copied();
-                let index = match entry {
-                    Some(_) => {
-                        let limit = limit.map_or(String::new(), |limit| format!(" {limit}"));
-                        self.join(turn, entry, Part::Plain(format!("{what}{limit}")))
-                    }
-                    None => {
-                        let mut why = self.take_reasons(place.position, |field| field == "when");
-                        why.extend(limit);
-                        self.add(turn, vec![Part::Plain(what)], why)
-                    }
+                let index = if entry.is_some() {
+                    let limit = limit.map_or(String::new(), |limit| format!(" {limit}"));
+                    self.join(turn, entry, Part::Plain(format!("{what}{limit}")))
+                } else {
+                    let mut why = self.take_reasons(place.position, |field| field == "when");
+                    why.extend(limit);
+                    self.add(turn, vec![Part::Plain(what)], why)
                 };
                 let open = OpenWork { entry: index, kind: work.kind.clone(), in_handler: entry.is_some() };
                 self.work.insert(work.id, open);

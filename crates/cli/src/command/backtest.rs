@@ -14,6 +14,7 @@ use recobro_playbook::Library;
 use recobro_store::{Store, report};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,6 +135,20 @@ impl Observer for Listener {
     }
 }
 
+impl Listener {
+    /// Everything counted; the file is written out.
+    fn finish(&self) -> Result<(Contacts, Counts), Failure> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut seen.file {
+            file.flush()?;
+        }
+        match seen.problem.take() {
+            Some(error) => Err(error.into()),
+            None => Ok((std::mem::take(&mut seen.contacts), std::mem::take(&mut seen.tasks))),
+        }
+    }
+}
+
 impl Contacts {
     fn take(&mut self, act: &Act) {
         let step = act.step.rsplit('/').next().unwrap_or(&act.step);
@@ -225,16 +240,7 @@ async fn play(
     if *stopped.borrow() {
         return Err(Failure::new(Exit::Failed, "interrupted before every case had ended"));
     }
-    let mut seen = listener.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(file) = &mut seen.file {
-        file.flush()?;
-    }
-    if let Some(error) = seen.problem.take() {
-        return Err(error.into());
-    }
-    let contacts = std::mem::take(&mut seen.contacts);
-    let tasks = std::mem::take(&mut seen.tasks);
-    drop(seen);
+    let (contacts, tasks) = listener.finish()?;
     let said = sum_up(engine.store(), &range, &problems, contacts, tasks, watch).await?;
     tell(session, &said, &problems)
 }
@@ -318,10 +324,10 @@ fn text(said: &Report) -> String {
         cells.extend(channels.iter().map(|channel| counts.get(*channel).map_or(String::new(), |n| grouped(*n))));
         cells
     });
-    text.push_str(&format!("\n{}\n\n", table(&head, rows)));
-    text.push_str(&format!("{} turns in {:.1} s\nwhat this cannot know:\n", grouped(said.turns), said.seconds));
+    let _ = write!(text, "\n{}\n\n", table(&head, rows));
+    let _ = write!(text, "{} turns in {:.1} s\nwhat this cannot know:\n", grouped(said.turns), said.seconds);
     for limit in said.limits {
-        text.push_str(&format!("- {limit}\n"));
+        let _ = writeln!(text, "- {limit}");
     }
     text
 }

@@ -44,8 +44,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     let records = news::records(&portfolio);
     session.out.say(&format!(
         "importing {} invoices of {} customers",
-        grouped(portfolio.invoices.len() as i64),
-        grouped(portfolio.customers.len() as i64)
+        grouped(portfolio.invoices.len() as u64),
+        grouped(portfolio.customers.len() as u64)
     ));
     let received = engine.receive(news::SOURCE, &mut records.into_iter()).await?;
     if received.unchanged > 0 {
@@ -106,7 +106,7 @@ async fn engine(session: &Session, wiring: &Wiring) -> Result<Engine, Failure> {
         channels.insert("email".to_owned(), Arc::new(Bounces(email)));
     }
     let mut settings = session.settings()?;
-    settings.payment_link = "https://pay.example/{invoice}".to_owned();
+    "https://pay.example/{invoice}".clone_into(&mut settings.payment_link);
     session.engine_with(Clock::virtual_at(start()), wiring, channels, settings).await
 }
 

@@ -17,7 +17,7 @@ Examples:
   recobro import invoices july.csv --map our-ledger.yaml
   recobro import payments bank.jsonl --dry-run
 
-A file that was imported before changes nothing. Rows that cannot be read are named with line and column;
+A file that was imported before changes nothing. Rows that cannot be read are named with their place;
 the others are taken (exit code 6).")]
 pub(crate) struct Args {
     /// What the files hold

@@ -5,6 +5,7 @@ use crate::reads;
 use crate::session::Session;
 use crate::story::Story;
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -55,16 +56,16 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     text.push_str(&story.table());
     text.push_str("\n\n");
     let state = row.outcome.clone().map_or(row.status.clone(), |outcome| format!("finished: {outcome}"));
-    text.push_str(&format!("now     {state}, balance {}", file.balance));
+    let _ = write!(text, "now     {state}, balance {}", file.balance);
     if let (Some(stage), Some(step)) = (&row.stage, &row.step) {
-        text.push_str(&format!(", at {stage}/{step}"));
+        let _ = write!(text, ", at {stage}/{step}");
     }
     if let Some(at) = row.next_at {
         let reason = row.next_reason.clone().map_or(String::new(), |reason| format!("  {reason}"));
-        text.push_str(&format!("\nnext    {}{reason}", at.local(file.zone).format("%a %Y-%m-%d %H:%M")));
+        let _ = write!(text, "\nnext    {}{reason}", at.local(file.zone).format("%a %Y-%m-%d %H:%M"));
     }
     if let Some(trouble) = &found.case.trouble {
-        text.push_str(&format!("\ntrouble {trouble}"));
+        let _ = write!(text, "\ntrouble {trouble}");
     }
     session.out.line(&text)?;
     session.out.say(&format!("next: recobro case why {}    every decision, with the facts it read", args.case));
