@@ -26,7 +26,7 @@ mod text;
 
 use columns::Row as Cut;
 use encoding_rs::Encoding;
-use input::{Input, NoCells};
+use input::{Input, NoCells, Unread};
 use mapping::Mapping;
 use plan::{Plan, Seen};
 use record::Record;
@@ -225,7 +225,8 @@ pub fn open(
         FileKind::JsonLines => {
             let own = || source.columns.iter().map(|name| (*name).to_owned()).collect();
             let names: Vec<String> = mapping.map_or_else(own, Mapping::columns);
-            (Input::json_lines(text, names.clone()), names)
+            let unread = if mapping.is_some() { Unread::Ignored } else { Unread::Refused };
+            (Input::json_lines(text, names.clone(), unread), names)
         }
     };
     let complete = match mapping {

@@ -19,9 +19,20 @@ pub(super) enum Input {
         line: u64,
         /// Keys that are read, in the order of the cells.
         names: Vec<String>,
+        /// What is said of other keys.
+        unread: Unread,
         /// The current row.
         cells: Vec<String>,
     },
+}
+
+/// What becomes of a JSON object with a key that nothing reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is left alone: a mapping says what is read.
+    Ignored,
+    /// The row is refused: without a mapping it is a misspelt name.
+    Refused,
 }
 
 /// Why a row has no cells.
@@ -63,15 +74,21 @@ impl Input {
     }
 
     /// Opens JSON lines of which these keys are read.
-    pub(super) fn json_lines(text: Utf8Reader, names: Vec<String>) -> Self {
-        Self::JsonLines { text, line: 0, names, cells: Vec::new() }
+    pub(super) fn json_lines(text: Utf8Reader, names: Vec<String>, unread: Unread) -> Self {
+        Self::JsonLines { text, line: 0, names, unread, cells: Vec::new() }
     }
 
     /// Reads the next row; the line on which it begins, or why it has no cells. `width` is the header's.
     pub(super) fn advance(&mut self, width: usize) -> Option<Result<u64, NoCells>> {
         match self {
             Self::Csv(reader, record) => next_csv(reader, record, width),
-            Self::JsonLines { text, line, names, cells } => next_json(text, line, names, cells),
+            Self::JsonLines { text, line, names, unread, cells } => {
+                let step = next_json(text, line, |bytes| json_cells(bytes, names, *unread))?;
+                Some(step.map(|(line, found)| {
+                    *cells = found;
+                    line
+                }))
+            }
         }
     }
 
@@ -120,9 +137,8 @@ fn next_csv(
 fn next_json(
     text: &mut Utf8Reader,
     line: &mut u64,
-    names: &[String],
-    cells: &mut Vec<String>,
-) -> Option<Result<u64, NoCells>> {
+    read: impl Fn(&[u8]) -> Result<Vec<String>, String>,
+) -> Option<Result<(u64, Vec<String>), NoCells>> {
     loop {
         let mut bytes = Vec::new();
         *line += 1;
@@ -131,25 +147,19 @@ fn next_json(
             Ok(_) => text.row_done(),
             Err(error) => return Some(Err(NoCells { line: *line, reason: error.to_string(), goes_on: false })),
         }
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            continue;
+        if !bytes.iter().all(u8::is_ascii_whitespace) {
+            let cells = read(&bytes).map(|cells| (*line, cells));
+            return Some(cells.map_err(|reason| NoCells { line: *line, reason, goes_on: true }));
         }
-        return Some(match json_cells(&bytes, names) {
-            Ok(found) => {
-                *cells = found;
-                Ok(*line)
-            }
-            Err(reason) => Err(NoCells { line: *line, reason, goes_on: true }),
-        });
     }
 }
 
-fn json_cells(bytes: &[u8], names: &[String]) -> Result<Vec<String>, String> {
+fn json_cells(bytes: &[u8], names: &[String], unread: Unread) -> Result<Vec<String>, String> {
     let object: BTreeMap<String, serde_json::Value> = serde_json::from_slice(bytes).map_err(|error| {
         let message = without_place(&error.to_string());
         format!("is not a JSON object (character {}): {message}", error.column())
     })?;
-    if let Some(unknown) = object.keys().find(|key| !names.contains(key)) {
+    if let Some(unknown) = object.keys().find(|key| unread == Unread::Refused && !names.contains(key)) {
         return Err(format!("holds `{unknown}`, which nothing reads; known are {}", names.join(", ")));
     }
     let cell = |name: &String| object.get(name).map_or(Ok(String::new()), |value| json_text(name, value));

@@ -294,6 +294,83 @@ fn json_lines_are_read_like_rows() {
 }
 
 #[test]
+fn json_lines_of_another_layout_take_a_mapping() {
+    let mapping = Mapping::parse(
+        "ledger: x\ncustomer: {id: who, country: {value: ES}}\n\
+         invoice: {number: nr, issued: on, due_days: {value: 30}, amount: total, currency: {value: EUR}}\n",
+    )
+    .unwrap();
+    let line = "{\"who\":\"C1\",\"nr\":17,\"on\":\"2026-02-01\",\"total\":10.5,\"colour\":\"red\"}\n";
+    expect![[r#"
+        1 customer {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false}
+        1 invoice {"amount":{"currency":"EUR","minor":1050},"at":"2026-01-31T23:00:00.000000Z","customer":"C1","due":"2026-03-03","id":"17","issued":"2026-02-01","number":"17","product":"","reference":"17"}
+    "#]].assert_eq(&read("ledger", FileKind::JsonLines, Some(&mapping), line).0);
+}
+
+/// Files made of odd pieces, always the same ones: every row is read or refused, nothing panics.
+#[test]
+fn odd_bytes_never_stop_the_reader() {
+    const PIECES: &[&str] = &[
+        "id",
+        "invoice",
+        "on",
+        "opened",
+        "country",
+        ",",
+        ",",
+        ",",
+        ";",
+        "\n",
+        "\n",
+        "\"",
+        "\r",
+        "\t",
+        "é",
+        "\u{202f}",
+        "-",
+        "(",
+        ")",
+        "0",
+        "12",
+        ".5",
+        "2026-02-01",
+        "2026-02-3",
+        "T",
+        "ES",
+        "EUR",
+        "\u{0}",
+        "{",
+        "}",
+        ":",
+        "[",
+        "null",
+        "\\",
+        "amount",
+        "currency",
+        "1e9",
+    ];
+    let mut state: u64 = 42;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let ibm = shipped("ibm-receivables.yaml");
+    for round in 0..3_000 {
+        let body: String = (0..next(60)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let source = &SOURCES[round % SOURCES.len()];
+        let kind = if next(4) == 0 { FileKind::JsonLines } else { FileKind::Csv };
+        let is_ledger = source.columns.is_empty();
+        let header = if is_ledger { IBM_HEADER.to_owned() } else { format!("{}\n", source.columns.join(",")) };
+        let mut bytes = if kind == FileKind::Csv { format!("{header}{body}") } else { body }.into_bytes();
+        if next(5) == 0 {
+            bytes.insert(bytes.len() / 2, 0xff);
+        }
+        let (_, report) = read(source.name, kind, Some(&ibm).filter(|_| is_ledger), bytes);
+        assert!(report.rejected <= report.rows);
+    }
+}
+
+#[test]
 fn odd_files_are_refused_row_by_row_or_at_the_header() {
     check_csv(
         "payments",

@@ -5,6 +5,9 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
+/// A century, in days; more is a mistake.
+const PLUS_MAX: u64 = 36_500;
+
 /// A day: `issued`, `due`, `settled`, `opens`, each with `+ N days` or `- N days`, or a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Day {
@@ -43,8 +46,9 @@ impl Day {
         let plus = match &words[1..] {
             [] => 0,
             [sign @ ("+" | "-"), number, "day" | "days"] => {
-                let number: i64 = number.parse().ok().filter(|n| (0..=36_500).contains(n)).ok_or_else(wrong)?;
-                if *sign == "-" { -number } else { number }
+                let number: i64 =
+                    number.parse().ok().filter(|n: &i64| n.unsigned_abs() <= PLUS_MAX).ok_or_else(wrong)?;
+                if *sign == "-" { -i64::from(number) } else { i64::from(number) }
             }
             _ => return Err(wrong()),
         };
@@ -72,6 +76,9 @@ impl<'de> Deserialize<'de> for Day {
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Day, A::Error> {
                 let long = Long::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                if long.plus.unsigned_abs() > PLUS_MAX {
+                    return Err(de::Error::custom(format!("`plus` is at most {PLUS_MAX} days")));
+                }
                 Ok(Day { base: DayBase::Column(Field::of_column(&long.column)), plus: long.plus })
             }
         }
@@ -114,5 +121,7 @@ mod tests {
         assert_eq!(Day::parse("due + 1 day"), Ok(Day { base: DayBase::Due, plus: 1 }));
         assert_eq!(Day::parse("opens - 30 days"), Ok(Day { base: DayBase::Opens, plus: -30 }));
         assert!(Day::parse("due +1").is_err());
+        assert!(Day::parse("due + -1 days").is_err());
+        assert!(Day::parse("due + 36501 days").is_err());
     }
 }
