@@ -118,8 +118,11 @@ impl Engine {
             source: source.to_owned(),
             kind: record.kind().to_owned(),
             external_id: record.external_id(),
-            // A customer is known from the beginning of time.
-            at: record.at_in(zone).unwrap_or_else(|| self.clock.now()),
+            // A customer is known from the beginning of time; in a virtual run a changed one from now on.
+            at: record.at_in(zone).unwrap_or_else(|| {
+                let long_ago = recobro_kernel::time::Timestamp::default();
+                if self.clock.is_virtual() { self.clock.now() } else { long_ago }
+            }),
             rank: i64::from(record.rank()),
             hash: recobro_kernel::ids::Hash::of(body.as_bytes()),
             body,
