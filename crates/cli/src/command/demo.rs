@@ -79,20 +79,21 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-/// A folder of its own, made anew.
+/// A folder of its own, made anew; never under a demo that is at work.
 fn fresh() -> Result<Wiring, Failure> {
     let folder = Path::new(FOLDER);
-    for name in ["recobro.db", "recobro.db-wal", "recobro.db-shm", "recobro.db.lock"] {
-        match std::fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    match std::fs::remove_dir_all(folder.join("outbox")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
     std::fs::create_dir_all(folder).doing(Exit::Failed, || format!("cannot make {FOLDER}/"))?;
+    let lock = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("recobro.db.lock"))?;
+    if lock.try_lock().is_err() {
+        return Err(Failure::new(Exit::Unavailable, format!("another demo is at work in {FOLDER}/"))
+            .help("stop it first, or use --db with a database of its own"));
+    }
+    let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    for name in ["recobro.db", "recobro.db-wal", "recobro.db-shm"] {
+        std::fs::remove_file(folder.join(name)).or_else(|error| if missing(&error) { Ok(()) } else { Err(error) })?;
+    }
+    let outbox = std::fs::remove_dir_all(folder.join("outbox"));
+    outbox.or_else(|error| if missing(&error) { Ok(()) } else { Err(error) })?;
     Ok(Wiring {
         db: Some(format!("sqlite://{FOLDER}/recobro.db")),
         outbox: Some(format!("{FOLDER}/outbox")),
