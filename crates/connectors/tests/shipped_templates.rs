@@ -58,7 +58,9 @@ fn every_shipped_template_renders_with_full_and_with_bare_settings() {
         let (channel, locale) = (parts.next().unwrap(), parts.next().unwrap());
         for is_full in [true, false] {
             match templates.render(id, channel, locale, &context(is_full)) {
-                Ok(done) if channel == "email" && done.subject.is_empty() => failures.push(format!("{file}: no subject")),
+                Ok(done) if channel == "email" && done.subject.is_empty() => {
+                    failures.push(format!("{file}: no subject"))
+                }
                 Ok(done) if done.text.contains("{{") || done.text.contains("none") => failures.push(done.text),
                 Ok(_) => {}
                 Err(problem) => failures.push(format!("{problem} (full: {is_full})")),
