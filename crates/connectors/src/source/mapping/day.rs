@@ -46,8 +46,7 @@ impl Day {
         let plus = match &words[1..] {
             [] => 0,
             [sign @ ("+" | "-"), number, "day" | "days"] => {
-                let number: i64 =
-                    number.parse().ok().filter(|n: &i64| n.unsigned_abs() <= PLUS_MAX).ok_or_else(wrong)?;
+                let number: u32 = number.parse().ok().filter(|n| u64::from(*n) <= PLUS_MAX).ok_or_else(wrong)?;
                 if *sign == "-" { -i64::from(number) } else { i64::from(number) }
             }
             _ => return Err(wrong()),
