@@ -82,9 +82,8 @@ impl Session {
 
     /// Whether an optional root is there: always so in a handler of its own events.
     pub(super) fn has_root(&self, root: &str) -> bool {
-        if let Some(given) = &self.given {
-            let prefix = format!("{root}.");
-            return !facts::OPTIONAL_ROOTS.contains(&root) || given.keys().any(|path| path.starts_with(&prefix));
+        if self.given.is_some() {
+            return !facts::OPTIONAL_ROOTS.contains(&root) || self.gives_below(root);
         }
         self.own_event(root) || facts::has_root(&self.view.facts, root)
     }
@@ -152,7 +151,17 @@ impl Session {
         Ok(value)
     }
 
-    fn given(&self, path: &str) -> Result<Option<Value>, String> {
+    /// Whether a hook test gives something below a path.
+    pub(super) fn gives_below(&self, path: &str) -> bool {
+        let below = |known: &str| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        self.given.as_deref().is_some_and(|given| given.keys().any(|known| below(known)))
+    }
+
+    /// A value that a hook test gives; nothing outside of tests.
+    ///
+    /// # Errors
+    /// The test reads something it does not give.
+    pub(super) fn given(&self, path: &str) -> Result<Option<Value>, String> {
         let Some(given) = &self.given else { return Ok(None) };
         given.get(path).cloned().map(Some).ok_or_else(|| format!("`{path}` was read but not given"))
     }

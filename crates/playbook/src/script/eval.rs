@@ -315,8 +315,7 @@ fn remembered(session: &Session, name: &str, values: &[Value]) -> Result<Value, 
         other => other.to_string(),
     });
     let path = format!("{name}({})", shown.collect::<Vec<_>>().join(", "));
-    if let Some(given) = &session.given {
-        let found = given.get(&path).cloned().ok_or_else(|| format!("`{path}` was read but not given"))?;
+    if let Some(found) = session.given(&path)? {
         session.record(&path, &found);
         return Ok(found);
     }

@@ -9,7 +9,7 @@ use super::ops;
 use super::rules::Watch;
 use recobro_kernel::value::{Type, Value};
 use rhai::{AST, ASTNode, CallFnOptions, Dynamic, EvalAltResult, Expr, FnAccess, Position, Scope, Stmt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -95,6 +95,8 @@ pub(super) struct Module {
 #[derive(Clone, Default)]
 pub struct Scripts {
     modules: BTreeMap<String, Arc<Module>>,
+    /// Modules that exist but did not compile.
+    broken: BTreeSet<String>,
 }
 
 impl Scripts {
@@ -119,7 +121,10 @@ impl Scripts {
                     scripts.modules.insert(name.to_owned(), Arc::new(module));
                 }
                 Ok(_) => {}
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    scripts.broken.insert(name.to_owned());
+                    problems.extend(found);
+                }
             }
         }
         problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -141,6 +146,11 @@ impl Scripts {
     /// Hooks of a module, by name.
     pub fn hooks(&self, module: &str) -> impl Iterator<Item = &HookInfo> {
         self.modules.get(module).into_iter().flat_map(|module| module.hooks.values())
+    }
+
+    /// Whether a module exists but did not compile.
+    pub(super) fn is_broken(&self, module: &str) -> bool {
+        self.broken.contains(module)
     }
 
     pub(super) fn module(&self, name: &str) -> Option<&Arc<Module>> {

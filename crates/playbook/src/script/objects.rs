@@ -37,11 +37,19 @@ impl Object {
         match self.session.names().find(&parts) {
             Found::Value(place) => self.session.read(place).map(to_dynamic).map_err(failed),
             Found::Object if OPTIONAL_ROOTS.contains(&path.as_str()) && !self.session.has_root(&path) => {
+                self.session.given(&path).map_err(failed)?;
                 self.session.record(&path, &Value::Missing);
                 Ok(Dynamic::UNIT)
             }
             Found::Object => Ok(Dynamic::from(Self { session: Arc::clone(&self.session), path })),
-            Found::Nothing => Err(failed(format!("unknown fact `{path}`"))),
+            // A test gives tables and variables by name; there is no playbook to declare them.
+            Found::Nothing if self.session.gives_below(&path) => {
+                Ok(Dynamic::from(Self { session: Arc::clone(&self.session), path }))
+            }
+            Found::Nothing => match self.session.given.as_ref().and_then(|given| given.get(&path)) {
+                Some(value) => Ok(to_dynamic(value.clone())),
+                None => Err(failed(format!("unknown fact `{path}`"))),
+            },
         }
     }
 }

@@ -4,4 +4,5 @@ mod check_tests;
 mod engine_tests;
 mod fixtures;
 mod generated_tests;
+mod hook_table_tests;
 mod rule_tests;

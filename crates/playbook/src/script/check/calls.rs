@@ -26,6 +26,10 @@ impl Check<'_> {
             };
             return self.report(found);
         }
+        if context.scripts.is_broken(module) {
+            let message = format!("scripts/{module}.rhai does not compile");
+            return self.report(problem("PB205", node.start, node.start + module.len(), message));
+        }
         let Some(info) = context.scripts.hook(module, name) else {
             let known: Vec<&str> = context.scripts.hooks(module).map(|hook| hook.name.as_str()).collect();
             let message = format!("no function `{name}` in scripts/{module}.rhai");

@@ -172,12 +172,16 @@ fn views() -> Vec<View> {
 
 /// Failures of arithmetic are no failures of types.
 fn is_arithmetic(text: &str) -> bool {
-    ["division by zero", "does not fit a", "out of the calendar", "too far apart"].iter().any(|known| text.contains(known))
+    ["division by zero", "does not fit a", "out of the calendar", "too far apart"]
+        .iter()
+        .any(|known| text.contains(known))
 }
 
 fn as_hook(source: &str, of: &Type) -> RhaiRules {
-    let roots = ["invoice", "customer", "promise", "dispute", "plan", "contacts", "contract", "run", "law", "param", "today"];
-    let lets: String = roots.iter().chain(&["approach", "grace"]).map(|name| format!("let {name} = facts.{name};\n")).collect();
+    let roots =
+        ["invoice", "customer", "promise", "dispute", "plan", "contacts", "contract", "run", "law", "param", "today"];
+    let lets: String =
+        roots.iter().chain(&["approach", "grace"]).map(|name| format!("let {name} = facts.{name};\n")).collect();
     let returns = match of {
         Type::Enum(_) => "text".to_owned(),
         other => other.to_string(),
@@ -219,7 +223,8 @@ fn what_passes_the_check_never_fails_for_types_or_missing_values() {
                 (None, Ok(theirs)) => panic!("{source}\nonly the hook answers: {theirs:?}"),
                 // A root that is not there has no properties in rhai; one-line expressions forgive that under `has`.
                 (Some(_), Err(error)) => {
-                    let forgiven = ["promise", "dispute", "plan"].iter().any(|root| source.contains(&format!("{root}.")));
+                    let forgiven =
+                        ["promise", "dispute", "plan"].iter().any(|root| source.contains(&format!("{root}.")));
                     assert!(forgiven, "{source}\nonly the expression answers: {error:?}");
                 }
                 (None, Err(_)) => {}
