@@ -1,0 +1,212 @@
+//! What playbooks share: law, requests, templates, fragments, scripts; and the check of a whole project.
+
+use crate::build;
+use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::read::{law, requests};
+use crate::script::{ProblemLevel, Scripts};
+use crate::template::{self, Template};
+use crate::yaml::{self, Node, Place};
+use crate::{Checked, Compiled, Files, Library, select};
+use recobro_kernel::ids::Hash;
+use recobro_kernel::law::Law;
+use recobro_kernel::playbook::RequestInfo;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Folder of playbooks.
+pub(crate) const PLAYBOOKS: &str = "workflows/";
+/// Folder of fragments.
+pub(crate) const FRAGMENTS: &str = "workflows/fragments/";
+
+/// What every playbook of a project may use.
+pub(crate) struct Shared<'a> {
+    /// All files.
+    pub(crate) files: &'a Files,
+    /// Where problems go.
+    pub(crate) report: Report,
+    /// Calendars and policies.
+    pub(crate) law: Law,
+    /// Registered actions.
+    pub(crate) requests: BTreeMap<String, RequestInfo>,
+    /// Templates by id.
+    pub(crate) templates: BTreeMap<String, Template>,
+    /// Fragments by name, as read.
+    pub(crate) fragments: BTreeMap<String, Node>,
+    /// Hooks.
+    pub(crate) scripts: Scripts,
+    /// Stages that some playbook hands over to: `(playbook, stage)`.
+    pub(crate) handovers: BTreeSet<(String, String)>,
+    /// Names of all playbooks.
+    pub(crate) names: BTreeSet<String>,
+}
+
+impl Shared<'_> {
+    /// The text of a file, for places inside scalars.
+    pub(crate) fn source(&self, file: &str) -> Cow<'_, str> {
+        let bytes = self.files.get(file).map(Vec::as_slice).unwrap_or_default();
+        String::from_utf8_lossy(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes))
+    }
+}
+
+/// Checks every playbook of a project.
+pub(crate) fn check(files: &Files) -> Checked {
+    let (shared, nodes) = load(files);
+    let mut found = Vec::new();
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    for (file, node) in &nodes {
+        let Some(built) = build::compile(&shared, file, node) else { continue };
+        let name = built.compiled.playbook.name.clone();
+        if let Some(other) = seen.get(&name) {
+            let place = node.get("playbook").map_or_else(|| Place::top(file), |name| name.place.clone());
+            shared.report.push(
+                Diagnostic::error("PB105", &place, format!("two playbooks have the name `{name}`"))
+                    .note(format!("the other one is {other}")),
+            );
+            continue;
+        }
+        seen.insert(name, file.to_string());
+        found.push(built);
+    }
+    select::overlaps(&shared.report, &found);
+    let mut playbooks: Vec<Arc<Compiled>> = found.into_iter().map(|built| Arc::new(built.compiled)).collect();
+    playbooks.sort_by(|a, b| a.playbook.name.cmp(&b.playbook.name));
+    let templates = files.iter().filter(|(file, _)| file.starts_with(template::FOLDER));
+    let library = Library {
+        playbooks,
+        law: Arc::new(shared.law),
+        templates: templates.map(|(file, bytes)| (file.clone(), bytes.clone())).collect(),
+    };
+    Checked { library, diagnostics: shared.report.into_sorted() }
+}
+
+/// Compiles one playbook out of its own sources.
+pub(crate) fn compile_one(files: &Files, name: &str) -> Result<Arc<Compiled>, Vec<Diagnostic>> {
+    let (shared, nodes) = load(files);
+    let wanted = nodes.iter().find(|(_, node)| node.get("playbook").and_then(Node::text) == Some(name));
+    let built = match wanted {
+        Some((file, node)) => build::compile(&shared, file, node),
+        None => {
+            let place = Place::top(&Arc::from(PLAYBOOKS));
+            shared.report.push(Diagnostic::error("PB101", &place, format!("no playbook `{name}` in these files")));
+            None
+        }
+    };
+    match built {
+        Some(built) => Ok(Arc::new(built.compiled)),
+        None => {
+            let all = shared.report.into_sorted();
+            Err(all.into_iter().filter(|found| found.severity == Severity::Error).collect())
+        }
+    }
+}
+
+type Parsed = Vec<(Arc<str>, Node)>;
+
+fn load(files: &Files) -> (Shared<'_>, Parsed) {
+    let report = Report::default();
+    let law = law(files, &report);
+    let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node));
+    let fragments = fragments(files, &report);
+    let templates = template::load(files, &report);
+    let (scripts, problems) = Scripts::compile(files);
+    for problem in problems {
+        let place = Place::line(&Arc::from(problem.file.as_str()), problem.line, problem.column);
+        let mut found = Diagnostic::error(problem.code, &place, problem.message);
+        found.help = problem.help;
+        report.push(found);
+    }
+    let nodes: Parsed = files
+        .keys()
+        .filter(|file| is_playbook(file))
+        .filter_map(|file| {
+            let name: Arc<str> = Arc::from(file.as_str());
+            Some((Arc::clone(&name), parse(files, file, &report)?))
+        })
+        .collect();
+    let mut handovers = BTreeSet::new();
+    nodes.iter().map(|(_, node)| node).chain(fragments.values()).for_each(|node| targets(node, &mut handovers));
+    let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
+    let requests = requests.unwrap_or_default();
+    (Shared { files, report, law, requests, templates, fragments, scripts, handovers, names }, nodes)
+}
+
+/// Playbooks stand directly in `workflows/`; three other files with grammars of their own stand beside them.
+fn is_playbook(file: &str) -> bool {
+    let Some(name) = file.strip_prefix(PLAYBOOKS).and_then(|rest| rest.strip_suffix(".yaml")) else { return false };
+    !name.contains('/') && !matches!(name, "requests" | "segments" | "roles")
+}
+
+fn parse(files: &Files, file: &str, report: &Report) -> Option<Node> {
+    yaml::parse(&Arc::from(file), files.get(file)?, report)
+}
+
+fn in_folder<'f>(files: &'f Files, folder: &'f str) -> impl Iterator<Item = (&'f String, &'f Vec<u8>)> {
+    files.iter().filter(move |(file, _)| file.starts_with(folder) && file.ends_with(".yaml"))
+}
+
+fn law(files: &Files, report: &Report) -> Law {
+    let mut all = Law::default();
+    for (file, bytes) in in_folder(files, law::CALENDARS) {
+        let read = parse(files, file, report).and_then(|node| law::calendar(report, &node, Hash::of(bytes)));
+        if let Some(calendar) = read {
+            named_as_file(report, file, law::CALENDARS, &calendar.name);
+            all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
+        }
+    }
+    for (file, bytes) in in_folder(files, law::POLICIES) {
+        let read = parse(files, file, report).and_then(|node| law::policy(report, &node, Hash::of(bytes)));
+        if let Some(policy) = read {
+            named_as_file(report, file, law::POLICIES, &policy.name);
+            all.policies.insert(policy.name.clone(), Arc::new(policy));
+        }
+    }
+    all
+}
+
+/// A shared file is found by its name, so the name inside must be the same.
+fn named_as_file(report: &Report, file: &str, folder: &str, name: &str) {
+    let stem = file.strip_prefix(folder).and_then(|rest| rest.strip_suffix(".yaml")).unwrap_or_default();
+    if stem != name {
+        let place = Place::top(&Arc::from(file));
+        report.push(Diagnostic::error(
+            "PB006",
+            &place,
+            format!("the file is called `{stem}` but names itself `{name}`"),
+        ));
+    }
+}
+
+fn fragments(files: &Files, report: &Report) -> BTreeMap<String, Node> {
+    let mut all = BTreeMap::new();
+    for (file, _) in in_folder(files, FRAGMENTS) {
+        let Some(node) = parse(files, file, report) else { continue };
+        if let Some(name) = crate::read::required(report, &node, "fragment").and_then(Node::text) {
+            named_as_file(report, file, FRAGMENTS, name);
+        }
+        let stem = file.strip_prefix(FRAGMENTS).and_then(|rest| rest.strip_suffix(".yaml")).unwrap_or_default();
+        all.insert(stem.to_owned(), node);
+    }
+    all
+}
+
+/// Finds `{playbook: X, at: Y}` anywhere.
+fn targets(node: &Node, found: &mut BTreeSet<(String, String)>) {
+    if let yaml::Kind::List(items) = &node.kind {
+        items.iter().for_each(|item| targets(item, found));
+    }
+    if let (Some(playbook), Some(stage)) =
+        (node.get("playbook").and_then(Node::text), node.get("at").and_then(Node::text))
+    {
+        found.insert((playbook.to_owned(), stage.to_owned()));
+    }
+    node.entries().iter().for_each(|(_, value)| targets(value, found));
+}
+
+/// The level of a script's problem as a severity.
+pub(crate) fn severity(level: ProblemLevel) -> Severity {
+    match level {
+        ProblemLevel::Error => Severity::Error,
+        ProblemLevel::Warning => Severity::Warning,
+    }
+}
