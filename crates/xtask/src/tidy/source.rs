@@ -282,7 +282,7 @@ fn whole(text: &str) -> Vec<Range<usize>> {
 }
 
 fn is_test_path(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/examples/")
+    path.starts_with("tests/") || path.contains("/tests/") || path.contains("/examples/")
 }
 
 fn test_parts(code: &str) -> Vec<Range<usize>> {
