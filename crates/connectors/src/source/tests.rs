@@ -173,35 +173,6 @@ fn the_worked_example_of_the_mapping_document_works() {
         }
     "#]]
     .assert_debug_eq(&report.notes);
-    expect![[r#"
-        {
-            (
-                "customer.locale",
-                "de",
-            ): 3,
-            (
-                "customer.locale",
-                "es",
-            ): 1,
-            (
-                "customer.segment",
-                "standard",
-            ): 4,
-            (
-                "customer.time_zone",
-                "Europe/Berlin",
-            ): 3,
-            (
-                "customer.time_zone",
-                "Europe/Madrid",
-            ): 1,
-            (
-                "dispute.outcome",
-                "withdrawn",
-            ): 1,
-        }
-    "#]]
-    .assert_debug_eq(&report.defaults);
 }
 
 #[test]
