@@ -3,6 +3,7 @@
 mod world;
 
 use recobro_connectors::channel::Delivery;
+
 use recobro_engine::faults::Faults;
 use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
 use recobro_kernel::time::Timestamp;
@@ -239,7 +240,7 @@ fn portfolio() -> Vec<recobro_connectors::source::record::Record> {
 
 #[tokio::test]
 async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
-    let calm = World { faults: Faults::at(0), ..World::new() };
+    let calm = World::dying_at(0);
     let engine = calm.play_with(portfolio(), Some("2026-07-31"), &Agents).await;
     let expected = state(&engine).await;
     let points = calm.faults.passed();
@@ -248,7 +249,7 @@ async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
     assert!(points > 50, "{points} points");
     // A prime step visits every kind of point; each n is its own database.
     for n in (1..=points).step_by(7) {
-        let world = World { faults: Faults::at(n), ..World::new() };
+        let mut world = World::dying_at(n);
         let died = match world.try_engine().await {
             Ok(engine) => {
                 let received = engine.receive("test", &mut portfolio().into_iter()).await;
@@ -260,6 +261,7 @@ async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
             Err(error) => Err(error),
         };
         assert!(matches!(died, Err(Error::Fault(_))), "point {n}: {died:?}");
+        world.faults = Faults::none();
         let engine = world.play_with(portfolio(), Some("2026-07-31"), &Agents).await;
         assert_eq!(state(&engine).await, expected, "killed at point {n}: {died:?}");
         let mut again: Vec<String> = world.email.lock().unwrap().iter().map(|item| item.key.clone()).collect();

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The shipped library, checked once.
-pub fn library() -> &'static Library {
+pub(crate) fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -38,7 +38,7 @@ pub fn library() -> &'static Library {
 }
 
 /// Notes what leaves one lane and answers as told; accepts where nothing was told.
-pub struct Lane {
+pub(crate) struct Lane {
     name: String,
     out: Arc<Mutex<Vec<Outgoing>>>,
     answers: Arc<Mutex<VecDeque<Delivery>>>,
@@ -84,17 +84,17 @@ impl Observer for Notes {
 }
 
 /// A database, what left it, and what happened.
-pub struct World {
+pub(crate) struct World {
     dir: tempfile::TempDir,
-    pub email: Arc<Mutex<Vec<Outgoing>>>,
-    pub answers: Arc<Mutex<VecDeque<Delivery>>>,
-    pub idempotent: bool,
-    pub faults: Faults,
+    pub(crate) email: Arc<Mutex<Vec<Outgoing>>>,
+    pub(crate) answers: Arc<Mutex<VecDeque<Delivery>>>,
+    pub(crate) idempotent: bool,
+    pub(crate) faults: Faults,
     acts: Arc<Notes>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
             email: Arc::default(),
@@ -105,15 +105,22 @@ impl World {
         }
     }
 
+    /// A world whose process dies at the n-th fault point; 0 only counts them.
+    pub(crate) fn dying_at(n: u64) -> Self {
+        let mut world = Self::new();
+        world.faults = Faults::at(n);
+        world
+    }
+
     fn url(&self) -> String {
         format!("sqlite://{}", self.dir.path().join("test.db").display())
     }
 
-    pub async fn engine(&self) -> Engine {
+    pub(crate) async fn engine(&self) -> Engine {
         self.try_engine().await.unwrap()
     }
 
-    pub async fn try_engine(&self) -> Result<Engine, Error> {
+    pub(crate) async fn try_engine(&self) -> Result<Engine, Error> {
         let store = Store::open(&self.url(), Options { durable: false, create: true }).await?;
         let mut channels = Channels::new();
         for lane in LANES {
@@ -133,11 +140,11 @@ impl World {
     }
 
     /// Receives rows and plays to the end of a date.
-    pub async fn play(&self, rows: Vec<Record>, until: Option<&str>) -> Engine {
+    pub(crate) async fn play(&self, rows: Vec<Record>, until: Option<&str>) -> Engine {
         self.play_with(rows, until, &Nobody).await
     }
 
-    pub async fn play_with(&self, rows: Vec<Record>, until: Option<&str>, people: &dyn People) -> Engine {
+    pub(crate) async fn play_with(&self, rows: Vec<Record>, until: Option<&str>, people: &dyn People) -> Engine {
         let engine = self.engine().await;
         engine.receive("test", &mut rows.into_iter()).await.unwrap();
         run(&engine, until, people).await.unwrap();
@@ -145,32 +152,32 @@ impl World {
     }
 
     /// Contacts and tasks as `date kind step channel state`.
-    pub fn acts(&self) -> Vec<String> {
+    pub(crate) fn acts(&self) -> Vec<String> {
         let acts = self.acts.0.lock().unwrap();
         acts.iter().map(|a| format!("{} {} {} {} {}", a.on, a.kind, a.step, a.channel, a.state)).collect()
     }
 
-    pub fn contacts(&self) -> Vec<String> {
+    pub(crate) fn contacts(&self) -> Vec<String> {
         self.acts().into_iter().filter(|act| act.contains(" contact ")).collect()
     }
 }
 
-pub async fn run(engine: &Engine, until: Option<&str>, people: &dyn People) -> Result<(), Error> {
+pub(crate) async fn run(engine: &Engine, until: Option<&str>, people: &dyn People) -> Result<(), Error> {
     let until = until.map_or(Until::Done, |day| Until::At(format!("{day}T23:00:00Z").parse().unwrap()));
     engine.run_virtual(until, people, None, &mut |_| {}).await.map(|_| ())
 }
 
-pub async fn cases(engine: &Engine) -> Vec<CaseRow> {
+pub(crate) async fn cases(engine: &Engine) -> Vec<CaseRow> {
     let mut tx = engine.store().read().await.unwrap();
     recobro_store::cases::list(&mut tx, &Filter::default(), CaseNo(0), 1_000).await.unwrap()
 }
 
-pub async fn outcomes(engine: &Engine) -> Vec<(String, Option<String>)> {
+pub(crate) async fn outcomes(engine: &Engine) -> Vec<(String, Option<String>)> {
     cases(engine).await.into_iter().map(|case| (case.invoice.0, case.outcome)).collect()
 }
 
 /// What must be equal however often a run was killed: contacts, tasks, cases, balances, history heads aside.
-pub async fn state(engine: &Engine) -> BTreeMap<String, String> {
+pub(crate) async fn state(engine: &Engine) -> BTreeMap<String, String> {
     let mut tx = engine.store().read().await.unwrap();
     let mut state = BTreeMap::new();
     for row in recobro_store::contacts::list(&mut tx, (Timestamp::from_us(0), ""), 1_000).await.unwrap() {
@@ -190,7 +197,7 @@ pub async fn state(engine: &Engine) -> BTreeMap<String, String> {
     state
 }
 
-pub fn customer(id: &str) -> Record {
+pub(crate) fn customer(id: &str) -> Record {
     Record::Customer(Customer {
         id: id.to_owned(),
         name: format!("Customer {id}"),
@@ -213,7 +220,7 @@ pub fn customer(id: &str) -> Record {
     })
 }
 
-pub fn invoice(id: &str, customer: &str, issued: &str, due: &str) -> Record {
+pub(crate) fn invoice(id: &str, customer: &str, issued: &str, due: &str) -> Record {
     Record::Invoice(Invoice {
         id: id.to_owned(),
         number: format!("N-{id}"),
@@ -227,7 +234,7 @@ pub fn invoice(id: &str, customer: &str, issued: &str, due: &str) -> Record {
     })
 }
 
-pub fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
+pub(crate) fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
     Record::Payment(Payment {
         id: id.to_owned(),
         invoice: Some(invoice.to_owned()),
@@ -239,7 +246,7 @@ pub fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
     })
 }
 
-pub fn dispute(id: &str, invoice: &str, on: &str, closed: Option<&str>) -> Record {
+pub(crate) fn dispute(id: &str, invoice: &str, on: &str, closed: Option<&str>) -> Record {
     let change = match closed {
         None => DisputeChange::Opened { reason: "quality".to_owned(), amount: None },
         Some(outcome) => DisputeChange::Closed { outcome: outcome.to_owned() },
@@ -253,7 +260,7 @@ pub fn dispute(id: &str, invoice: &str, on: &str, closed: Option<&str>) -> Recor
     })
 }
 
-pub fn promise(id: &str, invoice: &str, made_on: &str, date: &str) -> Record {
+pub(crate) fn promise(id: &str, invoice: &str, made_on: &str, date: &str) -> Record {
     Record::Promise(Promise {
         id: id.to_owned(),
         customer: None,
@@ -267,7 +274,7 @@ pub fn promise(id: &str, invoice: &str, made_on: &str, date: &str) -> Record {
     })
 }
 
-pub fn reply(id: &str, customer: &str, kind: &str, at: &str) -> Record {
+pub(crate) fn reply(id: &str, customer: &str, kind: &str, at: &str) -> Record {
     let at: Timestamp = at.parse().unwrap();
     Record::Reply(Reply {
         id: id.to_owned(),
@@ -286,7 +293,7 @@ fn euro(minor: i64) -> Money {
 }
 
 /// Agents who do all their work two hours after it was opened.
-pub struct Agents;
+pub(crate) struct Agents;
 
 impl People for Agents {
     fn answer(&self, open: &OpenTask<'_>) -> Option<(Timestamp, Answer)> {
