@@ -1,5 +1,7 @@
 //! Cases: the claim, and the lists people read.
 
+use crate::sql::{Query, Row, args, listed, numbers, texts};
+use crate::wake;
 use crate::{CaseNo, Result, Tx};
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, CustomerId, Hash, InvoiceId};
@@ -80,6 +82,15 @@ pub struct Filter {
     /// Outcome.
     pub outcome: Option<String>,
 }
+macro_rules! state {
+    () => {
+        "no, id, invoice, customer, bundle, content, rev, head, state"
+    };
+}
+
+/// By the primary key.
+const LOAD: Query =
+    listed!("cases.load", concat!("SELECT ", state!(), " FROM cases WHERE no"), "ORDER BY no", " FOR UPDATE");
 
 /// Claims cases to wake at or before `until`: news first, then timers, each ordered by time; at most `limit`.
 ///
@@ -88,52 +99,183 @@ pub struct Filter {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> { todo!() }
-
+pub async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
+    let due = wake::due(tx, until, limit).await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let nos: Vec<CaseNo> = due.iter().map(|(no, _)| *no).collect();
+    let found = load(tx, &nos).await?;
+    let mut found: BTreeMap<CaseNo, Claimed> = found.into_iter().map(|case| (case.no, case)).collect();
+    let take = |(no, due_at)| found.remove(&no).map(|case| Claimed { due_at: Some(due_at), ..case });
+    Ok(due.into_iter().filter_map(take).collect())
+}
 /// Loads cases by number, ordered by number (locked on PostgreSQL in a write transaction).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn load(tx: &mut Tx, nos: &[CaseNo]) -> Result<Vec<Claimed>> { todo!() }
+pub async fn load(tx: &mut Tx, nos: &[CaseNo]) -> Result<Vec<Claimed>> {
+    tx.rows(&LOAD, vec![numbers(nos)]).await?.iter_mut().map(read).collect()
+}
+const BY_ID: Query =
+    Query::new("cases.by_id", concat!("SELECT ", state!(), " FROM cases WHERE id = $1 ORDER BY no LIMIT 1"));
 
 /// Loads one case by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_id(tx: &mut Tx, id: CaseId) -> Result<Option<Claimed>> { todo!() }
+pub async fn by_id(tx: &mut Tx, id: CaseId) -> Result<Option<Claimed>> {
+    tx.row(&BY_ID, args![id]).await?.as_mut().map(read).transpose()
+}
+/// By `cases_open`.
+const OPEN_OF: Query =
+    listed!("cases.open_of", "SELECT invoice, no, id FROM cases WHERE finished = 0 AND invoice", "ORDER BY invoice");
 
 /// Returns the open case of each invoice that has one.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn open_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, (CaseNo, CaseId)>> { todo!() }
+pub async fn open_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, (CaseNo, CaseId)>> {
+    keyed(tx.rows(&OPEN_OF, vec![texts(invoices)]).await?)
+}
+/// By `cases_invoice`.
+const LATEST_OF: Query = listed!(
+    "cases.latest_of",
+    "SELECT invoice, no, id FROM cases WHERE no IN (SELECT MAX(l.no) FROM cases l WHERE l.invoice",
+    "GROUP BY l.invoice) ORDER BY invoice"
+);
 
 /// Returns the newest case of each invoice, open or finished: what news that come after the end go to.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn latest_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, (CaseNo, CaseId)>> { todo!() }
+pub async fn latest_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, (CaseNo, CaseId)>> {
+    keyed(tx.rows(&LATEST_OF, vec![texts(invoices)]).await?)
+}
+/// By `cases_customer`.
+const OPEN_OF_CUSTOMERS: Query = listed!(
+    "cases.open_of_customers",
+    "SELECT customer, no, id FROM cases WHERE finished = 0 AND customer",
+    "ORDER BY customer, no LIMIT 100000"
+);
 
 /// Returns the open cases of customers, ordered by customer and number.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn open_of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<(CustomerId, CaseNo, CaseId)>> { todo!() }
+pub async fn open_of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<(CustomerId, CaseNo, CaseId)>> {
+    let mut rows = tx.rows(&OPEN_OF_CUSTOMERS, vec![texts(customers)]).await?;
+    rows.iter_mut().map(|row| Ok((row.next()?, row.next()?, row.next()?))).collect()
+}
+/// By `cases_invoice`.
+const COUNT_OF: Query =
+    listed!("cases.count_of", "SELECT invoice, COUNT(*) FROM cases WHERE invoice", "GROUP BY invoice ORDER BY invoice");
 
 /// Returns how many cases an invoice ever had: the ordinal of the next one's id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn count_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, i64>> { todo!() }
+pub async fn count_of(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, i64>> {
+    let mut counts: BTreeMap<InvoiceId, i64> = invoices.iter().map(|invoice| (invoice.clone(), 0)).collect();
+    for mut row in tx.rows(&COUNT_OF, vec![texts(invoices)]).await? {
+        counts.insert(row.next()?, row.next()?);
+    }
+    Ok(counts)
+}
+macro_rules! listing {
+    ($name:literal, $by:literal) => {
+        Query::new(
+            $name,
+            concat!(
+                "SELECT no, id, invoice, customer, playbook, version, rev, status, outcome, stage, step, next_at, \
+                   next_reason, entered_at, moved_at \
+                 FROM cases WHERE no > $1 AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR playbook = $3) \
+                   AND ($4 IS NULL OR outcome = $4) AND ",
+                $by,
+                " ORDER BY no LIMIT $7"
+            ),
+        )
+    };
+}
+
+/// By the primary key.
+const LIST: Query = listing!("cases.list", "($5 IS NULL OR customer = $5) AND ($6 IS NULL OR invoice = $6)");
+
+/// By `cases_customer`.
+const LIST_OF_CUSTOMER: Query = listing!("cases.list_of_customer", "customer = $5 AND ($6 IS NULL OR invoice = $6)");
+
+/// By `cases_invoice`.
+const LIST_OF_INVOICE: Query = listing!("cases.list_of_invoice", "invoice = $6 AND ($5 IS NULL OR customer = $5)");
 
 /// Lists cases after a number, ordered by number.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx, filter: &Filter, after: CaseNo, limit: i64) -> Result<Vec<CaseRow>> { todo!() }
+pub async fn list(tx: &mut Tx, filter: &Filter, after: CaseNo, limit: i64) -> Result<Vec<CaseRow>> {
+    let query = match (&filter.invoice, &filter.customer) {
+        (Some(_), _) => &LIST_OF_INVOICE,
+        (None, Some(_)) => &LIST_OF_CUSTOMER,
+        (None, None) => &LIST,
+    };
+    let args = args![
+        after,
+        filter.status,
+        filter.playbook.as_ref(),
+        filter.outcome.as_ref(),
+        filter.customer.as_ref(),
+        filter.invoice.as_ref(),
+        limit
+    ];
+    tx.rows(query, args).await?.iter_mut().map(read_row).collect()
+}
+/// By `cases_open`.
+const COUNT_OPEN: Query = Query::new("cases.count_open", "SELECT COUNT(*) FROM cases WHERE finished = 0 LIMIT 1");
 
 /// Returns how many cases are open.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn count_open(tx: &mut Tx) -> Result<i64> { todo!() }
+pub async fn count_open(tx: &mut Tx) -> Result<i64> {
+    Ok(tx.row(&COUNT_OPEN, args![]).await?.map(|mut row| row.next()).transpose()?.unwrap_or(0))
+}
+
+fn keyed(mut rows: Vec<Row>) -> Result<BTreeMap<InvoiceId, (CaseNo, CaseId)>> {
+    rows.iter_mut().map(|row| Ok((row.next()?, (row.next()?, row.next()?)))).collect()
+}
+
+fn read(row: &mut Row) -> Result<Claimed> {
+    Ok(Claimed {
+        no: row.next()?,
+        id: row.next()?,
+        invoice: row.next()?,
+        customer: row.next()?,
+        bundle: row.next()?,
+        content: row.next()?,
+        rev: row.next()?,
+        head: row.next()?,
+        state: row.next()?,
+        due_at: None,
+    })
+}
+
+fn read_row(row: &mut Row) -> Result<CaseRow> {
+    Ok(CaseRow {
+        no: row.next()?,
+        id: row.next()?,
+        invoice: row.next()?,
+        customer: row.next()?,
+        playbook: row.next()?,
+        version: row.next()?,
+        rev: row.next()?,
+        status: row.next()?,
+        outcome: row.next()?,
+        stage: row.next()?,
+        step: row.next()?,
+        next_at: row.next()?,
+        next_reason: row.next()?,
+        entered_at: row.next()?,
+        moved_at: row.next()?,
+    })
+}
+
+crate::sql::statements! {LOAD, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, COUNT_OPEN ; }

@@ -3,15 +3,18 @@
 //! The only file that appends history. Each case is guarded by its revision: a case that another worker moved first
 //! is left out whole, the rest is written.
 
+use crate::events::NewEvent;
 use crate::history::HistoryRow;
 use crate::outbox::{NewEffect, Settled};
+use crate::sql::{Bulk, Tail, args, columns};
 use crate::tasks::{CloseTask, OpenTask};
 use crate::wake::WakeAt;
-use crate::events::NewEvent;
 use crate::{CaseNo, Result, Tx};
+use crate::{contacts, events, outbox, tasks, wake};
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, CustomerId, EffectId, EventId, Hash, InvoiceId};
 use recobro_kernel::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the row of a case shows after the turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +98,6 @@ impl Committed {
         self.cases.iter().enumerate().filter(|(_, no)| no.is_none()).map(|(i, _)| i)
     }
 }
-
 /// Writes turns, and settles effects whose outcome these turns took; the caller commits.
 ///
 /// A settled effect belongs to the turn of the same case in this batch; where the batch has none it stands alone.
@@ -103,4 +105,221 @@ impl Committed {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn commit_turns(tx: &mut Tx, turns: &[TurnCommit], settled: &[Settled]) -> Result<Committed> { todo!() }
+pub async fn commit_turns(tx: &mut Tx, turns: &[TurnCommit], settled: &[Settled]) -> Result<Committed> {
+    assert!(turns.len() <= TURNS_MAX, "{} turns in one batch", turns.len());
+    for turn in turns {
+        assert_eq!(turn.history.rev, turn.expected + 1, "case {} skips a revision", turn.case.id);
+        assert_eq!(turn.no.is_none(), turn.expected == 0, "case {}: only new cases have no number", turn.case.id);
+    }
+    let fresh = outbox::fences(tx, settled).await?;
+    let mut batch = Batch::new(turns, settled, &fresh);
+    batch.won = move_cases(tx, turns, &batch.barred).await?;
+    insert_cases(tx, turns, &mut batch).await?;
+    settle(tx, &batch).await?;
+    append_history(tx, &batch).await?;
+    outbox::insert(tx, batch.winners().flat_map(|(no, turn)| turn.effects.iter().map(move |e| (no, e)))).await?;
+    wake::put(tx, &batch.winners().map(|(no, turn)| (no, turn.wake)).collect::<Vec<_>>()).await?;
+    move_news(tx, &batch).await?;
+    move_work(tx, &batch).await?;
+    let stale = settled.iter().enumerate().filter(|(_, s)| !fresh.contains(&s.effect)).map(|(i, _)| i).collect();
+    Ok(Committed { cases: turns.iter().map(|turn| batch.won.get(&turn.case.id).copied()).collect(), stale })
+}
+
+/// Turns in one batch.
+const TURNS_MAX: usize = 1_000;
+
+/// A batch while it is written.
+struct Batch<'a> {
+    turns: &'a [TurnCommit],
+    settled: &'a [Settled],
+    fresh: &'a BTreeSet<EffectId>,
+    /// Cases whose settled effect has a newer fence: another worker has it.
+    barred: BTreeSet<CaseId>,
+    won: BTreeMap<CaseId, CaseNo>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(turns: &'a [TurnCommit], settled: &'a [Settled], fresh: &'a BTreeSet<EffectId>) -> Self {
+        let stale: BTreeSet<CaseNo> = settled.iter().filter(|s| !fresh.contains(&s.effect)).map(|s| s.no).collect();
+        let lost = |turn: &&TurnCommit| turn.no.is_some_and(|no| stale.contains(&no));
+        let barred = turns.iter().filter(lost).map(|turn| turn.case.id).collect();
+        Self { turns, settled, fresh, barred, won: BTreeMap::new() }
+    }
+
+    /// The turns that count, in order of case number: the order of locks and of pages.
+    fn winners(&self) -> impl Iterator<Item = (CaseNo, &'a TurnCommit)> {
+        let mut won: Vec<_> =
+            self.turns.iter().filter_map(|turn| self.won.get(&turn.case.id).map(|no| (*no, turn))).collect();
+        won.sort_by_key(|(no, _)| *no);
+        won.into_iter()
+    }
+
+    /// Settled effects to write: those that stand alone, and those of turns that count.
+    fn to_settle(&self) -> impl Iterator<Item = &'a Settled> {
+        let in_batch: BTreeSet<CaseNo> = self.turns.iter().filter_map(|turn| turn.no).collect();
+        let won: BTreeSet<CaseNo> = self.won.values().copied().collect();
+        let fresh = self.fresh;
+        self.settled
+            .iter()
+            .filter(move |s| fresh.contains(&s.effect) && (won.contains(&s.no) || !in_batch.contains(&s.no)))
+    }
+}
+
+static MOVE: Bulk = Bulk::new(
+    "commit.move",
+    columns!(no Int, rev Int, playbook Text, version Int, bundle Bytes, content Bytes, generation Int, status Text,
+             finished Int, outcome Text, stage Text, step Text, next_at Int, next_reason Text, moved_at Int, head Bytes,
+             state Text),
+    Tail::Text(
+        "UPDATE cases SET rev = x.rev + 1, playbook = x.playbook, version = x.version, bundle = x.bundle,
+           content = x.content, generation = x.generation, status = x.status, finished = x.finished,
+           outcome = x.outcome, stage = x.stage, step = x.step, next_at = x.next_at, next_reason = x.next_reason,
+           moved_at = x.moved_at, head = x.head, state = x.state
+         FROM x WHERE cases.no = x.no AND cases.rev = x.rev RETURNING cases.id, cases.no",
+    ),
+);
+
+/// Moves known cases; answers who won.
+async fn move_cases(tx: &mut Tx, turns: &[TurnCommit], barred: &BTreeSet<CaseId>) -> Result<BTreeMap<CaseId, CaseNo>> {
+    let mut known: Vec<(CaseNo, &TurnCommit)> =
+        turns.iter().filter(|turn| !barred.contains(&turn.case.id)).filter_map(|t| Some((t.no?, t))).collect();
+    known.sort_by_key(|(no, _)| *no);
+    let rows = known.iter().flat_map(|(no, turn)| {
+        let c = &turn.case;
+        args![
+            *no,
+            turn.expected,
+            &c.playbook,
+            c.version,
+            c.bundle,
+            c.content,
+            c.generation,
+            c.status,
+            c.status == Status::Finished,
+            c.outcome.as_ref(),
+            &c.stage,
+            &c.step,
+            c.next_at,
+            &c.next_reason,
+            turn.history.at,
+            turn.history.hash,
+            &c.state
+        ]
+    });
+    tx.bulk(&MOVE, rows.collect()).await?.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
+}
+
+static OPEN: Bulk = Bulk::new(
+    "commit.open",
+    columns!(ord Int, id Text, invoice Text, customer Text, playbook Text, version Int, bundle Bytes, content Bytes,
+             generation Int, status Text, finished Int, outcome Text, stage Text, step Text, next_at Int,
+             next_reason Text, entered_at Int, moved_at Int, head Bytes, state Text),
+    Tail::Text(
+        "INSERT INTO cases (id, invoice, customer, playbook, version, bundle, content, generation, rev, status, finished,
+           outcome, stage, step, next_at, next_reason, entered_at, moved_at, head, state)
+         SELECT x.id, x.invoice, x.customer, x.playbook, x.version, x.bundle, x.content, x.generation, 1, x.status,
+           x.finished, x.outcome, x.stage, x.step, x.next_at, x.next_reason, x.entered_at, x.moved_at, x.head, x.state
+         FROM x WHERE x.ord IS NOT NULL ORDER BY x.ord ON CONFLICT DO NOTHING RETURNING id, no",
+    ),
+);
+
+/// Inserts new cases; one whose invoice has an open case already is left out, and so is one whose parent lost.
+async fn insert_cases(tx: &mut Tx, turns: &[TurnCommit], batch: &mut Batch<'_>) -> Result<()> {
+    let parent_won = |turn: &&TurnCommit| turn.follows.is_none_or(|parent| batch.won.contains_key(&parent));
+    let new = turns.iter().filter(|turn| turn.no.is_none()).filter(parent_won);
+    let rows: Vec<_> = new
+        .zip(0_i64..)
+        .flat_map(|(turn, ord)| {
+            let c = &turn.case;
+            args![
+                ord,
+                c.id,
+                &c.invoice,
+                &c.customer,
+                &c.playbook,
+                c.version,
+                c.bundle,
+                c.content,
+                c.generation,
+                c.status,
+                c.status == Status::Finished,
+                c.outcome.as_ref(),
+                &c.stage,
+                &c.step,
+                c.next_at,
+                &c.next_reason,
+                c.entered_at,
+                turn.history.at,
+                turn.history.hash,
+                &c.state
+            ]
+        })
+        .collect();
+    for mut row in tx.bulk(&OPEN, rows).await? {
+        batch.won.insert(row.next()?, row.next()?);
+    }
+    Ok(())
+}
+
+/// Deletes what is settled or recalled and keeps the evidence.
+async fn settle(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
+    let settled: Vec<&Settled> = batch.to_settle().collect();
+    if !settled.is_empty() {
+        outbox::delete(tx, &settled.iter().map(|s| s.effect).collect::<Vec<_>>()).await?;
+        let marked = |mark| settled.iter().filter(move |s| s.mark == mark).map(|s| s.effect.to_string());
+        contacts::mark(tx, &marked(outbox::LedgerMark::Counts).collect::<Vec<_>>(), "sent").await?;
+        contacts::delete(tx, &marked(outbox::LedgerMark::Goes).collect::<Vec<_>>()).await?;
+        outbox::keep(tx, settled.iter().filter_map(|s| s.communication.as_ref())).await?;
+    }
+    let recalls: Vec<EffectId> = batch.winners().flat_map(|(_, turn)| turn.recalls.iter().copied()).collect();
+    outbox::recall(tx, &recalls).await
+}
+
+static APPEND: Bulk = Bulk::insert(
+    "commit.append",
+    "history",
+    columns!(no Int, seq Int, rev Int, at Int, actor Text, cause Text, body Text, prev Bytes, hash Bytes),
+    "",
+);
+
+async fn append_history(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
+    let rows = batch.winners().flat_map(|(no, turn)| {
+        let h = &turn.history;
+        args![no, h.seq, h.rev, h.at, &h.actor, h.cause.as_ref(), &h.body, h.prev, h.hash]
+    });
+    tx.bulk(&APPEND, rows.collect()).await?;
+    Ok(())
+}
+
+/// Consumes the news the turns took and inserts what they and the settled effects bring.
+async fn move_news(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
+    let consumed: Vec<(EventId, u64)> =
+        batch.winners().flat_map(|(_, turn)| turn.consumed.iter().map(|id| (*id, turn.history.rev))).collect();
+    events::consume(tx, &consumed).await?;
+    let of_turns = batch.winners().flat_map(|(_, turn)| turn.news.iter());
+    let of_effects = batch.to_settle().filter_map(|s| s.news.as_ref());
+    let news: Vec<NewEvent> = of_turns.chain(of_effects).cloned().collect();
+    events::insert(tx, &news).await?;
+    Ok(())
+}
+
+async fn move_work(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
+    let opened: Vec<tasks::Opened<'_>> = batch
+        .winners()
+        .flat_map(|(no, turn)| {
+            let c = &turn.case;
+            turn.opened.iter().map(move |task| tasks::Opened {
+                task,
+                no,
+                case: c.id,
+                invoice: &c.invoice,
+                customer: &c.customer,
+            })
+        })
+        .collect();
+    tasks::open(tx, &opened).await?;
+    let closed: Vec<&CloseTask> = batch.winners().flat_map(|(_, turn)| turn.closed.iter()).collect();
+    tasks::close(tx, &closed).await
+}
+
+crate::sql::statements! { ; MOVE, OPEN, APPEND}

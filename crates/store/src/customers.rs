@@ -1,5 +1,6 @@
 //! Customers, where they can be reached, and what a decision may know of them without a scan.
 
+use crate::sql::{Bulk, Query, Row, args, columns, json, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::CustomerId;
@@ -95,53 +96,205 @@ pub struct Aggregates {
     #[serde(default)]
     pub has_open_plan: bool,
 }
+static UPSERT: Bulk = Bulk::upsert(
+    "customers.upsert",
+    "customers",
+    columns!(id Text, source Text, name Text, kind Text, segment Text, country Text, subdivision Text, locale Text,
+             time_zone Text, risk Text, risk_score Int, account_manager Text, vulnerable Int, tags Text, defaults Text,
+             booked_on Text, known_at Int),
+    "id",
+);
 
 /// Writes customers; a known id is overwritten.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn upsert(tx: &mut Tx, rows: &[CustomerRow]) -> Result<()> { todo!() }
+pub async fn upsert(tx: &mut Tx, rows: &[CustomerRow]) -> Result<()> {
+    let rows = newest(rows, |row| &row.id).flat_map(|c| {
+        args![
+            &c.id,
+            &c.source,
+            &c.name,
+            &c.kind,
+            &c.segment,
+            &c.country,
+            c.subdivision.as_ref(),
+            &c.locale,
+            &c.time_zone,
+            &c.risk,
+            c.risk_score,
+            c.account_manager.as_ref(),
+            c.vulnerable,
+            &c.tags,
+            &c.defaults,
+            c.booked_on,
+            c.known_at
+        ]
+    });
+    tx.bulk(&UPSERT, rows.collect()).await?;
+    Ok(())
+}
+macro_rules! fields {
+    () => {
+        "id, source, name, kind, segment, country, subdivision, locale, time_zone, risk, risk_score, account_manager, \
+         vulnerable, tags, defaults, booked_on, known_at"
+    };
+}
+
+const GET: Query = listed!("customers.get", concat!("SELECT ", fields!(), " FROM customers WHERE id"), "ORDER BY id");
 
 /// Returns customers by id; unknown ids are missing in the answer.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn get(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, CustomerRow>> { todo!() }
+pub async fn get(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, CustomerRow>> {
+    let mut rows = tx.rows(&GET, vec![texts(ids)]).await?;
+    rows.iter_mut().map(|row| read(row).map(|c| (c.id.clone(), c))).collect()
+}
+const LIST: Query =
+    Query::new("customers.list", concat!("SELECT ", fields!(), " FROM customers WHERE id > $1 ORDER BY id LIMIT $2"));
 
 /// Returns customers after an id, in order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<CustomerRow>> { todo!() }
+pub async fn list(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<CustomerRow>> {
+    tx.rows(&LIST, args![after, limit]).await?.iter_mut().map(read).collect()
+}
+static UPSERT_POINTS: Bulk = Bulk::insert(
+    "customers.upsert_points",
+    "contact_points",
+    columns!(id Text, customer Text, channel Text, role Text, name Text, address Text, usable Int, known_at Int),
+    "ON CONFLICT (id) DO UPDATE SET customer = excluded.customer, channel = excluded.channel, role = excluded.role,
+       name = excluded.name, known_at = excluded.known_at, address = excluded.address,
+       usable = CASE WHEN contact_points.usable = 0 AND contact_points.address = excluded.address THEN 0
+                     ELSE excluded.usable END",
+);
 
 /// Writes contact points; a known id is overwritten, but `usable` stays false where an opt-out or a bounce closed it
 /// and the address is the same.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn upsert_points(tx: &mut Tx, rows: &[ContactPointRow]) -> Result<()> { todo!() }
+pub async fn upsert_points(tx: &mut Tx, rows: &[ContactPointRow]) -> Result<()> {
+    let rows = newest(rows, |row| &row.id)
+        .flat_map(|p| args![&p.id, &p.customer, &p.channel, &p.role, &p.name, &p.address, p.usable, p.known_at]);
+    tx.bulk(&UPSERT_POINTS, rows.collect()).await?;
+    Ok(())
+}
+/// By `contact_points_customer`.
+const POINTS: Query = listed!(
+    "customers.points",
+    "SELECT id, customer, channel, role, name, address, usable, known_at FROM contact_points WHERE customer",
+    "ORDER BY customer, id LIMIT 100000"
+);
 
 /// Returns contact points of customers, ordered by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn points(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, Vec<ContactPointRow>>> { todo!() }
+pub async fn points(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, Vec<ContactPointRow>>> {
+    let mut found: BTreeMap<CustomerId, Vec<ContactPointRow>> = BTreeMap::new();
+    for mut row in tx.rows(&POINTS, vec![texts(ids)]).await? {
+        let point = read_point(&mut row)?;
+        found.entry(point.customer.clone()).or_default().push(point);
+    }
+    Ok(found)
+}
+const CLOSE_POINTS: Query = listed!("customers.close_points", "UPDATE contact_points SET usable = 0 WHERE id", "");
 
 /// Closes contact points by id (opt-out, hard bounce).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn close_points(tx: &mut Tx, ids: &[String]) -> Result<()> { todo!() }
+pub async fn close_points(tx: &mut Tx, ids: &[String]) -> Result<()> {
+    tx.run(&CLOSE_POINTS, vec![texts(ids)]).await?;
+    Ok(())
+}
+const AGGREGATES: Query = listed!(
+    "customers.aggregates",
+    "SELECT customer, body FROM customer_facts WHERE customer",
+    "ORDER BY customer",
+    " FOR UPDATE"
+);
 
 /// Returns the aggregates of customers, empty ones where nothing was counted yet. On PostgreSQL the rows stay locked
 /// in a write transaction.
 ///
 /// # Errors
 /// Those of the database; [`crate::Error::Corrupt`].
-pub async fn aggregates(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, Aggregates>> { todo!() }
+pub async fn aggregates(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, Aggregates>> {
+    read_aggregates(tx, &AGGREGATES, ids).await
+}
+
+const AGGREGATES_SEEN: Query = listed!(
+    "customers.aggregates_seen",
+    "SELECT customer, body FROM customer_facts WHERE customer",
+    "ORDER BY customer"
+);
+
+/// The same without locks, for decisions.
+pub(crate) async fn aggregates_seen(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<CustomerId, Aggregates>> {
+    read_aggregates(tx, &AGGREGATES_SEEN, ids).await
+}
+
+async fn read_aggregates(
+    tx: &mut Tx,
+    query: &'static Query,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Aggregates>> {
+    let mut found: BTreeMap<_, _> = ids.iter().map(|id| (id.clone(), Aggregates::default())).collect();
+    for mut row in tx.rows(query, vec![texts(ids)]).await? {
+        found.insert(row.next()?, row.next_json()?);
+    }
+    Ok(found)
+}
+static PUT_AGGREGATES: Bulk =
+    Bulk::upsert("customers.put_aggregates", "customer_facts", columns!(customer Text, body Text), "customer");
 
 /// Writes aggregates.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn put_aggregates(tx: &mut Tx, rows: &BTreeMap<CustomerId, Aggregates>) -> Result<()> { todo!() }
+pub async fn put_aggregates(tx: &mut Tx, rows: &BTreeMap<CustomerId, Aggregates>) -> Result<()> {
+    let rows = rows.iter().flat_map(|(customer, facts)| args![customer, json(facts)]).collect();
+    tx.bulk(&PUT_AGGREGATES, rows).await?;
+    Ok(())
+}
+
+fn read(row: &mut Row) -> Result<CustomerRow> {
+    Ok(CustomerRow {
+        id: row.next()?,
+        source: row.next()?,
+        name: row.next()?,
+        kind: row.next()?,
+        segment: row.next()?,
+        country: row.next()?,
+        subdivision: row.next()?,
+        locale: row.next()?,
+        time_zone: row.next()?,
+        risk: row.next()?,
+        risk_score: row.next()?,
+        account_manager: row.next()?,
+        vulnerable: row.next()?,
+        tags: row.next_json()?,
+        defaults: row.next_json()?,
+        booked_on: row.next()?,
+        known_at: row.next()?,
+    })
+}
+
+fn read_point(row: &mut Row) -> Result<ContactPointRow> {
+    Ok(ContactPointRow {
+        id: row.next()?,
+        customer: row.next()?,
+        channel: row.next()?,
+        role: row.next()?,
+        name: row.next()?,
+        address: row.next()?,
+        usable: row.next()?,
+        known_at: row.next()?,
+    })
+}
+
+crate::sql::statements! {GET, LIST, POINTS, CLOSE_POINTS, AGGREGATES, AGGREGATES_SEEN ; UPSERT, UPSERT_POINTS, PUT_AGGREGATES}

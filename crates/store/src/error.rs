@@ -66,3 +66,21 @@ impl Error {
         matches!(self, Self::Conflict(_) | Self::Unavailable(_))
     }
 }
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        let code = match &error {
+            E::Database(database) => database.code().map(std::borrow::Cow::into_owned),
+            _ => None,
+        };
+        match (&error, code.as_deref()) {
+            // PostgreSQL: serialization failure, deadlock, unique key of another worker. SQLite: busy, its unique keys.
+            (_, Some("40001" | "40P01" | "23505" | "5" | "1555" | "2067" | "517")) => Self::Conflict(error),
+            // PostgreSQL: shutting down, starting up, read-only after a failover, out of connections.
+            (_, Some("57P01" | "57P02" | "57P03" | "25006" | "53300" | "08006" | "08003")) => Self::Unavailable(error),
+            (E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Tls(_), _) => Self::Unavailable(error),
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The append-only record, read. Only [`crate::commit`] writes it.
 
+use crate::sql::{Query, args};
 use crate::{CaseNo, Result, Tx};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::time::Timestamp;
@@ -24,9 +25,32 @@ pub struct HistoryRow {
     /// Hash of this row.
     pub hash: Hash,
 }
+/// By the unique key; `rev` grows with `seq`.
+const OF_CASE: Query = Query::new(
+    "history.of_case",
+    "SELECT seq, rev, at, actor, cause, body, prev, hash FROM history WHERE no = $1 AND rev > $2 ORDER BY seq LIMIT $3",
+);
 
 /// Returns the rows of a case after a revision, in order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_case(tx: &mut Tx, no: CaseNo, after_rev: u64, limit: i64) -> Result<Vec<HistoryRow>> { todo!() }
+pub async fn of_case(tx: &mut Tx, no: CaseNo, after_rev: u64, limit: i64) -> Result<Vec<HistoryRow>> {
+    let mut rows = tx.rows(&OF_CASE, args![no, after_rev, limit]).await?;
+    rows.iter_mut()
+        .map(|row| {
+            Ok(HistoryRow {
+                seq: row.next()?,
+                rev: row.next()?,
+                at: row.next()?,
+                actor: row.next()?,
+                cause: row.next()?,
+                body: row.next()?,
+                prev: row.next()?,
+                hash: row.next()?,
+            })
+        })
+        .collect()
+}
+
+crate::sql::statements! {OF_CASE ; }

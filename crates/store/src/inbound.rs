@@ -1,8 +1,10 @@
 //! News as it was received, before anything is made of it.
 
+use crate::sql::{Arg, Bulk, Query, Row, Tail, args, columns, listed, locked, newest, texts};
 use crate::{Result, Tx};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// One received record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +65,56 @@ pub struct Parked {
     /// Why.
     pub reason: String,
 }
+/// By the unique key; a version is one more than the newest of its key.
+static NEWEST: Bulk = Bulk::new(
+    "inbound.newest",
+    columns!(ord Int, source Text, kind Text, external_id Text),
+    Tail::Text(
+        "SELECT x.ord, i.version, i.hash FROM x JOIN inbound i
+           ON i.external_id = x.external_id AND i.kind = x.kind AND i.source = x.source
+         WHERE i.version = (SELECT MAX(j.version) FROM inbound j
+           WHERE j.external_id = x.external_id AND j.kind = x.kind AND j.source = x.source)
+         ORDER BY x.ord LIMIT 1000",
+    ),
+);
+
+static INSERT: Bulk = Bulk::new(
+    "inbound.insert",
+    columns!(ord Int, source Text, kind Text, external_id Text, version Int, body Text, at Int, rank Int, hash Bytes,
+             received_at Int),
+    Tail::Text(
+        "INSERT INTO inbound (source, kind, external_id, version, body, at, rank, hash, received_at, state)
+         SELECT x.source, x.kind, x.external_id, x.version, x.body, x.at, x.rank, x.hash, x.received_at, 0
+         FROM x WHERE x.ord IS NOT NULL ORDER BY x.ord",
+    ),
+);
+
+/// Rows looked up and written together.
+const PIECE: usize = 1_000;
 
 /// Stores a batch; answers row by row. Any size: it is written in pieces.
 ///
 /// # Errors
 /// [`crate::Error::Conflict`] if another process stored the same key meanwhile.
-pub async fn insert(tx: &mut Tx, rows: &[NewInbound], received_at: Timestamp) -> Result<Vec<Receipt>> { todo!() }
+pub async fn insert(tx: &mut Tx, rows: &[NewInbound], received_at: Timestamp) -> Result<Vec<Receipt>> {
+    let mut receipts = Vec::with_capacity(rows.len());
+    for piece in rows.chunks(PIECE) {
+        insert_piece(tx, piece, received_at, &mut receipts).await?;
+    }
+    Ok(receipts)
+}
+macro_rules! fields {
+    () => {
+        "id, source, kind, external_id, version, body, at, rank, received_at"
+    };
+}
+
+/// By `inbound_unrouted`.
+const UNROUTED: Query = locked!(
+    "inbound.unrouted",
+    concat!("SELECT ", fields!(), " FROM inbound WHERE state = 0 AND at <= $1 ORDER BY at, rank, id LIMIT $2"),
+    " FOR UPDATE SKIP LOCKED"
+);
 
 /// Returns rows to route whose instant is at or before `until`, ordered by instant, rank and arrival.
 ///
@@ -76,40 +122,145 @@ pub async fn insert(tx: &mut Tx, rows: &[NewInbound], received_at: Timestamp) ->
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unrouted(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Inbound>> { todo!() }
+pub async fn unrouted(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Inbound>> {
+    tx.rows(&UNROUTED, args![until, limit]).await?.iter_mut().map(read).collect()
+}
+const ROUTED: Query =
+    listed!("inbound.routed", "UPDATE inbound SET state = 1, moved_at = $2, reason = NULL WHERE id", "");
 
 /// Marks rows as routed.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn mark_routed(tx: &mut Tx, ids: &[i64], at: Timestamp) -> Result<()> { todo!() }
+pub async fn mark_routed(tx: &mut Tx, ids: &[i64], at: Timestamp) -> Result<()> {
+    tx.run(&ROUTED, vec![Arg::Ints(ids.to_vec()), at.into()]).await?;
+    Ok(())
+}
+static PARK: Bulk = Bulk::new(
+    "inbound.park",
+    columns!(id Int, reason Text, at Int),
+    Tail::Text("UPDATE inbound SET state = 2, moved_at = x.at, reason = x.reason FROM x WHERE inbound.id = x.id"),
+);
 
 /// Parks rows with the reason for people.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn park(tx: &mut Tx, rows: &[(i64, String)], at: Timestamp) -> Result<()> { todo!() }
+pub async fn park(tx: &mut Tx, rows: &[(i64, String)], at: Timestamp) -> Result<()> {
+    let rows = newest(rows, |row| row.0).flat_map(|(id, reason)| args![*id, reason, at]).collect();
+    tx.bulk(&PARK, rows).await?;
+    Ok(())
+}
+const UNPARK: Query =
+    listed!("inbound.unpark", "UPDATE inbound SET state = 0, reason = NULL WHERE state = 2 AND id", "");
 
 /// Puts parked rows of some keys back to be routed (their customer or invoice came meanwhile).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unpark(tx: &mut Tx, ids: &[i64]) -> Result<()> { todo!() }
+pub async fn unpark(tx: &mut Tx, ids: &[i64]) -> Result<()> {
+    tx.run(&UNPARK, vec![Arg::Ints(ids.to_vec())]).await?;
+    Ok(())
+}
+/// By `inbound_parked`.
+const PARKED: Query = Query::new(
+    "inbound.parked",
+    concat!("SELECT ", fields!(), ", reason FROM inbound WHERE state = 2 AND id > $1 ORDER BY id LIMIT $2"),
+);
 
 /// Returns parked rows after a row number, in order of arrival.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn parked(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Parked>> { todo!() }
+pub async fn parked(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Parked>> {
+    let mut rows = tx.rows(&PARKED, args![after, limit]).await?;
+    rows.iter_mut().map(|row| Ok(Parked { inbound: read(row)?, reason: row.next()? })).collect()
+}
+/// By `inbound_unrouted`.
+const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE state = 0 ORDER BY at, rank, id LIMIT 1");
 
 /// Returns the earliest instant that is not routed yet.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> { todo!() }
+pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()
+}
+/// By `inbound_unrouted`; what is due and not routed is little.
+const WAITS: Query = listed!(
+    "inbound.waits",
+    "SELECT id FROM inbound WHERE state = 0 AND at <= $2 AND kind",
+    "ORDER BY at, rank, id LIMIT 1"
+);
 
 /// Whether a row of these kinds with an instant at or before `until` is not routed yet.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn waits(tx: &mut Tx, kinds: &[&str], until: Timestamp) -> Result<bool> { todo!() }
+pub async fn waits(tx: &mut Tx, kinds: &[&str], until: Timestamp) -> Result<bool> {
+    Ok(tx.row(&WAITS, vec![texts(kinds), until.into()]).await?.is_some())
+}
+
+async fn insert_piece(
+    tx: &mut Tx,
+    piece: &[NewInbound],
+    received_at: Timestamp,
+    receipts: &mut Vec<Receipt>,
+) -> Result<()> {
+    let keys = piece.iter().zip(0_i64..).flat_map(|(row, ord)| args![ord, &row.source, &row.kind, &row.external_id]);
+    let mut known: BTreeMap<(&str, &str, &str), (i64, Hash)> = BTreeMap::new();
+    for mut found in tx.bulk(&NEWEST, keys.collect()).await? {
+        let ord: i64 = found.next()?;
+        let row = &piece[usize::try_from(ord).expect("an index that was just made")];
+        known.insert(row.key(), (found.next()?, found.next()?));
+    }
+    let mut fresh = Vec::new();
+    for (row, ord) in piece.iter().zip(0_i64..) {
+        let version = match known.get(&row.key()) {
+            Some((_, hash)) if *hash == row.hash => {
+                receipts.push(Receipt::Unchanged);
+                continue;
+            }
+            Some((version, _)) => version + 1,
+            None => 1,
+        };
+        known.insert(row.key(), (version, row.hash));
+        receipts.push(Receipt::Accepted);
+        fresh.extend(args![
+            ord,
+            &row.source,
+            &row.kind,
+            &row.external_id,
+            version,
+            &row.body,
+            row.at,
+            row.rank,
+            row.hash,
+            received_at
+        ]);
+    }
+    tx.bulk(&INSERT, fresh).await?;
+    Ok(())
+}
+
+impl NewInbound {
+    fn key(&self) -> (&str, &str, &str) {
+        (&self.external_id, &self.kind, &self.source)
+    }
+}
+
+fn read(row: &mut Row) -> Result<Inbound> {
+    Ok(Inbound {
+        id: row.next()?,
+        source: row.next()?,
+        kind: row.next()?,
+        external_id: row.next()?,
+        version: row.next()?,
+        body: row.next()?,
+        at: row.next()?,
+        rank: row.next()?,
+        received_at: row.next()?,
+    })
+}
+
+crate::sql::statements! {UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS ; NEWEST, INSERT, PARK}

@@ -1,5 +1,6 @@
 //! Invoices and their balances.
 
+use crate::sql::{Bulk, Query, Row, args, columns, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
@@ -53,27 +54,120 @@ pub struct InvoiceRow {
     /// When we knew.
     pub known_at: Timestamp,
 }
+static UPSERT: Bulk = Bulk::upsert(
+    "invoices.upsert",
+    "invoices",
+    columns!(id Text, customer Text, source Text, number Text, creditor Text, product Text, currency Text,
+             issued_on Text, due_on Text, amount_minor Int, balance_minor Int, charges_minor Int, disputed_minor Int,
+             retained_minor Int, not_due_minor Int, last_payment_on Text, reference Text, closed Text, defaults Text,
+             booked_on Text, known_at Int),
+    "id",
+);
 
 /// Writes invoices whole, balances included; a known id is overwritten. Read with [`get`] first what must be kept.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn upsert(tx: &mut Tx, rows: &[InvoiceRow]) -> Result<()> { todo!() }
+pub async fn upsert(tx: &mut Tx, rows: &[InvoiceRow]) -> Result<()> {
+    let rows = newest(rows, |row| &row.id).flat_map(|i| {
+        args![
+            &i.id,
+            &i.customer,
+            &i.source,
+            &i.number,
+            &i.creditor,
+            &i.product,
+            i.currency,
+            i.issued_on,
+            i.due_on,
+            i.amount_minor,
+            i.balance_minor,
+            i.charges_minor,
+            i.disputed_minor,
+            i.retained_minor,
+            i.not_due_minor,
+            i.last_payment_on,
+            &i.reference,
+            i.closed.as_ref(),
+            &i.defaults,
+            i.booked_on,
+            i.known_at
+        ]
+    });
+    tx.bulk(&UPSERT, rows.collect()).await?;
+    Ok(())
+}
+macro_rules! fields {
+    () => {
+        "id, customer, source, number, creditor, product, currency, issued_on, due_on, amount_minor, balance_minor, \
+         charges_minor, disputed_minor, retained_minor, not_due_minor, last_payment_on, reference, closed, defaults, \
+         booked_on, known_at"
+    };
+}
+
+const GET: Query = listed!("invoices.get", concat!("SELECT ", fields!(), " FROM invoices WHERE id"), "ORDER BY id");
 
 /// Returns invoices by id; unknown ids are missing in the answer.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn get(tx: &mut Tx, ids: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, InvoiceRow>> { todo!() }
+pub async fn get(tx: &mut Tx, ids: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, InvoiceRow>> {
+    let mut rows = tx.rows(&GET, vec![texts(ids)]).await?;
+    rows.iter_mut().map(|row| read(row).map(|i| (i.id.clone(), i))).collect()
+}
+/// By `invoices_number`.
+const BY_NUMBER: Query = listed!(
+    "invoices.by_number",
+    concat!("SELECT ", fields!(), " FROM invoices WHERE number"),
+    "ORDER BY id LIMIT 100000"
+);
 
 /// Returns invoices by printed number, ordered by id; a number may name several.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_number(tx: &mut Tx, numbers: &[String]) -> Result<Vec<InvoiceRow>> { todo!() }
+pub async fn by_number(tx: &mut Tx, numbers: &[String]) -> Result<Vec<InvoiceRow>> {
+    tx.rows(&BY_NUMBER, vec![texts(numbers)]).await?.iter_mut().map(read).collect()
+}
+/// By `invoices_customer`.
+const OPEN_OF: Query = listed!(
+    "invoices.open_of",
+    concat!("SELECT ", fields!(), " FROM invoices WHERE balance_minor > 0 AND closed IS NULL AND customer"),
+    "ORDER BY customer, due_on, id LIMIT 100000"
+);
 
 /// Returns invoices of customers that are still owed, ordered by customer, due date and id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn open_of(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<InvoiceRow>> { todo!() }
+pub async fn open_of(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<InvoiceRow>> {
+    tx.rows(&OPEN_OF, vec![texts(customers)]).await?.iter_mut().map(read).collect()
+}
+
+fn read(row: &mut Row) -> Result<InvoiceRow> {
+    Ok(InvoiceRow {
+        id: row.next()?,
+        customer: row.next()?,
+        source: row.next()?,
+        number: row.next()?,
+        creditor: row.next()?,
+        product: row.next()?,
+        currency: row.next()?,
+        issued_on: row.next()?,
+        due_on: row.next()?,
+        amount_minor: row.next()?,
+        balance_minor: row.next()?,
+        charges_minor: row.next()?,
+        disputed_minor: row.next()?,
+        retained_minor: row.next()?,
+        not_due_minor: row.next()?,
+        last_payment_on: row.next()?,
+        reference: row.next()?,
+        closed: row.next()?,
+        defaults: row.next_json()?,
+        booked_on: row.next()?,
+        known_at: row.next()?,
+    })
+}
+
+crate::sql::statements! {GET, BY_NUMBER, OPEN_OF ; UPSERT}

@@ -24,8 +24,12 @@ pub mod plans;
 pub mod playbooks;
 pub mod promises;
 pub mod report;
+mod sql;
+mod sqlite;
 mod store;
 pub mod tasks;
+#[cfg(test)]
+mod tests;
 pub mod unmatched;
 pub mod wake;
 

@@ -1,28 +1,50 @@
 //! Single values of the whole database: `virtual_now`, `incarnation`, ...
 
-use crate::{Result, Tx};
+use crate::sql::{Query, args};
+use crate::{Error, Result, Tx};
 use recobro_kernel::time::Timestamp;
+const VIRTUAL_NOW: &str = "virtual_now";
+
+const GET: Query = Query::new("meta.get", "SELECT value FROM meta WHERE key = $1 ORDER BY key LIMIT 1");
 
 /// Returns a value.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn get(tx: &mut Tx, key: &str) -> Result<Option<String>> { todo!() }
+pub async fn get(tx: &mut Tx, key: &str) -> Result<Option<String>> {
+    tx.row(&GET, args![key]).await?.map(|mut row| row.next()).transpose()
+}
+const PUT: Query = Query::new(
+    "meta.put",
+    "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+);
 
 /// Writes a value.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn put(tx: &mut Tx, key: &str, value: &str) -> Result<()> { todo!() }
-
+pub async fn put(tx: &mut Tx, key: &str, value: &str) -> Result<()> {
+    tx.run(&PUT, args![key, value]).await?;
+    Ok(())
+}
 /// Returns the instant a virtual run has reached.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn virtual_now(tx: &mut Tx) -> Result<Option<Timestamp>> { todo!() }
-
+pub async fn virtual_now(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    let Some(text) = get(tx, VIRTUAL_NOW).await? else { return Ok(None) };
+    let us = text.parse().map_err(|e: std::num::ParseIntError| Error::Corrupt {
+        what: format!("meta.{VIRTUAL_NOW}"),
+        cause: e.to_string(),
+    })?;
+    Ok(Some(Timestamp::from_us(us)))
+}
 /// Moves the virtual clock, in the same transaction as the work done up to then.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn put_virtual_now(tx: &mut Tx, at: Timestamp) -> Result<()> { todo!() }
+pub async fn put_virtual_now(tx: &mut Tx, at: Timestamp) -> Result<()> {
+    put(tx, VIRTUAL_NOW, &at.as_us().to_string()).await
+}
+
+crate::sql::statements! {GET, PUT ; }

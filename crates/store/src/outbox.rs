@@ -2,9 +2,12 @@
 //! in `communications`.
 
 use crate::events::NewEvent;
+use crate::sql::{Arg, Bulk, Query, Row, Tail, args, columns, listed, locked, newest, texts};
 use crate::{CaseNo, Result, Tx};
+use crate::{commit, contacts, events};
 use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
 use recobro_kernel::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Where an effect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,6 +164,32 @@ pub struct Settled {
     /// Outcome as news for the case; nothing when the case's next turn is committed together with it.
     pub news: Option<NewEvent>,
 }
+macro_rules! fields {
+    () => {
+        "id, no, customer, invoice, lane, payload, status, due_at, fence, lease_until, owner, tries, reason"
+    };
+}
+
+/// By `outbox_ready`.
+const READY: Query = locked!(
+    "outbox.ready",
+    "SELECT id FROM outbox WHERE status = 0 AND due_at <= $1 ORDER BY due_at, id LIMIT $2",
+    " FOR UPDATE SKIP LOCKED"
+);
+
+/// By `outbox_ready`.
+const READY_ON: Query = listed!(
+    "outbox.ready_on",
+    "SELECT id FROM outbox WHERE status = 0 AND due_at <= $2 AND lane",
+    "ORDER BY due_at, id LIMIT $3",
+    " FOR UPDATE SKIP LOCKED"
+);
+
+const LEASE: Query = listed!(
+    "outbox.lease",
+    "UPDATE outbox SET status = 1, fence = fence + 1, lease_until = $2, owner = $3 WHERE id",
+    concat!("RETURNING ", fields!())
+);
 
 /// Claims effects due at or before `now`, ordered by due time and id, with a lease and a new fence.
 ///
@@ -168,27 +197,67 @@ pub struct Settled {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn claim(tx: &mut Tx, now: Timestamp, lanes: &[String], limit: i64, lease: &Lease) -> Result<Vec<OutboxRow>> { todo!() }
+pub async fn claim(tx: &mut Tx, now: Timestamp, lanes: &[String], limit: i64, lease: &Lease) -> Result<Vec<OutboxRow>> {
+    let ready = if lanes.is_empty() {
+        tx.rows(&READY, args![now, limit]).await?
+    } else {
+        tx.rows(&READY_ON, vec![texts(lanes), now.into(), limit.into()]).await?
+    };
+    if ready.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ready.into_iter().map(|mut row| row.next()).collect::<Result<Vec<String>>>()?;
+    let args = vec![Arg::Texts(ids), lease.until.into(), (&lease.owner).into()];
+    let mut claimed = tx.rows(&LEASE, args).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+    claimed.sort_by_key(|row| (row.due_at, row.id));
+    Ok(claimed)
+}
+static SENDING: Bulk = Bulk::new(
+    "outbox.sending",
+    columns!(id Text, fence Int),
+    Tail::Text(
+        "UPDATE outbox SET status = 2, tries = tries + 1 FROM x
+         WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status = 1 RETURNING outbox.id",
+    ),
+);
 
 /// Marks claimed effects as `sending`, the last commit before the hand-over; counts a try. Answers per row whether the
 /// fence still held.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn mark_sending(tx: &mut Tx, rows: &[(EffectId, i64)]) -> Result<Vec<bool>> { todo!() }
-
+pub async fn mark_sending(tx: &mut Tx, rows: &[(EffectId, i64)]) -> Result<Vec<bool>> {
+    let args = newest(rows, |row| row.0).flat_map(|(id, fence)| args![*id, *fence]).collect();
+    let held = ids(tx.bulk(&SENDING, args).await?)?;
+    Ok(rows.iter().map(|(id, _)| held.contains(id)).collect())
+}
 /// Settles effects: deletes the rows, keeps the evidence, inserts the outcome news and wakes the cases. Answers per row
 /// whether the fence still held; where not, nothing of it was written.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn settle(tx: &mut Tx, rows: &[Settled]) -> Result<Vec<bool>> { todo!() }
+pub async fn settle(tx: &mut Tx, rows: &[Settled]) -> Result<Vec<bool>> {
+    let done = commit::commit_turns(tx, &[], rows).await?;
+    Ok((0..rows.len()).map(|i| !done.stale.contains(&i)).collect())
+}
+static LATER: Bulk = Bulk::new(
+    "outbox.later",
+    columns!(id Text, fence Int, due_at Int, reason Text),
+    Tail::Text(
+        "UPDATE outbox SET status = 0, due_at = x.due_at, reason = x.reason, lease_until = NULL, owner = NULL FROM x
+         WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status IN (1, 2) RETURNING outbox.id",
+    ),
+);
 
 /// Puts effects back for a later try; answers per row whether the fence still held.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn retry_later(tx: &mut Tx, rows: &[Later]) -> Result<Vec<bool>> { todo!() }
+pub async fn retry_later(tx: &mut Tx, rows: &[Later]) -> Result<Vec<bool>> {
+    let args = newest(rows, |row| row.effect).flat_map(|l| args![l.effect, l.fence, l.due_at, &l.reason]).collect();
+    let held = ids(tx.bulk(&LATER, args).await?)?;
+    Ok(rows.iter().map(|row| held.contains(&row.effect)).collect())
+}
 
 /// A later try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,58 +271,305 @@ pub struct Later {
     /// Why.
     pub reason: String,
 }
+static UNKNOWN: Bulk = Bulk::new(
+    "outbox.unknown",
+    columns!(id Text, fence Int, reason Text),
+    Tail::Text(
+        "UPDATE outbox SET status = 3, reason = x.reason, lease_until = NULL, owner = NULL FROM x
+         WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status IN (1, 2) RETURNING outbox.id",
+    ),
+);
 
 /// Marks effects as unknown, kept until somebody resolves them; inserts the news. `Settled::mark` is `Counts`.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn mark_unknown(tx: &mut Tx, rows: &[Settled], reason: &str) -> Result<Vec<bool>> { todo!() }
+pub async fn mark_unknown(tx: &mut Tx, rows: &[Settled], reason: &str) -> Result<Vec<bool>> {
+    let args = newest(rows, |row| row.effect).flat_map(|s| args![s.effect, s.fence, reason]).collect();
+    let held = ids(tx.bulk(&UNKNOWN, args).await?)?;
+    let won: Vec<&Settled> = rows.iter().filter(|row| held.contains(&row.effect)).collect();
+    let effects: Vec<String> = won.iter().map(|row| row.effect.to_string()).collect();
+    contacts::mark(tx, &effects, "unknown").await?;
+    keep(tx, won.iter().filter_map(|row| row.communication.as_ref())).await?;
+    let news: Vec<NewEvent> = won.iter().filter_map(|row| row.news.clone()).collect();
+    events::insert(tx, &news).await?;
+    Ok(rows.iter().map(|row| held.contains(&row.effect)).collect())
+}
+/// By `outbox_leased`.
+const EXPIRED: Query = locked!(
+    "outbox.expired",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM outbox WHERE status IN (1, 2) AND lease_until < $1 \
+         ORDER BY lease_until, id LIMIT $2"
+    ),
+    " FOR UPDATE SKIP LOCKED"
+);
+
+const FREE: Query = listed!(
+    "outbox.free",
+    "UPDATE outbox SET status = 0, fence = fence + 1, lease_until = NULL, owner = NULL WHERE id",
+    ""
+);
 
 /// Frees effects whose lease ended before `now`, at most `limit`: leased ones, and `sending` ones of idempotent lanes,
 /// are ready again with the same key; the others are returned in state `Sending` and must be given to [`mark_unknown`].
 ///
 /// # Errors
 /// Those of the database.
-pub async fn sweep(tx: &mut Tx, now: Timestamp, idempotent_lanes: &[String], limit: i64) -> Result<Vec<OutboxRow>> { todo!() }
+pub async fn sweep(tx: &mut Tx, now: Timestamp, idempotent_lanes: &[String], limit: i64) -> Result<Vec<OutboxRow>> {
+    let mut rows = tx.rows(&EXPIRED, args![now, limit]).await?;
+    let expired = rows.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+    let (unsure, free): (Vec<_>, Vec<_>) =
+        expired.into_iter().partition(|row| row.state == State::Sending && !idempotent_lanes.contains(&row.lane));
+    if !free.is_empty() {
+        let ids: Vec<EffectId> = free.iter().map(|row| row.id).collect();
+        tx.run(&FREE, vec![texts(&ids)]).await?;
+    }
+    Ok(unsure)
+}
+const END_LEASES: Query = Query::new(
+    "outbox.end_leases",
+    "UPDATE outbox SET lease_until = $2 WHERE status IN (1, 2) AND (owner IS NULL OR owner <> $1)",
+);
 
 /// Frees at once everything that owners other than `owner` hold (single-process databases at start).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn end_leases(tx: &mut Tx, owner: &str, now: Timestamp) -> Result<i64> { todo!() }
+pub async fn end_leases(tx: &mut Tx, owner: &str, now: Timestamp) -> Result<i64> {
+    tx.run(&END_LEASES, args![owner, now.plus_us(-1)]).await
+}
+/// By `outbox_ready`.
+const NEXT: Query = Query::new("outbox.next", "SELECT due_at FROM outbox WHERE status = 0 ORDER BY due_at, id LIMIT 1");
 
 /// Returns the earliest due time of a ready effect.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>> { todo!() }
+pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()
+}
+const LIST: Query = Query::new(
+    "outbox.list",
+    concat!("SELECT ", fields!(), " FROM outbox WHERE id > $1 AND ($2 IS NULL OR status = $2) ORDER BY id LIMIT $3"),
+);
 
 /// Lists effects after an id, ordered by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(tx: &mut Tx, state: Option<State>, after: &str, limit: i64) -> Result<Vec<OutboxRow>> { todo!() }
+pub async fn list(tx: &mut Tx, state: Option<State>, after: &str, limit: i64) -> Result<Vec<OutboxRow>> {
+    let state = state.map(State::number);
+    tx.rows(&LIST, args![after, state, limit]).await?.iter_mut().map(read).collect()
+}
+const GET: Query = listed!("outbox.get", concat!("SELECT ", fields!(), " FROM outbox WHERE id"), "ORDER BY id");
 
 /// Returns effects by id, ordered by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn get(tx: &mut Tx, ids: &[EffectId]) -> Result<Vec<OutboxRow>> { todo!() }
+pub async fn get(tx: &mut Tx, ids: &[EffectId]) -> Result<Vec<OutboxRow>> {
+    tx.rows(&GET, vec![texts(ids)]).await?.iter_mut().map(read).collect()
+}
+/// By `outbox_case`.
+const OF_CASE: Query =
+    Query::new("outbox.of_case", concat!("SELECT ", fields!(), " FROM outbox WHERE no = $1 ORDER BY id LIMIT 1000"));
 
 /// Returns the effects of a case, ordered by id.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn of_case(tx: &mut Tx, no: CaseNo) -> Result<Vec<OutboxRow>> { todo!() }
+pub async fn of_case(tx: &mut Tx, no: CaseNo) -> Result<Vec<OutboxRow>> {
+    tx.rows(&OF_CASE, args![no]).await?.iter_mut().map(read).collect()
+}
+/// By `communications_case`.
+const COMMUNICATIONS_OF: Query = Query::new(
+    "outbox.communications_of",
+    "SELECT effect, no, customer, invoice, lane, step, point, state, reference, NULL, at FROM communications
+     WHERE no = $1 ORDER BY at, effect LIMIT $2",
+);
 
 /// Returns what was handed over for a case, oldest first, without the rendered bytes.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn communications_of(tx: &mut Tx, no: CaseNo, limit: i64) -> Result<Vec<Communication>> { todo!() }
+pub async fn communications_of(tx: &mut Tx, no: CaseNo, limit: i64) -> Result<Vec<Communication>> {
+    tx.rows(&COMMUNICATIONS_OF, args![no, limit]).await?.iter_mut().map(read_communication).collect()
+}
+const COMMUNICATION: Query = Query::new(
+    "outbox.communication",
+    "SELECT effect, no, customer, invoice, lane, step, point, state, reference, bytes, at FROM communications
+     WHERE effect = $1 ORDER BY effect LIMIT 1",
+);
 
 /// Returns one hand-over with its rendered bytes.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn communication(tx: &mut Tx, effect: EffectId) -> Result<Option<Communication>> { todo!() }
+pub async fn communication(tx: &mut Tx, effect: EffectId) -> Result<Option<Communication>> {
+    tx.row(&COMMUNICATION, args![effect]).await?.as_mut().map(read_communication).transpose()
+}
+
+static INSERT: Bulk = Bulk::insert(
+    "outbox.insert",
+    "outbox",
+    columns!(id Text, no Int, customer Text, invoice Text, lane Text, payload Text, status Int, due_at Int, fence Int,
+             lease_until Int, owner Text, tries Int),
+    "ON CONFLICT DO NOTHING",
+);
+
+/// Inserts effects of cases; a known id changes nothing, because one id is one act for ever.
+pub(crate) async fn insert(tx: &mut Tx, rows: impl Iterator<Item = (CaseNo, &NewEffect)>) -> Result<()> {
+    let rows = rows.flat_map(|(no, e)| {
+        let (state, due_at, fence, lease_until, owner) = match &e.birth {
+            Birth::Ready { due_at } => (State::Ready, *due_at, 0_i64, None, None),
+            Birth::Carried { owner, lease_until } => (State::Leased, *lease_until, 1, Some(*lease_until), Some(owner)),
+        };
+        args![
+            e.id,
+            no,
+            &e.customer,
+            &e.invoice,
+            &e.lane,
+            &e.payload,
+            state.number(),
+            due_at,
+            fence,
+            lease_until,
+            owner,
+            0_i64
+        ]
+    });
+    tx.bulk(&INSERT, rows.collect()).await?;
+    Ok(())
+}
+
+static FENCES: Bulk = Bulk::new(
+    "outbox.fences",
+    columns!(id Text, fence Int),
+    Tail::Locking(
+        "SELECT outbox.id FROM x JOIN outbox ON outbox.id = x.id AND outbox.fence = x.fence
+         WHERE outbox.status IN (1, 2, 3) ORDER BY outbox.id LIMIT 1000",
+        "FOR UPDATE OF outbox",
+    ),
+);
+
+/// Returns the effects whose fence still holds; on PostgreSQL they stay locked.
+pub(crate) async fn fences(tx: &mut Tx, rows: &[Settled]) -> Result<BTreeSet<EffectId>> {
+    let args = newest(rows, |row| row.effect).flat_map(|row| args![row.effect, row.fence]).collect();
+    ids(tx.bulk(&FENCES, args).await?)
+}
+
+const DELETE: Query = listed!("outbox.delete", "DELETE FROM outbox WHERE id", "");
+
+/// Deletes settled effects whose fence was just checked.
+pub(crate) async fn delete(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
+    if !effects.is_empty() {
+        tx.run(&DELETE, vec![texts(effects)]).await?;
+    }
+    Ok(())
+}
+
+const RECALL: Query = listed!("outbox.recall", "DELETE FROM outbox WHERE status IN (0, 1, 4) AND id", "RETURNING id");
+
+/// Deletes effects that are not being handed over, with their rows in the contact ledger.
+pub(crate) async fn recall(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
+    if effects.is_empty() {
+        return Ok(());
+    }
+    let gone = ids(tx.rows(&RECALL, vec![texts(effects)]).await?)?;
+    contacts::delete(tx, &gone.iter().map(ToString::to_string).collect::<Vec<_>>()).await
+}
+
+static KEEP: Bulk = Bulk::upsert(
+    "outbox.keep",
+    "communications",
+    columns!(effect Text, no Int, customer Text, invoice Text, lane Text, step Text, point Text, state Text,
+             reference Text, bytes Bytes, at Int),
+    "effect",
+);
+
+/// Keeps the evidence of hand-overs.
+pub(crate) async fn keep(tx: &mut Tx, rows: impl Iterator<Item = &Communication>) -> Result<()> {
+    let rows: Vec<&Communication> = rows.collect();
+    let args = newest(&rows, |row| row.effect).flat_map(|c| {
+        args![
+            c.effect,
+            c.no,
+            &c.customer,
+            &c.invoice,
+            &c.lane,
+            &c.step,
+            c.to.as_ref(),
+            &c.state,
+            c.reference.as_ref(),
+            c.bytes.clone(),
+            c.at
+        ]
+    });
+    tx.bulk(&KEEP, args.collect()).await?;
+    Ok(())
+}
+
+impl State {
+    const ALL: [Self; 5] = [Self::Ready, Self::Leased, Self::Sending, Self::Unknown, Self::Held];
+
+    fn number(self) -> i64 {
+        match self {
+            Self::Ready => 0,
+            Self::Leased => 1,
+            Self::Sending => 2,
+            Self::Unknown => 3,
+            Self::Held => 4,
+        }
+    }
+}
+
+impl crate::sql::Read for State {
+    fn read(cell: crate::sql::Cell) -> std::result::Result<Self, String> {
+        let number = i64::read(cell)?;
+        Self::ALL.into_iter().find(|s| s.number() == number).ok_or_else(|| format!("unknown state {number}"))
+    }
+}
+
+fn ids(rows: Vec<Row>) -> Result<BTreeSet<EffectId>> {
+    rows.into_iter().map(|mut row| row.next()).collect()
+}
+
+fn read(row: &mut Row) -> Result<OutboxRow> {
+    Ok(OutboxRow {
+        id: row.next()?,
+        no: row.next()?,
+        customer: row.next()?,
+        invoice: row.next()?,
+        lane: row.next()?,
+        payload: row.next()?,
+        state: row.next()?,
+        due_at: row.next()?,
+        fence: row.next()?,
+        lease_until: row.next()?,
+        owner: row.next()?,
+        tries: row.next()?,
+        reason: row.next()?,
+    })
+}
+
+fn read_communication(row: &mut Row) -> Result<Communication> {
+    Ok(Communication {
+        effect: row.next()?,
+        no: row.next()?,
+        customer: row.next()?,
+        invoice: row.next()?,
+        lane: row.next()?,
+        step: row.next()?,
+        to: row.next()?,
+        state: row.next()?,
+        reference: row.next()?,
+        bytes: row.next()?,
+        at: row.next()?,
+    })
+}
+
+crate::sql::statements! {READY, READY_ON, LEASE, EXPIRED, FREE, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}

@@ -1,10 +1,12 @@
 //! Payments and what they were allocated to.
 
+use crate::sql::{Bulk, Query, Row, args, columns, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// A payment, a return of one, or a credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,21 +53,85 @@ pub struct AllocationRow {
     /// When we knew.
     pub known_at: Timestamp,
 }
+static INSERT: Bulk = Bulk::insert(
+    "payments.insert",
+    "payments",
+    columns!(id Text, source Text, external_id Text, kind Text, customer Text, invoice Text, currency Text,
+             amount_minor Int, unallocated_minor Int, reference Text, booked_on Text, known_at Int),
+    "ON CONFLICT DO NOTHING RETURNING id",
+);
 
 /// Books payments; answers per row whether it is new (false: its source and key were booked before, nothing written).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn insert(tx: &mut Tx, rows: &[PaymentRow]) -> Result<Vec<bool>> { todo!() }
+pub async fn insert(tx: &mut Tx, rows: &[PaymentRow]) -> Result<Vec<bool>> {
+    let mut args = Vec::new();
+    for p in rows {
+        args.extend(args![
+            &p.id,
+            &p.source,
+            &p.external_id,
+            &p.kind,
+            p.customer.as_ref(),
+            p.invoice.as_ref(),
+            p.currency,
+            p.amount_minor,
+            p.unallocated_minor,
+            &p.reference,
+            p.booked_on,
+            p.known_at
+        ]);
+    }
+    let mut new = BTreeSet::new();
+    for mut row in tx.bulk(&INSERT, args).await? {
+        new.insert(row.next::<String>()?);
+    }
+    // The first of two equal rows in one batch is the new one.
+    Ok(rows.iter().map(|p| new.remove(&p.id)).collect())
+}
+static ALLOCATE: Bulk = Bulk::upsert(
+    "payments.allocate",
+    "allocations",
+    columns!(payment Text, ordinal Int, invoice Text, amount_minor Int, booked_on Text, known_at Int),
+    "payment, ordinal",
+);
 
 /// Books allocations.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn allocate(tx: &mut Tx, rows: &[AllocationRow]) -> Result<()> { todo!() }
+pub async fn allocate(tx: &mut Tx, rows: &[AllocationRow]) -> Result<()> {
+    let rows = newest(rows, |row| (&row.payment, row.ordinal))
+        .flat_map(|a| args![&a.payment, a.ordinal, &a.invoice, a.amount_minor, a.booked_on, a.known_at]);
+    tx.bulk(&ALLOCATE, rows.collect()).await?;
+    Ok(())
+}
+/// By `allocations_invoice`.
+const ALLOCATIONS: Query = listed!(
+    "payments.allocations",
+    "SELECT payment, ordinal, invoice, amount_minor, booked_on, known_at FROM allocations
+     WHERE booked_on >= $2 AND invoice",
+    "ORDER BY invoice, booked_on, payment, ordinal LIMIT 100000"
+);
 
 /// Returns allocations to invoices booked on or after a date, ordered by invoice, date and payment.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn allocations(tx: &mut Tx, invoices: &[InvoiceId], since: NaiveDate) -> Result<Vec<AllocationRow>> { todo!() }
+pub async fn allocations(tx: &mut Tx, invoices: &[InvoiceId], since: NaiveDate) -> Result<Vec<AllocationRow>> {
+    tx.rows(&ALLOCATIONS, vec![texts(invoices), since.into()]).await?.iter_mut().map(read).collect()
+}
+
+fn read(row: &mut Row) -> Result<AllocationRow> {
+    Ok(AllocationRow {
+        payment: row.next()?,
+        ordinal: row.next()?,
+        invoice: row.next()?,
+        amount_minor: row.next()?,
+        booked_on: row.next()?,
+        known_at: row.next()?,
+    })
+}
+
+crate::sql::statements! {ALLOCATIONS ; INSERT, ALLOCATE}

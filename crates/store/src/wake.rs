@@ -1,5 +1,6 @@
 //! When a case is looked at next: a row only while it sleeps to a time or has news.
 
+use crate::sql::{Bulk, Query, Tail, args, columns, listed, locked, newest, numbers};
 use crate::{CaseNo, Result, Tx};
 use recobro_kernel::time::Timestamp;
 
@@ -29,15 +30,82 @@ pub struct WakeAt {
     /// How urgent.
     pub priority: Priority,
 }
+static SET: Bulk = Bulk::upsert("wake.set", "wake", columns!(no Int, due_at Int, priority Int), "no");
+
+const TAKE_AWAY: Query = listed!("wake.take_away", "DELETE FROM wake WHERE no", "");
 
 /// Sets or takes away the wake-up of cases whose turn wrote nothing.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn put(tx: &mut Tx, rows: &[(CaseNo, Option<WakeAt>)]) -> Result<()> { todo!() }
+pub async fn put(tx: &mut Tx, rows: &[(CaseNo, Option<WakeAt>)]) -> Result<()> {
+    let set = newest(rows, |row| row.0).filter_map(|(no, wake)| wake.map(|wake| (no, wake)));
+    tx.bulk(&SET, set.flat_map(|(no, wake)| args![*no, wake.due_at, wake.priority.number()]).collect()).await?;
+    let gone: Vec<CaseNo> = newest(rows, |row| row.0).filter(|row| row.1.is_none()).map(|row| row.0).collect();
+    if !gone.is_empty() {
+        tx.run(&TAKE_AWAY, vec![numbers(&gone)]).await?;
+    }
+    Ok(())
+}
+/// Two probes of `wake_due`.
+const NEXT: Query = Query::new(
+    "wake.next",
+    "SELECT MIN(due_at) FROM (
+       SELECT MIN(due_at) AS due_at FROM wake WHERE priority = 0
+       UNION ALL SELECT MIN(due_at) AS due_at FROM wake WHERE priority = 1) AS both_kinds LIMIT 1",
+);
 
 /// Returns the earliest wake-up of all.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> { todo!() }
+pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    Ok(tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()?.flatten())
+}
+
+static HASTEN: Bulk = Bulk::new(
+    "wake.hasten",
+    columns!(no Int, due_at Int),
+    Tail::Text(
+        "INSERT INTO wake (no, due_at, priority)
+         SELECT x.no, MIN(x.due_at), 0 FROM x WHERE x.no IS NOT NULL GROUP BY x.no ORDER BY x.no
+         ON CONFLICT (no) DO UPDATE SET priority = 0,
+           due_at = CASE WHEN wake.due_at < excluded.due_at THEN wake.due_at ELSE excluded.due_at END",
+    ),
+);
+
+/// Wakes cases for news at these instants, ahead of timers.
+pub(crate) async fn hasten(tx: &mut Tx, rows: &[(CaseNo, Timestamp)]) -> Result<()> {
+    // One row per case also within a rung of the ladder's statements; PostgreSQL takes them in order of their numbers.
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
+    rows.dedup_by_key(|row| row.0);
+    tx.bulk(&HASTEN, rows.into_iter().flat_map(|(no, at)| args![no, at]).collect()).await?;
+    Ok(())
+}
+
+/// By `wake_due`.
+const DUE_NEWS: Query = locked!(
+    "wake.due_news",
+    "SELECT no, due_at FROM wake WHERE priority = 0 AND due_at <= $1 ORDER BY due_at, no LIMIT $2",
+    " FOR UPDATE SKIP LOCKED"
+);
+
+/// By `wake_due`.
+const DUE_TIMERS: Query = locked!(
+    "wake.due_timers",
+    "SELECT no, due_at FROM wake WHERE priority = 1 AND due_at <= $1 ORDER BY due_at, no LIMIT $2",
+    " FOR UPDATE SKIP LOCKED"
+);
+
+/// Returns what is due: news first, then timers.
+pub(crate) async fn due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<(CaseNo, Timestamp)>> {
+    let mut rows = tx.rows(&DUE_NEWS, args![until, limit]).await?;
+    let news = i64::try_from(rows.len()).unwrap_or(limit);
+    if news < limit {
+        rows.extend(tx.rows(&DUE_TIMERS, args![until, limit - news]).await?);
+    }
+    rows.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
+}
+
+crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS ; SET, HASTEN}

@@ -1,1 +1,3 @@
-//! For development: a throwaway PostgreSQL and a scripted SMTP server.
+//! For development: a throwaway PostgreSQL.
+
+pub mod postgres;
