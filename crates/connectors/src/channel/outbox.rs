@@ -32,7 +32,10 @@ impl Channel for Outbox {
     }
 
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
-        serde_json::to_vec_pretty(item).map_err(|error| error.to_string())
+        // A text message or a request has no use for the same words with markup.
+        let html = item.html.clone().filter(|_| item.lane == "letter" || item.lane == "email");
+        let item = Outgoing { html, ..item.clone() };
+        serde_json::to_vec_pretty(&item).map_err(|error| error.to_string())
     }
 
     async fn deliver(&self, items: &[Outgoing]) -> Vec<Delivery> {

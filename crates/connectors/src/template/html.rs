@@ -60,9 +60,11 @@ fn push_paragraph(out: &mut String, lines: &[&str]) {
     out.push_str("</p>\n");
 }
 
-/// Whether the author only wrapped the sentence here: a long line, and the next does not begin with a capital.
+/// Whether the author only wrapped the sentence here: a long line, and the next begins neither with a capital nor an address.
 fn is_wrapped(line: &str, next: &str) -> bool {
-    line.chars().count() >= WRAPPED_CHARS && !next.chars().next().is_some_and(char::is_uppercase)
+    let first = next.split_whitespace().next().unwrap_or_default();
+    let is_new = first.starts_with(char::is_uppercase) || first.contains('@') || first.contains("://");
+    line.chars().count() >= WRAPPED_CHARS && !is_new
 }
 
 /// Escaped text in which whole words that are web addresses became links.
