@@ -217,7 +217,7 @@ impl Builder<'_> {
         let countries = self.countries();
         if countries.is_empty() && legal {
             self.report().push(
-                Diagnostic::error(
+                Diagnostic::warning(
                     "PB102",
                     &verb.place,
                     format!("legal notice `{id}` may go to any country, so in any language"),
