@@ -335,6 +335,9 @@ pub struct PendingContact {
     pub class: Class,
     /// When it was ordered by the handler.
     pub since: Timestamp,
+    /// Held dates at that time: `give_up` counts none that come later.
+    #[serde(default)]
+    pub held_days: i64,
     /// Earliest start set by a return or a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

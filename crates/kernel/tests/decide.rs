@@ -147,3 +147,14 @@ fn wherever_the_random_world_leads_the_fold_equals_the_case_and_it_ends() {
         assert!(world.case.holds.is_empty() && world.case.in_flight.is_empty(), "seed {seed}");
     }
 }
+
+#[test]
+fn a_handlers_word_that_still_waits_gives_way_to_the_newer_one() {
+    let mut world = World::new(playbook());
+    world.until("2026-05-06T00:00:00Z");
+    // Both at night: one courtesy word leaves in the morning, not two.
+    world.tell("meeting.accepted", "2026-05-06T20:00:00Z", &[]);
+    world.tell("meeting.accepted", "2026-05-06T21:00:00Z", &[]);
+    world.until("2026-05-08T00:00:00Z");
+    assert_eq!(world.sent(), ["first", "thanks"]);
+}

@@ -42,6 +42,7 @@ impl Walk<'_> {
         match &step.verb {
             Verb::Send(_) | Verb::OfferPlan(_) | Verb::Request(_) => {
                 let place = self.place(position);
+                self.replace_waiting(position);
                 let contact = PendingContact {
                     step: position,
                     occurrence,
@@ -50,6 +51,7 @@ impl Walk<'_> {
                     event: event.cloned(),
                     class: self.class_beside(position, step),
                     since: self.now,
+                    held_days: self.case.clock.held_until(self.now, self.zone),
                     not_before: None,
                     effect: None,
                     fallback: false,
@@ -163,6 +165,13 @@ impl Walk<'_> {
         }
         let at = self.contact_start(step, &contact);
         if at > self.now {
+            let gives_up_at = self.gives_up_at(step, &contact);
+            if !step.required && gives_up_at <= self.now {
+                self.emit(Record::Skipped { place: self.place(contact.step), reason: "cap".to_owned() });
+                self.emit(Record::WatchClosed { index, reason: "given up because of caps".to_owned() });
+                return Ok(true);
+            }
+            let at = if step.required { at } else { at.min(gives_up_at) };
             let reason = format!("{} {}", step.verb.name(), step.id);
             self.want(at, || reason);
             return Ok(false);
@@ -190,6 +199,24 @@ impl Walk<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The same word of an earlier event that still waits gives way: the customer gets the newest, once.
+    fn replace_waiting(&mut self, position: usize) {
+        for index in (0..self.case.watches.len()).rev() {
+            let waits = matches!(&self.case.watches[index],
+                Watch::Contact(old) if old.step == position && old.effect.is_none() && !old.fallback);
+            if waits {
+                self.emit(Record::WatchClosed { index, reason: "superseded by a newer event".to_owned() });
+            }
+        }
+    }
+
+    /// When caps and windows have deferred a waiting contact for too long.
+    fn gives_up_at(&self, step: &Step, contact: &PendingContact) -> Timestamp {
+        let held = self.case.clock.held_until(self.now, self.zone) - contact.held_days;
+        let date = self.calendar.add(contact.since.date_in(self.zone), step.give_up);
+        schedule::end_of(crate::case::shift(date, held), self.zone)
     }
 
     fn contact_start(&mut self, step: &Step, contact: &PendingContact) -> Timestamp {
@@ -255,6 +282,7 @@ impl Walk<'_> {
             event: None,
             class: self.class_of(step),
             since: self.now,
+            held_days: self.case.clock.held_until(self.now, self.zone),
             not_before: None,
             effect: None,
             fallback: true,

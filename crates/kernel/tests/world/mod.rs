@@ -142,6 +142,7 @@ pub(crate) fn playbook() -> Playbook {
             handler("invoice.paid", vec![7], Then::Finish(Outcome::Paid)),
             handler("dispute.opened", vec![8], Then::Resume),
             handler("promise.made", vec![9], Then::Resume),
+            handler("meeting.accepted", vec![7], Then::Resume),
         ],
         templates: [
             ("first", Class::Dunning),
