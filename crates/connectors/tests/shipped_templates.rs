@@ -59,7 +59,7 @@ fn every_shipped_template_renders_with_full_and_with_bare_settings() {
         for is_full in [true, false] {
             match templates.render(id, channel, locale, &context(is_full)) {
                 Ok(done) if channel == "email" && done.subject.is_empty() => {
-                    failures.push(format!("{file}: no subject"))
+                    failures.push(format!("{file}: no subject"));
                 }
                 Ok(done) if done.text.contains("{{") || done.text.contains("none") => failures.push(done.text),
                 Ok(_) => {}
