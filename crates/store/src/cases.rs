@@ -189,8 +189,8 @@ macro_rules! listing {
             concat!(
                 "SELECT no, id, invoice, customer, playbook, version, rev, status, outcome, stage, step, next_at, \
                    next_reason, entered_at, moved_at \
-                 FROM cases WHERE no > $1 AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR playbook = $3) \
-                   AND ($4 IS NULL OR outcome = $4) AND ",
+                 FROM cases WHERE no > $1 AND (status = $2 OR $2 IS NULL) AND (playbook = $3 OR $3 IS NULL) \
+                   AND (outcome = $4 OR $4 IS NULL) AND ",
                 $by,
                 " ORDER BY no LIMIT $7"
             ),
@@ -199,13 +199,13 @@ macro_rules! listing {
 }
 
 /// By the primary key.
-const LIST: Query = listing!("cases.list", "($5 IS NULL OR customer = $5) AND ($6 IS NULL OR invoice = $6)");
+const LIST: Query = listing!("cases.list", "(customer = $5 OR $5 IS NULL) AND (invoice = $6 OR $6 IS NULL)");
 
 /// By `cases_customer`.
-const LIST_OF_CUSTOMER: Query = listing!("cases.list_of_customer", "customer = $5 AND ($6 IS NULL OR invoice = $6)");
+const LIST_OF_CUSTOMER: Query = listing!("cases.list_of_customer", "customer = $5 AND (invoice = $6 OR $6 IS NULL)");
 
 /// By `cases_invoice`.
-const LIST_OF_INVOICE: Query = listing!("cases.list_of_invoice", "invoice = $6 AND ($5 IS NULL OR customer = $5)");
+const LIST_OF_INVOICE: Query = listing!("cases.list_of_invoice", "invoice = $6 AND (customer = $5 OR $5 IS NULL)");
 
 /// Lists cases after a number, ordered by number.
 ///

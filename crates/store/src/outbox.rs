@@ -353,7 +353,7 @@ pub async fn next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
 }
 const LIST: Query = Query::new(
     "outbox.list",
-    concat!("SELECT ", fields!(), " FROM outbox WHERE id > $1 AND ($2 IS NULL OR status = $2) ORDER BY id LIMIT $3"),
+    concat!("SELECT ", fields!(), " FROM outbox WHERE id > $1 AND (status = $2 OR $2 IS NULL) ORDER BY id LIMIT $3"),
 );
 
 /// Lists effects after an id, ordered by id.

@@ -389,6 +389,11 @@ impl Row {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_cells(self) -> Vec<Cell> {
+        self.cells.collect()
+    }
+
     pub(crate) fn of_sqlite(query: &'static str, row: &sqlx::sqlite::SqliteRow) -> Result<Self> {
         let cells = (0..row.len()).map(|i| {
             let raw = row.try_get_raw(i)?;

@@ -222,6 +222,39 @@ impl Tx {
         answer.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 
+    /// The tables of a SQLite database with their columns, less locks and arrival numbers.
+    #[cfg(test)]
+    pub(crate) async fn tables(&mut self) -> Vec<(String, Vec<String>)> {
+        const COLUMNS: Query = Query::new(
+            "test.columns",
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '_sqlx%'
+               AND m.name <> 'contact_budget' ORDER BY m.name, c.cid",
+        );
+        let mut tables: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+        for mut row in self.rows(&COLUMNS, Vec::new()).await.unwrap() {
+            let (table, column): (String, String) = (row.next().unwrap(), row.next().unwrap());
+            let arrival =
+                matches!((table.as_str(), column.as_str()), ("inbound", "id") | ("events", "seq") | (_, "no"));
+            let columns = tables.entry(table).or_default();
+            if !arrival {
+                columns.push(column);
+            }
+        }
+        tables.into_iter().collect()
+    }
+
+    /// The rows of a table as text, sorted.
+    #[cfg(test)]
+    pub(crate) async fn dump(&mut self, table: &str, columns: &[String]) -> Vec<String> {
+        let text: &'static str = format!("SELECT {} FROM {table}", columns.join(", ")).leak();
+        let query: &'static Query = Box::leak(Box::new(Query::new("test.dump", text)));
+        let rows = self.rows(query, Vec::new()).await.unwrap();
+        let mut rows: Vec<String> = rows.into_iter().map(|row| format!("{:?}", row.into_cells())).collect();
+        rows.sort_unstable();
+        rows
+    }
+
     fn connection(&mut self) -> Conn<'_> {
         match &mut self.0 {
             Kind::Writer(session) => Conn::Sqlite(session.connection()),

@@ -95,8 +95,8 @@ macro_rules! listing {
                 fields!(),
                 " FROM tasks WHERE ",
                 $open,
-                " AND (opened_at > $1 OR (opened_at = $1 AND id > $2)) AND ($3 IS NULL OR kind = $3) \
-                 AND ($4 IS NULL OR assignee = $4) AND ($5 IS NULL OR no = $5) AND ($6 IS NULL OR customer = $6) \
+                " AND (opened_at > $1 OR (opened_at = $1 AND id > $2)) AND (kind = $3 OR $3 IS NULL) \
+                 AND (assignee = $4 OR $4 IS NULL) AND (no = $5 OR $5 IS NULL) AND (customer = $6 OR $6 IS NULL) \
                  ORDER BY opened_at, id LIMIT $7"
             ),
         )
@@ -116,8 +116,8 @@ const LIST_OF_CASE: Query = Query::new(
         "SELECT ",
         fields!(),
         " FROM tasks WHERE no = $5 AND ($8 = 0 OR closed = 0) \
-         AND (opened_at > $1 OR (opened_at = $1 AND id > $2)) AND ($3 IS NULL OR kind = $3) \
-         AND ($4 IS NULL OR assignee = $4) AND ($6 IS NULL OR customer = $6) ORDER BY opened_at, id LIMIT $7"
+         AND (opened_at > $1 OR (opened_at = $1 AND id > $2)) AND (kind = $3 OR $3 IS NULL) \
+         AND (assignee = $4 OR $4 IS NULL) AND (customer = $6 OR $6 IS NULL) ORDER BY opened_at, id LIMIT $7"
     ),
 );
 
