@@ -102,7 +102,9 @@ impl Engine {
     pub async fn task_done(&self, task: TaskId, answer: &Answer, who: &Who) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         let row = tasks::get(&mut tx, task).await?.ok_or(Error::NoTask(task))?;
-        if let Some(outcome) = &row.outcome {
+        // What a person did after the case had closed the work (paid, timed out) still counts; an approval does not.
+        let by_case = row.closed_by.is_none() && row.task.kind != "approve";
+        if let Some(outcome) = row.outcome.as_ref().filter(|_| !by_case) {
             return Err(Error::Closed { id: task, state: state(&row, outcome) });
         }
         fits(&row, answer)?;
@@ -129,7 +131,7 @@ impl Engine {
             let outcome = answer.outcome.clone();
             tasks::answer(&mut tx, &[tasks::Answer { id: task, outcome, by: who.recorded(), at: now }]).await?;
         }
-        let mut inbound = advance::answer_row("operate", &answered, now)?;
+        let mut inbound = advance::answer_row(crate::route::OPERATE, &answered, now)?;
         if row.task.by.len() > 1 {
             inbound.external_id = format!("{task}/{}", who.recorded());
         }

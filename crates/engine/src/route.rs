@@ -244,6 +244,9 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
     }
 }
 
+/// Source of the answers that `operate::task_done` accepts.
+pub(crate) const OPERATE: &str = "operate";
+
 /// Closes the tasks that rows answer. Answers to an approval of several people are left to the case.
 async fn close_answered(
     tx: &mut Tx,
@@ -270,8 +273,9 @@ async fn close_answered(
         .map(|(row, a)| tasks::Answer { id: a.task, outcome: a.answer.outcome.clone(), by: a.who.clone(), at: row.at })
         .collect();
     let open = tasks::answer(tx, &rows).await?;
-    // Work that was closed meanwhile: the answer of an operator was accepted while it was open, so it is not lost.
-    let late = single.iter().zip(open).filter(|(_, open)| !open).map(|((_, a), _)| a.task);
+    // Work that was closed meanwhile. An operator's own answer closed it when it was accepted: that one is in time.
+    let late =
+        single.iter().zip(open).filter(|((row, _), open)| !open && row.source != OPERATE).map(|((_, a), _)| a.task);
     Ok(late.collect())
 }
 

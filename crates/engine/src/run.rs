@@ -106,6 +106,9 @@ struct Round {
     done: bool,
 }
 
+/// How far the last virtual round that handed something over had looked.
+const HORIZON: &str = "virtual_horizon";
+
 /// Routing passes of one transaction.
 const ROUTE_PASSES: u32 = 8;
 
@@ -131,7 +134,7 @@ impl Engine {
     ) -> Result<Progress, Error> {
         let watch = Stopwatch::start();
         let mut tick = Tick::default();
-        let mut settling: Vec<Settling> = Vec::new();
+        let mut settling = self.hand_over_again(&mut tick).await?;
         loop {
             let stopping = stop.as_ref().is_some_and(|stop| *stop.borrow());
             let mut tx = self.store.begin().await?;
@@ -141,7 +144,9 @@ impl Engine {
             } else {
                 self.virtual_round(&mut tx, until, people, &mut tick).await?
             };
-            meta::put_virtual_now(&mut tx, self.clock.now()).await?;
+            if self.clock.is_virtual() {
+                meta::put_virtual_now(&mut tx, self.clock.now()).await?;
+            }
             tx.commit().await?;
             self.settings.faults.pass("round.committed")?;
             settling = deliver::hand_over(self, round.handings, &mut tick).await?;
@@ -154,6 +159,20 @@ impl Engine {
                 return Ok(tick.progress);
             }
         }
+    }
+
+    /// What the last round of a killed run had claimed is handed over again with the same keys before anything else,
+    /// so that its outcomes are decided together with the same news as they would have been.
+    async fn hand_over_again(&self, tick: &mut Tick) -> Result<Vec<Settling>, Error> {
+        let mut tx = self.store.begin().await?;
+        let reached = meta::get(&mut tx, HORIZON).await?.and_then(|text| text.parse::<Timestamp>().ok());
+        let mut handings = Vec::new();
+        if let Some(horizon) = reached {
+            let span = Span { now: self.clock.now(), cell_end: horizon, horizon };
+            handings = deliver::claim(self, &mut tx, span, tick).await?;
+        }
+        tx.commit().await?;
+        deliver::hand_over(self, handings, tick).await
     }
 
     async fn virtual_round(
@@ -229,6 +248,9 @@ impl Engine {
         } else {
             Vec::new()
         };
+        if self.clock.is_virtual() && !handings.is_empty() {
+            meta::put(tx, HORIZON, &span.horizon.to_string()).await?;
+        }
         worked |= advanced > 0 || !handings.is_empty();
         Ok(Round { handings, worked, done: false })
     }

@@ -87,7 +87,7 @@ async fn a_transient_failure_is_tried_again_after_its_pause() {
     let retry = || Delivery::Retry { reason: "greylisted".to_owned() };
     world.answers.lock().unwrap().extend([retry(), retry()]);
     let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
-    let engine = world.play(rows, Some("2026-04-10")).await;
+    let engine = world.play(rows, Some("2026-03-31")).await;
     let email = world.email.lock().unwrap().clone();
     assert_eq!(email.len(), 1, "{:?}", world.acts());
     assert_eq!(cases(&engine).await[0].outcome, None);
@@ -102,7 +102,7 @@ async fn a_refusal_tries_the_next_channel_and_an_unknown_outcome_asks_a_person()
     let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
     let engine = world.play(rows, Some("2026-04-30")).await;
     let acts = world.acts();
-    let first: Vec<_> = acts.iter().filter(|act| act.contains("overdue-first")).collect();
+    let first: Vec<_> = acts.iter().filter(|act| act.contains("upcoming-invoice")).collect();
     assert!(first.iter().any(|act| act.ends_with("email unknown")), "{acts:?}");
     assert!(acts.iter().any(|act| act.contains(" task ") && act.contains(" fix ")), "{acts:?}");
     assert_eq!(first.iter().filter(|act| act.contains(" contact ")).count(), 1, "never tried again blindly: {acts:?}");
@@ -113,7 +113,7 @@ async fn a_refusal_tries_the_next_channel_and_an_unknown_outcome_asks_a_person()
     let rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
     world.play(rows, Some("2026-04-10")).await;
     let acts = world.acts();
-    assert!(acts.iter().any(|act| act.ends_with("overdue-first email refused")), "{acts:?}");
+    assert!(acts.iter().any(|act| act.ends_with("upcoming-invoice email refused")), "{acts:?}");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn two_invoices_of_one_customer_keep_the_gap() {
         invoice("I", "C", "2026-03-02", "2026-04-01"),
         invoice("J", "C", "2026-03-02", "2026-04-01"),
     ];
-    world.play(rows, Some("2026-04-12")).await;
+    world.play(rows, Some("2026-04-20")).await;
     let first: Vec<String> = world.contacts().into_iter().filter(|act| act.contains("overdue-first")).collect();
     assert_eq!(first.len(), 2, "{first:?}");
     let days: Vec<chrono::NaiveDate> = first.iter().map(|act| act[..10].parse().unwrap()).collect();
@@ -160,7 +160,7 @@ async fn a_payment_returned_after_the_end_opens_a_linked_case() {
         invoice("I", "C", "2026-03-02", "2026-04-01"),
         payment("P", "I", 100_000, "2026-04-20"),
         payment("R", "I", -100_000, "2026-04-28"),
-        payment("Q", "I", 100_000, "2026-06-01"),
+        payment("Q", "I", 100_000, "2026-05-12"),
     ];
     let engine = world.play(rows, None).await;
     assert_eq!(outcomes(&engine).await, [paid("I"), paid("I")]);
