@@ -1,14 +1,15 @@
 //! Hooks: the modules of `scripts/`, compiled once, each public function with one argument `facts` and a contract of
 //! what it returns. A hook answers a value or an error with its file and line; it never acts and never half-answers.
 
+mod survey;
+
 use super::context::Session;
 use super::engine;
-use super::names::{Found, Names, nearest};
 use super::objects::{self, Object};
 use super::ops;
 use super::rules::Watch;
 use recobro_kernel::value::{Type, Value};
-use rhai::{AST, ASTNode, CallFnOptions, Dynamic, EvalAltResult, Expr, FnAccess, Position, Scope, Stmt};
+use rhai::{AST, CallFnOptions, Dynamic, EvalAltResult, FnAccess, Position, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub struct HookInfo {
     pub doc: String,
     /// Whether its module compares an amount with a bare number, which only makes sense in one currency.
     pub compares_bare_amount: bool,
+    /// Names below `facts` that must be tables or variables of the playbook that calls it, with their lines.
+    pub open_names: Vec<(String, u32)>,
 }
 
 /// A problem inside a script.
@@ -213,21 +216,23 @@ fn compile_module(file: &str, lib: &str, source: &str) -> Result<Module, Vec<Scr
             Err((code, message, help)) => problems.push(problem(code, at, message, Some(help))),
         }
     }
-    ast.walk(&mut |nodes| {
-        if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = nodes.last()
-            && matches!(assignment.1.lhs, Expr::Index(..) | Expr::Dot(..))
-        {
-            // rhai does not measure a map that grows by `m[key] = x`.
-            let help = Some("build a new list with `+`, or name a variable".to_owned());
-            problems.push(problem("PB207", assignment.0.position(), ASSIGNED.to_owned(), help));
+    let found = survey::survey(&ast);
+    for finding in found.findings {
+        problems.push(problem(finding.code, finding.at, finding.message, finding.help));
+    }
+    for (name, at) in found.open_names {
+        let (_, line, _) = place(file, lib_lines, at);
+        // The function that a line stands in is the last one that begins at or before it.
+        let owner = hooks.values_mut().filter(|hook| hook.line <= line).max_by_key(|hook| hook.line);
+        if let Some(owner) = owner.filter(|_| at.line().is_some_and(|line| line > lib_lines)) {
+            owner.open_names.push((name, line));
         }
-        true
-    });
-    unknown_facts(&ast, &mut |at, message, help| problems.push(problem("PB201", at, message, help)));
+    }
+    if found.compares_bare_amount {
+        hooks.values_mut().for_each(|hook| hook.compares_bare_amount = true);
+    }
     if problems.is_empty() { Ok(Module { file: file.to_owned(), ast, hooks, lib_lines }) } else { Err(problems) }
 }
-
-const ASSIGNED: &str = "a hook assigns variables only, never an item of a list or map, nor a property";
 
 fn compile_help(joined: &str, error: &rhai::ParseError) -> Option<String> {
     let line = joined.lines().nth(error.position().line()? - 1)?;
@@ -272,7 +277,15 @@ fn hook_of(file: &str, line: usize, function: &rhai::ScriptFnMetadata<'_>) -> Re
     };
     let line = u32::try_from(line).unwrap_or(u32::MAX);
     let doc = doc.join(" ").trim().to_owned();
-    Ok(HookInfo { name: name.to_owned(), returns, file: file.to_owned(), line, doc, compares_bare_amount: false })
+    Ok(HookInfo {
+        name: name.to_owned(),
+        returns,
+        file: file.to_owned(),
+        line,
+        doc,
+        compares_bare_amount: false,
+        open_names: Vec::new(),
+    })
 }
 
 fn read_returns(text: &str) -> Option<Returns> {
@@ -298,89 +311,6 @@ fn read_returns(text: &str) -> Option<Returns> {
         None => plain(text)?,
     };
     Some(Returns::Of(of))
-}
-
-/// Reports properties of `facts` that do not exist, also through `let c = facts.customer;`.
-fn unknown_facts(ast: &AST, report: &mut dyn FnMut(Position, String, Option<String>)) {
-    let mut aliases: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
-    let mut seen = Vec::new();
-    ast.walk(&mut |nodes| {
-        match nodes.last() {
-            Some(ASTNode::Stmt(Stmt::Var(var, ..))) => {
-                let path = chain(&var.1).map(|(names, _)| names);
-                let known = aliases.entry(var.0.name.to_string()).or_insert_with(|| path.clone());
-                // Two meanings of one name: leave it to the run.
-                if *known != path {
-                    *known = None;
-                }
-            }
-            Some(ASTNode::Expr(expr @ Expr::Dot(..))) => {
-                let inner = nodes.len() >= 2
-                    && matches!(nodes[nodes.len() - 2], ASTNode::Expr(Expr::Dot(pair, ..)) if std::ptr::eq(&raw const pair.rhs, *expr));
-                if !inner && let Some((names, at)) = chain(expr) {
-                    seen.push((names, at));
-                }
-            }
-            _ => {}
-        }
-        true
-    });
-    for (names, at) in seen {
-        let path = match names.split_first() {
-            Some((first, rest)) if first == "facts" => rest.to_vec(),
-            Some((first, rest)) => match aliases.get(first) {
-                Some(Some(alias)) if alias.first().is_some_and(|root| root == "facts") => {
-                    alias[1..].iter().chain(rest).cloned().collect()
-                }
-                _ => continue,
-            },
-            None => continue,
-        };
-        check_path(&path, at.last().copied().unwrap_or(Position::NONE), report);
-    }
-}
-
-/// The names of `a.b.c` with the position of each; stops before a method call.
-fn chain(expr: &Expr) -> Option<(Vec<String>, Vec<Position>)> {
-    let (mut names, mut at) = (Vec::new(), Vec::new());
-    let mut rest = expr;
-    loop {
-        let (here, next) = match rest {
-            Expr::Dot(pair, ..) => (&pair.lhs, Some(&pair.rhs)),
-            last => (last, None),
-        };
-        match here {
-            Expr::Variable(name, _, pos) if names.is_empty() => {
-                names.push(name.1.to_string());
-                at.push(*pos);
-            }
-            Expr::Property(name, pos) if !names.is_empty() => {
-                names.push(name.2.to_string());
-                at.push(*pos);
-            }
-            _ if names.is_empty() => return None,
-            _ => return Some((names, at)),
-        }
-        match next {
-            Some(next) => rest = next,
-            None => return Some((names, at)),
-        }
-    }
-}
-
-fn check_path(path: &[String], at: Position, report: &mut dyn FnMut(Position, String, Option<String>)) {
-    let names: Vec<&str> = path.iter().map(String::as_str).collect();
-    // Tables, variables, parameters, events and figures of the law differ by playbook: the run finds those.
-    let Some(root) = names.first().filter(|root| super::names::is_root(root)) else { return };
-    let empty = BTreeMap::new();
-    let scope = Names { tables: &[], vars: &empty, params: &empty, event: None };
-    if !matches!(scope.find(&names), Found::Nothing) {
-        return;
-    }
-    let last = names.last().copied().unwrap_or(root);
-    let known = super::check::fields_of(root);
-    let help = nearest(last, known.iter().map(String::as_str)).map(|name| format!("did you mean `{name}`?"));
-    report(at, format!("unknown fact `{}`", names.join(".")), help);
 }
 
 /// Calls a hook with the facts of a session.

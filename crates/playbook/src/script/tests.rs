@@ -5,4 +5,5 @@ mod engine_tests;
 mod fixtures;
 mod generated_tests;
 mod hook_table_tests;
+mod hook_tests;
 mod rule_tests;

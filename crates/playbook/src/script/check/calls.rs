@@ -53,6 +53,23 @@ impl Check<'_> {
                 return self.report(problem("PB206", node.start, node.end, message).with_help(help));
             }
         }
+        let known =
+            |name: &str| context.vars.contains_key(name) || context.tables.iter().any(|table| table.name == name);
+        if let Some((wrong, line)) = info.open_names.iter().find(|(name, _)| !known(name)) {
+            let message = format!(
+                "`{module}::{name}` reads `facts.{wrong}` ({}:{line}), which is no fact, table or variable here",
+                info.file
+            );
+            let tables = context.tables.iter().map(|table| table.name.as_str());
+            let names = registry::ROOTS
+                .iter()
+                .map(|root| root.name)
+                .chain(tables)
+                .chain(context.vars.keys().map(String::as_str));
+            let mut found = problem("PB201", node.start, node.end, message);
+            found.help = nearest(wrong, names).map(|near| format!("did you mean `facts.{near}`?"));
+            return self.report(found);
+        }
         self.compares_bare_amount |= info.compares_bare_amount;
         let of = info.returns.to_type();
         Typed::plain(of)

@@ -506,4 +506,21 @@ fn bare_amounts_are_noticed() {
     assert!(!bare("invoice.claimable > invoice.amount * 0.5"));
     assert!(!bare("invoice.claimable / invoice.amount > 0.5"));
     assert!(!bare("invoice.days_overdue > 30"));
+    assert!(bare("risk::can_keep_plan(facts)"), "its module compares the balance with 300");
+}
+
+#[test]
+fn a_hook_that_reads_a_name_of_no_playbook_is_refused_where_it_is_called() {
+    let scripts = scripts(
+        "/// @returns bool\nfn large(facts) { facts.invoce.balance > 3 }\n/// @returns text\nfn tone(facts) { facts.approach.tone }\n",
+    );
+    assert!(check_with(&scripts, "risk::tone(facts)", None, &Expected::Choice).is_ok());
+    let problems = check_with(&scripts, "risk::large(facts)", None, &Expected::Any).unwrap_err();
+    expect![[r#"
+        error[PB201]: `risk::large` reads `facts.invoce` (scripts/risk.rhai:2), which is no fact, table or variable here
+          risk::large(facts)
+          ^^^^^^^^^^^^^^^^^^
+          = help: did you mean `facts.invoice`?
+    "#]]
+    .assert_eq(&render("risk::large(facts)", &problems));
 }

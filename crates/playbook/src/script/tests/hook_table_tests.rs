@@ -98,3 +98,18 @@ fn mistakes_in_tables_are_named() {
         "no note says `large`; it noted: small balance"
     );
 }
+
+#[test]
+fn the_tables_of_the_shipped_scripts_pass() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
+    let mut files = std::collections::BTreeMap::new();
+    for (folder, name) in [(root.clone(), "scripts/"), (root.join("tests"), "scripts/tests/")] {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            let name = format!("{name}{}", entry.file_name().to_string_lossy());
+            files.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+    }
+    let results = run(&files);
+    assert!(results.len() >= 10, "{results:?}");
+    assert!(results.iter().all(|result| result.failure.is_none()), "{results:?}");
+}
