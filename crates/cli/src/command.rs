@@ -1,4 +1,4 @@
-//! The commands: one file each in `command/`, one line each in [`commands!`].
+//! The commands: one file each in `command/`, one line each in `commands!`.
 
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
