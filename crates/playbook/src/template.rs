@@ -1,5 +1,7 @@
 //! Headers of template files: what makes checks on messages possible. Rendering is the connectors' business.
 
+mod body;
+
 use crate::Files;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::read::{self, cut, map, names, only, required, text, type_named, wrong};
@@ -22,6 +24,8 @@ pub(crate) struct Template {
     pub(crate) files: Vec<String>,
     /// What each file needs to be attached.
     pub(crate) needs: Vec<(Place, String)>,
+    /// Facts that may be missing and stand behind no `if`.
+    pub(crate) uses: Vec<body::Use>,
 }
 
 const KEYS: &[&str] = &["class", "correction", "level", "max_parts", "needs", "notice", "post", "subject", "takes"];
@@ -36,6 +40,7 @@ struct Header {
     notice: Vec<String>,
     takes: BTreeMap<String, Type>,
     needs: Vec<(Place, String)>,
+    uses: Vec<body::Use>,
 }
 
 /// Reads the headers of all templates.
@@ -88,7 +93,7 @@ impl Template {
             files: BTreeMap::new(),
             hash: Hash::default(),
         };
-        Self { info, files: Vec::new(), needs: Vec::new() }
+        Self { info, files: Vec::new(), needs: Vec::new(), uses: Vec::new() }
     }
 
     fn add(&mut self, file: &str, channel: Option<Channel>, locale: &str, header: Header, report: &Report) {
@@ -112,6 +117,7 @@ impl Template {
         }
         self.info.takes.extend(header.takes);
         self.needs.extend(header.needs);
+        self.uses.extend(header.uses);
         if let Some(channel) = channel {
             self.info.files.entry(channel).or_default().push(locale.to_owned());
         }
@@ -154,6 +160,7 @@ fn header(file: &Arc<str>, bytes: &[u8], report: &Report) -> Option<Header> {
         notice: notices(report, &node),
         takes: takes(report, &node),
         needs,
+        uses: body::scan(report, file, &source),
     })
 }
 

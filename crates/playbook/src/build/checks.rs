@@ -118,21 +118,41 @@ impl Builder<'_> {
             self.check_values(step, template, id, verb);
             self.check_files(step, template, id, verb, node);
             self.check_locales(step, template, id, verb);
+            self.check_uses(position, template, id);
         }
-        for (handler, node) in self.handlers.iter().zip(&self.handler_nodes) {
+        for handler in &self.handlers {
             let ends = matches!(handler.then, Then::Finish(_));
             let holds = handler
                 .steps
                 .iter()
                 .any(|&i| matches!(self.steps[i].verb, Verb::Hold(_)) && self.steps[i].when.is_none());
             if ends || holds {
-                self.check_classes(&handler.steps, if ends { "ends the case" } else { "holds the case" }, node);
+                self.check_classes(&handler.steps, if ends { "ends the case" } else { "holds the case" });
             }
         }
     }
 
+    /// PB106: facts that may be missing, unless the handler's own event brings them.
+    fn check_uses(&self, position: usize, template: &Template, id: &str) {
+        let event = self.step_events[position].and_then(|event| event.split('.').next());
+        let offers = matches!(self.steps[position].verb, Verb::OfferPlan(_)).then_some("plan");
+        for used in &template.uses {
+            let root = used.path.split('.').next();
+            if root == event || root == offers {
+                continue;
+            }
+            let message = format!("template `{id}` uses `{}`, which may be missing here", used.path);
+            let step = &self.steps[position];
+            self.report().push(
+                Diagnostic::error("PB106", &used.place, message)
+                    .note(format!("sent by {}:{}", step.file, step.line))
+                    .help(format!("put it behind `{{% if {} %}}`", used.path)),
+            );
+        }
+    }
+
     /// PB312: what would be recalled at once must not be ordered.
-    fn check_classes(&self, steps: &[usize], why: &str, _handler: &Node) {
+    fn check_classes(&self, steps: &[usize], why: &str) {
         for &position in steps {
             let step = &self.steps[position];
             let (Verb::Send(id) | Verb::OfferPlan(id)) = &step.verb else { continue };
@@ -152,7 +172,7 @@ impl Builder<'_> {
         }
     }
 
-    /// PB009: values that the template takes and `with:` does not pass.
+    /// PB106: values that the template takes and `with:` does not pass.
     fn check_values(&self, step: &Step, template: &Template, id: &str, verb: &Node) {
         let known = ["agreed_method", "ends_by", "instalments", "max_instalments", "valid_for"];
         for name in template.info.takes.keys() {

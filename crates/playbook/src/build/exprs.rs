@@ -235,7 +235,13 @@ impl Builder<'_> {
         let (Some(verb), Some(cases)) = (step.key("choose"), step.get("cases")) else { return };
         let hook = info.hook.as_deref().and_then(|hook| hook.split_once("::"));
         let declared = hook.and_then(|(module, name)| self.shared.scripts.hook(module, name));
-        let Some(answers) = &info.returns_texts else { return };
+        let Some(answers) = &info.returns_texts else {
+            self.report().push(
+                Diagnostic::error("PB208", &verb.place, "nobody can know every answer of this `choose`")
+                    .help("let a hook with `@returns \"A\" | \"B\"`, a table or a fact with a closed list answer; or write a list of `when:`"),
+            );
+            return;
+        };
         let listed = answers.iter().map(|answer| format!("\"{answer}\"")).collect::<Vec<_>>().join(" | ");
         let note = match declared {
             Some(hook) => format!("{}:{} declares {listed}", hook.file, hook.line),

@@ -197,6 +197,7 @@ impl Builder<'_> {
     fn scopes_of_steps(&mut self, at: &At) {
         debug_assert_eq!(self.nodes.len(), self.steps.len(), "a node for each step");
         self.step_scopes.push(Rc::clone(&at.scope));
+        self.step_events.push(at.event);
     }
 
     /// What a step has without saying it.
