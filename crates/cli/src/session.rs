@@ -116,6 +116,16 @@ impl Session {
         Ok(Store::open(url, options).await?)
     }
 
+    /// The time that acts and imports happen at: where a database was played virtually, time goes on from there.
+    pub(crate) async fn clock(&self) -> Result<Clock, Failure> {
+        let store = self.open(&Wiring::default(), true).await?;
+        let mut tx = store.read().await?;
+        let played = recobro_store::meta::virtual_now(&mut tx).await?;
+        drop(tx);
+        store.close().await;
+        Ok(played.map_or(Clock::Real, Clock::virtual_at))
+    }
+
     /// The worker, with the checked library published.
     pub(crate) async fn engine(&self, clock: Clock) -> Result<Engine, Failure> {
         let wiring = Wiring::default();

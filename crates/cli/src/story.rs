@@ -118,6 +118,19 @@ impl std::fmt::Display for Totals {
     }
 }
 
+/// Steps that a case walks if no arm or outlet leads it elsewhere: from each stage's first along the page.
+fn main_line(playbook: &Playbook) -> BTreeSet<usize> {
+    let mut main = BTreeSet::new();
+    for (index, stage) in playbook.stages.iter().enumerate() {
+        let end = playbook.stages.get(index + 1).map_or(playbook.cursor_len, |next| next.first);
+        let mut position = stage.first;
+        while position < end && main.insert(position) {
+            position = playbook.steps.get(position).map_or(end, |step| step.next);
+        }
+    }
+    main
+}
+
 /// One piece of a line.
 #[derive(Clone, Debug)]
 enum Part {
@@ -129,13 +142,14 @@ enum Part {
 struct Entry {
     on: NaiveDate,
     clock_day: i64,
-    parts: Vec<Part>,
+    /// With their place on the page: news first, then a handler's steps in their order, then its end.
+    parts: Vec<(usize, Part)>,
     why: Vec<String>,
 }
 
 impl Entry {
     fn what(&self) -> String {
-        if let [Part::Contact { text, channel }] = self.parts.as_slice() {
+        if let [(_, Part::Contact { text, channel })] = self.parts.as_slice() {
             let width = TEXT.max(text.chars().count() + 2);
             return format!("{text:<width$}{channel}");
         }
@@ -143,7 +157,7 @@ impl Entry {
             Part::Plain(text) => text.clone(),
             Part::Contact { text, channel } => format!("{text}  {channel}"),
         };
-        self.parts.iter().map(words).collect::<Vec<_>>().join("; ")
+        self.parts.iter().map(|(_, part)| words(part)).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -209,7 +223,7 @@ impl<'a> Teller<'a> {
     }
 
     fn end(mut self) -> Story {
-        let main: BTreeSet<usize> = self.playbook.main_line().collect();
+        let main = main_line(self.playbook);
         self.totals.covered = self.covered.intersection(&main).count();
         self.totals.steps = main.len();
         let told = self.entries.iter().filter(|entry| !entry.parts.is_empty());
@@ -223,6 +237,7 @@ impl<'a> Teller<'a> {
     }
 
     fn add(&mut self, turn: &TurnBody, parts: Vec<Part>, why: Vec<String>) -> usize {
+        let parts = parts.into_iter().map(|part| (0, part)).collect();
         self.entries.push(Entry { on: turn.local, clock_day: turn.clock_day, parts, why });
         self.entries.len() - 1
     }
@@ -232,10 +247,12 @@ impl<'a> Teller<'a> {
     }
 
     /// Adds to the handler's line of the same date, else opens a line.
-    fn join(&mut self, turn: &TurnBody, entry: Option<usize>, part: Part) -> usize {
+    fn join(&mut self, turn: &TurnBody, entry: Option<usize>, place: usize, part: Part) -> usize {
         match entry {
             Some(index) if self.entries[index].on == turn.local => {
-                self.entries[index].parts.push(part);
+                let parts = &mut self.entries[index].parts;
+                let after = parts.iter().take_while(|(other, _)| *other <= place).count();
+                parts.insert(after, (place, part));
                 index
             }
             Some(_) | None => self.add(turn, vec![part], Vec::new()),
@@ -390,7 +407,7 @@ impl<'a> Teller<'a> {
             Record::Running { reason, .. } => Some(reason.clone()),
             _ => None,
         };
-        let index = self.join(turn, self.current, Part::Plain(said));
+        let index = self.join(turn, self.current, usize::MAX, Part::Plain(said));
         self.entries[index].why.extend(why);
     }
 
@@ -426,7 +443,7 @@ impl<'a> Teller<'a> {
                 self.covered.insert(place.position);
                 let verb = if kind == EffectKind::Request { "request" } else { "notify" };
                 let entry = self.handled.get(&place.position).copied();
-                self.join(turn, entry, Part::Plain(format!("{verb} {subject}")));
+                self.join(turn, entry, place.position, Part::Plain(format!("{verb} {subject}")));
             }
         }
     }
@@ -443,7 +460,7 @@ impl<'a> Teller<'a> {
         }
         let entry = self.handled.get(&position).copied();
         let in_handler = entry.is_some();
-        let index = self.join(turn, entry, Part::Contact { text, channel: lane.to_owned() });
+        let index = self.join(turn, entry, position, Part::Contact { text, channel: lane.to_owned() });
         if !in_handler {
             self.entries[index].why.extend(why);
         }
@@ -475,7 +492,7 @@ impl<'a> Teller<'a> {
                 let entry = self.handled.get(&place.position).copied();
                 let index = if entry.is_some() {
                     let limit = limit.map_or(String::new(), |limit| format!(" {limit}"));
-                    self.join(turn, entry, Part::Plain(format!("{what}{limit}")))
+                    self.join(turn, entry, place.position, Part::Plain(format!("{what}{limit}")))
                 } else {
                     let mut why = self.take_reasons(place.position, |field| field == "when");
                     why.extend(limit);
@@ -505,15 +522,21 @@ impl<'a> Teller<'a> {
         match record {
             Record::HoldOpened { hold } if hold.name == "placement" => {
                 let index = self.placed.take();
-                self.join(turn, index, Part::Plain("held while placed".to_owned()));
+                self.join(turn, index, usize::MAX, Part::Plain("held while placed".to_owned()));
+            }
+            Record::HoldOpened { hold } if hold.task.is_some() => {
+                let entry = hold.step.and_then(|step| self.handled.get(&step).copied()).or(self.current);
+                let place = hold.step.unwrap_or(1);
+                self.join(turn, entry, place, Part::Plain("held while open".to_owned()));
             }
             Record::HoldOpened { hold } => {
                 let entry = hold.step.and_then(|step| self.handled.get(&step).copied()).or(self.current);
                 let until = self.until(hold);
                 let by_news = entry.and_then(|index| self.entries[index].parts.first());
-                let named = matches!(by_news, Some(Part::Plain(text)) if text.starts_with(&hold.name));
+                let named = matches!(by_news, Some((_, Part::Plain(text))) if text.starts_with(&hold.name));
                 let name = if named { String::new() } else { format!(" {}", hold.name) };
-                self.join(turn, entry, Part::Plain(format!("hold{name}{until}")));
+                let place = hold.step.unwrap_or(1);
+                self.join(turn, entry, place, Part::Plain(format!("hold{name}{until}")));
             }
             Record::HoldClosed { name, reason, held_days } => {
                 self.totals.held_days += held_days;

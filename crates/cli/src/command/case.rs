@@ -6,7 +6,7 @@ mod why;
 use crate::failure::{Exit, Failure};
 use crate::reads::{self, CaseFilter, CaseRow};
 use crate::session::Session;
-use recobro_engine::{Clock, Engine, Who};
+use recobro_engine::{Engine, Who};
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::CaseId;
 use recobro_kernel::playbook::Outcome;
@@ -161,7 +161,7 @@ fn cells(row: &CaseRow) -> Vec<String> {
 }
 
 async fn act(session: &Session, name: &str, args: Act, stage: Option<&str>) -> Result<Exit, Failure> {
-    let engine = session.engine(Clock::Real).await?;
+    let engine = session.engine(session.clock().await?).await?;
     let case = reads::find_case(engine.store(), &args.case).await?;
     let who = Who { name: session.config.actor(), why: args.why };
     queue(&engine, name, case.id, stage, &who).await?;

@@ -5,7 +5,6 @@ use crate::intake;
 use crate::out::grouped;
 use crate::session::Session;
 use recobro_connectors::source::SOURCES;
-use recobro_engine::Clock;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -55,7 +54,7 @@ struct Said {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
-    let engine = if args.dry_run { None } else { Some(session.engine(Clock::Real).await?) };
+    let engine = if args.dry_run { None } else { Some(session.engine(session.clock().await?).await?) };
     let mut exit = Exit::Ok;
     for file in &args.files {
         let mut intake = intake::open(&args.source, file, args.map.as_deref())?;

@@ -4,7 +4,7 @@ use crate::failure::{Exit, Failure};
 use crate::reads::{self, TaskRow};
 use crate::session::Session;
 use chrono::NaiveDate;
-use recobro_engine::{Answer, Clock, Who};
+use recobro_engine::{Answer, Who};
 use serde::Serialize;
 
 /// Arguments.
@@ -141,7 +141,7 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
 }
 
 async fn done(args: Done, session: &Session) -> Result<Exit, Failure> {
-    let engine = session.engine(Clock::Real).await?;
+    let engine = session.engine(session.clock().await?).await?;
     let row = reads::task(engine.store(), &args.task).await?;
     if row.kind == "approve" && args.seen.is_none() {
         return Err(Failure::new(Exit::Usage, "an approval must name what was seen: --seen HASH")
