@@ -99,6 +99,8 @@ pub(crate) struct Builder<'a> {
     pub(crate) nodes: Vec<Node>,
     pub(crate) jumps: Vec<Jump>,
     pub(crate) cursor_len: usize,
+    /// A verb or an outlet could not be read, so nobody knows what leads where.
+    pub(crate) broken: bool,
     pub(crate) handlers: Vec<Handler>,
     pub(crate) handler_nodes: Vec<Node>,
     step_scopes: Vec<Rc<Scope>>,
@@ -150,6 +152,7 @@ impl<'a> Builder<'a> {
             nodes: Vec::new(),
             jumps: Vec::new(),
             cursor_len: 0,
+            broken: false,
             handlers: Vec::new(),
             handler_nodes: Vec::new(),
             step_scopes: Vec::new(),

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 pub(crate) fn check(builder: &Builder<'_>, node: &Node) {
     let jumps = &builder.jumps;
     if !builder.stages.is_empty() && builder.cursor_len > 0 {
-        reach(builder);
+        if !builder.broken {
+            reach(builder);
+        }
         days_decrease(builder);
         gaps(builder);
     }

@@ -15,6 +15,11 @@ use rust_decimal::Decimal;
 
 /// Says what was expected instead of what stands there.
 pub(crate) fn wrong(report: &Report, node: &Node, wanted: &str) {
+    // A tag eats its value and was reported where it stands.
+    let is_tag = node.text() == Some("") && !node.is_quoted() && node.place.start != node.place.end;
+    if is_tag {
+        return;
+    }
     let message = match node.text() {
         Some("") => format!("nothing stands here; {wanted} is needed"),
         Some(text) => format!("`{}` is not {wanted}", cut(text)),
@@ -208,7 +213,7 @@ pub(crate) fn channel(report: &Report, node: &Node) -> Option<Channel> {
 /// Channels in order, and `last_working`.
 pub(crate) fn channels(report: &Report, node: &Node) -> Vec<Via> {
     let items = items(report, node);
-    if items.is_empty() {
+    if items.is_empty() && matches!(node.kind, Kind::List(_)) {
         report.error("PB006", node, "at least one channel is needed");
     }
     let one = |item: &&Node| match item.text() {
@@ -265,11 +270,10 @@ pub(crate) fn only(report: &Report, node: &Node, what: &str, known: &[&str]) {
 /// PB001 for one key.
 pub(crate) fn unknown_key(report: &Report, key: &Node, what: &str, known: &[&str]) {
     let name = key.text().unwrap_or_default();
-    let article = if what.starts_with('`') { "" } else { "a " };
     report.push(
         Diagnostic::error("PB001", &key.place, format!("unknown key `{}` in {what}", cut(name)))
             .nearest(name, known.iter().copied())
-            .help(format!("{article}{what} knows: {}", known.join(" "))),
+            .help(format!("{what} knows: {}", known.join(" "))),
     );
 }
 

@@ -122,3 +122,33 @@ fn result(d: &Diagnostic) -> Value {
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn sample() -> Vec<Diagnostic> {
+        let place = crate::yaml::Place::line(&Arc::from("workflows/x.yaml"), 3, 5);
+        vec![Diagnostic::error("PB101", &place, "no template `a`").label("did you mean `b`?").help("look")]
+    }
+
+    #[test]
+    fn json_has_the_promised_shape() {
+        let read: Value = serde_json::from_str(&json(&sample())).unwrap();
+        let want = json!({"schema": SCHEMA, "diagnostics": [{
+            "code": "PB101", "severity": "error", "file": "workflows/x.yaml", "line": 3, "column": 5, "end_line": 3,
+            "end_column": 5, "message": "no template `a`", "help": "did you mean `b`?; look",
+        }]});
+        assert_eq!(read, want);
+    }
+
+    #[test]
+    fn sarif_names_rule_level_and_region() {
+        let read: Value = serde_json::from_str(&sarif(&sample())).unwrap();
+        let result = &read["runs"][0]["results"][0];
+        assert_eq!((&result["ruleId"], &result["level"]), (&json!("PB101"), &json!("error")));
+        let region = &result["locations"][0]["physicalLocation"]["region"];
+        assert_eq!(*region, json!({"startLine": 3, "startColumn": 5, "endLine": 3, "endColumn": 6}));
+    }
+}

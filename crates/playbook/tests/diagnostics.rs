@@ -48,7 +48,8 @@ fn whole(text: &str) -> String {
 /// Runs the blocks of a page and returns the page with fresh reports.
 fn run(page: &str, shared: &Files) -> String {
     let mut out = String::new();
-    let (mut files, mut touched, mut block): (Files, Vec<String>, Option<(String, String)>) = (shared.clone(), vec![], None);
+    let (mut files, mut touched, mut block): (Files, Vec<String>, Option<(String, String)>) =
+        (shared.clone(), vec![], None);
     let (mut fixed, mut broken) = (false, Vec::new());
     for line in page.lines() {
         if let Some((info, body)) = &mut block {

@@ -60,3 +60,32 @@ fn the_playbooks_inside_scenarios_compile() {
     assert!(broken.is_empty(), "{broken}");
     assert!(count > 40, "only {count} scenarios bring a playbook");
 }
+
+#[test]
+fn the_standard_playbook_flattens_into_one_forward_list() {
+    use recobro_kernel::playbook::{Outlet, Verb};
+    let files = read_dir(root()).unwrap();
+    let library = check(&files).library;
+    let playbook = &library.playbooks.iter().find(|one| one.playbook.name == "b2b-standard").unwrap().playbook;
+    let at = |path: &str| playbook.steps.iter().position(|step| step.path == path).unwrap_or_else(|| panic!("{path}"));
+
+    let mut text = String::new();
+    for (position, step) in playbook.steps.iter().enumerate() {
+        let next = playbook.steps.get(step.next).filter(|_| step.next < playbook.cursor_len);
+        let next = next.map_or("-", |next| next.path.as_str());
+        let next = if position < playbook.cursor_len { next } else { "" };
+        writeln!(text, "{} {} {next}", step.verb.name(), step.path).unwrap();
+        assert!(position >= playbook.cursor_len || step.next > position, "{} goes back", step.path);
+    }
+    expect_test::expect_file!["shapes/b2b-standard.txt"].assert_eq(&text);
+
+    let covers = &playbook.steps[at("final-notice")].options.covers;
+    assert_eq!(*covers, [at("formal-notice"), at("legal"), at("agency-iberia")]);
+    let Outlet::Steps(task) = &playbook.steps[at("overdue-first")].on_error else { panic!("no task") };
+    assert_eq!(task[..], [at("overdue-first/on_error/fix-delivery")]);
+    assert_eq!(playbook.steps[task[0]].next, at("find-the-reason"));
+    let Verb::Choose(_) = &playbook.steps[at("final-notice/choose-1")].verb else { panic!("no choice") };
+    assert_eq!(playbook.tables[0].outputs[2].1, recobro_kernel::value::Type::Int);
+    assert_eq!(playbook.handlers.len(), 6);
+    assert!(playbook.handlers.iter().flat_map(|h| &h.steps).all(|&position| position >= playbook.cursor_len));
+}

@@ -256,7 +256,7 @@ impl Builder<'_> {
                 found.push((row, TableRow { tests, outputs: values, line: row.place.start.line }));
             }
         }
-        self.check_rows(key, &name, inputs.len() + outputs.len(), &found);
+        self.check_rows(key, &name, inputs.len(), &found);
         let rows: Vec<TableRow> = found.into_iter().map(|(_, row)| row).collect();
         let typed = outputs.into_iter().enumerate().map(|(i, output)| {
             let column: Vec<&Value> = rows.iter().map(|row| &row.outputs[i]).collect();
@@ -269,13 +269,13 @@ impl Builder<'_> {
     }
 
     /// PB211 and PB212.
-    fn check_rows(&self, key: &Node, name: &str, width: usize, rows: &[(&Node, TableRow)]) {
+    fn check_rows(&self, key: &Node, name: &str, inputs: usize, rows: &[(&Node, TableRow)]) {
         let all = |row: &TableRow| row.tests.iter().all(|test| *test == Test::Any);
         if !rows.last().is_some_and(|(_, row)| all(row)) {
-            let cells = vec!["_"; width.max(1)].join(", ");
+            let cells = vec!["_"; inputs].join(", ");
             self.report().push(
                 Diagnostic::error("PB211", &key.place, format!("table `{name}` has no catch-all row"))
-                    .help(format!("end with `- [{cells}]`, the outputs in place of the last `_`")),
+                    .help(format!("end with `- [{cells}, …]`")),
             );
         }
         for (late, (node, row)) in rows.iter().enumerate() {

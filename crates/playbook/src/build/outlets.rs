@@ -15,7 +15,7 @@ use std::rc::Rc;
 const OUTLET: &str = "an outlet: {goto}, {finish}, {remind: ROLE}, one step, or {do: [steps]}";
 
 impl Builder<'_> {
-    /// An outlet of the step at `at`'s prefix; its steps are placed right here in the list of positions.
+    /// An outlet of the step at `at`'s prefix; a broken one leaves the check of reach undone.
     pub(super) fn outlet(
         &mut self,
         node: &Node,
@@ -24,6 +24,13 @@ impl Builder<'_> {
         from: usize,
         arms: &mut Vec<Line>,
     ) -> Option<Outlet> {
+        let found = self.read_outlet(node, at, arm, from, arms);
+        self.broken |= found.is_none();
+        found
+    }
+
+    /// Its steps are placed right here in the list of positions.
+    fn read_outlet(&mut self, node: &Node, at: &At, arm: &str, from: usize, arms: &mut Vec<Line>) -> Option<Outlet> {
         let inner = self.inside(at, from, arm);
         match &node.kind {
             Kind::List(items) => {

@@ -39,8 +39,9 @@ impl Builder<'_> {
         self.nodes.push(node.clone());
         self.scopes_of_steps(at);
         let mut arms = Vec::new();
-        if let Some(verb) = self.verb(spec, &value, node, at, position, &mut arms) {
-            self.steps[position].verb = verb;
+        match self.verb(spec, &value, node, at, position, &mut arms) {
+            Some(verb) => self.steps[position].verb = verb,
+            None => self.broken = true,
         }
         self.options(spec, node, at, position, &mut arms);
         self.fill_defaults(spec, node, at, position, &mut arms);

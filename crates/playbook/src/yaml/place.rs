@@ -62,7 +62,9 @@ fn spots(source: &str, node: &Node, value: &str, style: Style) -> Vec<Spot> {
     match style {
         Style::Plain => {}
         Style::Quoted => walk.quote = walk.peek().filter(|c| matches!(c, '"' | '\'')),
-        Style::Block => walk.line_end(),
+        // The parser gives the header's place or the text's own.
+        Style::Block if matches!(walk.peek(), Some('|' | '>')) => walk.line_end(),
+        Style::Block => {}
     }
     if walk.quote.is_some() {
         walk.step();
