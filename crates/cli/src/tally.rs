@@ -100,9 +100,11 @@ impl Tally {
                 }
             }
             Record::Deferred { moved, .. } => {
-                if let Some(last) = moved.last() {
-                    deeds.held_back += 1;
-                    add(&mut self.held_back, &last.rule);
+                deeds.held_back += 1;
+                // Each limit that moved it, once: the last one binds, the others held it back as well.
+                let rules: std::collections::BTreeSet<&str> = moved.iter().map(|limit| limit.rule.as_str()).collect();
+                for rule in rules {
+                    add(&mut self.held_back, rule);
                 }
             }
             Record::Returned { rule, .. } => {
