@@ -127,7 +127,10 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             if !beside {
                 case.cursor.not_before = Some(*until);
                 case.cursor.rule = moved.last().map(|m| m.rule.clone());
-                case.cursor.due_since.get_or_insert(stamp.at);
+                // A season is no deferral by caps: the days of giving up begin after it.
+                let season = moved.iter().any(|m| m.rule.starts_with("not_during"));
+                let since = case.cursor.due_since.unwrap_or(stamp.at);
+                case.cursor.due_since = (!season).then_some(since);
             }
         }
         Record::Ordered { .. }

@@ -117,6 +117,7 @@ pub fn enter(input: &Input<'_>, entry: Entry) -> Decided {
     let (first, case) = ends::entered(input, entry);
     let mut walk = Walk::new(input, case);
     walk.records.push(first);
+    ends::wait_after_return(&mut walk);
     let walked = walk.run(&[]);
     walk.answer(walked)
 }

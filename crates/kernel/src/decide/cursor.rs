@@ -91,11 +91,15 @@ impl Walk<'_> {
 
     /// Not yet: sleep; or, where gap, caps or windows moved it, defer and say so, or give it up.
     fn not_yet(&mut self, position: usize, step: &Step, start: &Start) -> bool {
-        if start.due > self.now || start.moved.is_empty() {
-            let deferred = self.case.cursor.rule.clone().filter(|_| self.case.cursor.not_before == Some(start.due));
+        let deferred = self.case.cursor.rule.clone().filter(|_| self.case.cursor.not_before == Some(start.due));
+        // Only caps and windows count for giving up, never a season, a repeat or a hold.
+        let by_caps = deferred.as_deref().is_some_and(is_cap_or_window);
+        if !by_caps && (start.due > self.now || start.moved.is_empty()) {
             let why = deferred.map_or(String::new(), |rule| format!(": {rule}"));
             let reason = format!("{} {}{why}", step.verb.name(), step.id);
-            self.want(start.at, || reason);
+            // What gap, caps or windows will move is looked at on its own day: restraint is recorded, and counted.
+            let look_at = if start.moved.is_empty() { start.at } else { start.due.max(self.now) };
+            self.want(look_at, || reason);
             return false;
         }
         let since = self.case.cursor.due_since.unwrap_or(start.due.max(self.case.entered_at));
@@ -111,7 +115,7 @@ impl Walk<'_> {
             let place = self.place(position);
             self.emit(Record::Deferred { place, until: start.at, moved: start.moved.clone(), beside: false });
         }
-        let rule = start.moved.last().map_or(String::new(), |moved| moved.rule.clone());
+        let rule = start.moved.last().map(|moved| moved.rule.clone()).or(deferred).unwrap_or_default();
         let at = if step.required { start.at } else { start.at.min(gives_up_at) };
         let reason = format!("{} {}: {rule}", step.verb.name(), step.id);
         self.want(at, || reason);
@@ -412,6 +416,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Rules of the playbook's own pacing, which may defer a step until it is given up.
+fn is_cap_or_window(rule: &str) -> bool {
+    rule == "min_gap" || rule == "hours" || rule.starts_with("cap ")
 }
 
 /// A stable number below `of` from a key: the same on any machine, database and run.

@@ -39,6 +39,18 @@ pub(super) fn entered(input: &Input<'_>, entry: Entry) -> (Record, Case) {
     (first, case)
 }
 
+/// A case that a returned payment opened waits the customer's gap before it speaks again.
+pub(super) fn wait_after_return(walk: &mut Walk<'_>) {
+    let returned = matches!(walk.records.first(),
+        Some(Record::Entered { continues: Some(old), .. }) if old.reason == "returned payment");
+    if let Some(gap) = walk.playbook.contact.min_gap.filter(|_| returned) {
+        let until = walk.span_from_now(gap);
+        let place = walk.place(walk.case.cursor.position);
+        let moved = vec![crate::record::Moved { rule: "min_gap".to_owned(), until }];
+        walk.emit(Record::Deferred { place, until, moved, beside: false });
+    }
+}
+
 /// Where a new case starts: hand-over stage, what a returned payment left, backlog stage, or the first step.
 fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveDate) -> (usize, i64) {
     let overdue = (today - due).num_days();
