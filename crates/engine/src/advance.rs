@@ -28,6 +28,9 @@ use recobro_store::{CaseNo, Tx};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The shortest sleep after a turn that recorded nothing, microseconds.
+const REST_US: i64 = 1_000_000;
+
 /// Turns of one call of the store.
 const COMMIT_MAX: usize = 1_000;
 
@@ -125,6 +128,7 @@ impl<'a> Desk<'a> {
         let now = one.due_at.max(newest).max(self.engine.clock.now());
         let Some(facts) = self.facts(&one.case.invoice, now) else {
             tracing::error!(case_id = %one.case.id, "the ledger has no invoice or customer for this case");
+            self.rests.push((one.no, None));
             return;
         };
         let input = self.input(bundle, &facts, now);
@@ -196,7 +200,11 @@ impl<'a> Desk<'a> {
         let old = turn.case.id;
         match turn::commit(before, &turn, &bundle.compiled.playbook, self.following) {
             turn::Written::Turn(commit) => self.commits.push(*commit),
-            turn::Written::Rest(no, wake) => self.rests.push((no, wake)),
+            turn::Written::Rest(no, wake) => {
+                // A turn that did nothing must not be due again at once.
+                let later = |wake: WakeAt| WakeAt { due_at: wake.due_at.max(now.plus_us(REST_US)), ..wake };
+                self.rests.push((no, wake.map(later)));
+            }
         }
         if let Some(follow) = follow {
             self.follow(follow, old, facts, now);

@@ -63,8 +63,8 @@ pub(crate) struct Settling {
     bytes: Option<Vec<u8>>,
 }
 
-/// Claims effects due at or before the span's horizon and asks the guard. What may leave is marked `sending` in a
-/// virtual run; in a real one [`check_again`] does that.
+/// Claims effects due at or before the span's horizon and asks the guard. What may leave is marked `sending` in the same
+/// transaction by a virtual run ([`mark_sending`]); in a real one [`check_again`] does that.
 ///
 /// # Errors
 /// [`Error::Store`], [`Error::Bundle`].
@@ -77,9 +77,6 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
         return Ok(Vec::new());
     }
     let handings = check(engine, tx, rows, tick).await?;
-    if engine.clock.is_virtual() {
-        mark_sending(tx, &handings).await?;
-    }
     engine.settings.faults.pass("deliver.claimed")?;
     Ok(handings)
 }
@@ -112,7 +109,11 @@ pub(crate) async fn check_again(
     Ok(handings)
 }
 
-async fn mark_sending(tx: &mut Tx, handings: &[Handing]) -> Result<(), Error> {
+/// The last write before the hand-over.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn mark_sending(tx: &mut Tx, handings: &[Handing]) -> Result<(), Error> {
     let rows: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
     if !rows.is_empty() {
         outbox::mark_sending(tx, &rows).await?;

@@ -1,6 +1,7 @@
 //! What can go wrong for a caller of the engine.
 
 use recobro_kernel::ids::{CaseId, TaskId};
+use recobro_kernel::time::Timestamp;
 
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum Error {
     /// The answer does not fit the task.
     #[error("{0}")]
     Refused(String),
+    /// Something is due and nothing takes it: a bug that would never end.
+    #[error("the run is stuck at {0}: something is due there that nothing takes; report this with the database")]
+    Stuck(Timestamp),
     /// A test's fault point.
     #[error("fault point {0}")]
     Fault(&'static str),

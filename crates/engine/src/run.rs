@@ -46,6 +46,8 @@ pub struct Progress {
     pub tasks: u64,
     /// Rounds made.
     pub quanta: u64,
+    /// Transactions committed by a virtual run.
+    pub commits: u64,
     /// Seconds of real time.
     pub seconds: f64,
 }
@@ -109,6 +111,15 @@ struct Round {
 /// How far the last virtual round that handed something over had looked.
 const HORIZON: &str = "virtual_horizon";
 
+/// Rounds of one virtual transaction.
+const ROUNDS_MAX: u32 = 32;
+
+/// Turns after which a virtual transaction is committed.
+const TURNS_MAX: u64 = 500;
+
+/// Rounds in a row that find something due and do nothing: more is a bug, and would never end.
+const IDLE_MAX: u32 = 10;
+
 /// Routing passes of one transaction.
 const ROUTE_PASSES: u32 = 8;
 
@@ -142,7 +153,7 @@ impl Engine {
             let round = if stopping {
                 Round { handings: Vec::new(), worked: false, done: true }
             } else {
-                self.virtual_round(&mut tx, until, people, &mut tick).await?
+                self.virtual_rounds(&mut tx, until, people, &mut tick).await?
             };
             if self.clock.is_virtual() {
                 meta::put_virtual_now(&mut tx, self.clock.now()).await?;
@@ -152,7 +163,7 @@ impl Engine {
             settling = deliver::hand_over(self, round.handings, &mut tick).await?;
             self.tell_observer(&mut tick);
             tick.progress.now = self.clock.now();
-            tick.progress.quanta += 1;
+            tick.progress.commits += 1;
             tick.progress.seconds = watch.seconds();
             progress(&tick.progress);
             if round.done && settling.is_empty() {
@@ -170,9 +181,32 @@ impl Engine {
         if let Some(horizon) = reached {
             let span = Span { now: self.clock.now(), cell_end: horizon, horizon };
             handings = deliver::claim(self, &mut tx, span, tick).await?;
+            deliver::mark_sending(&mut tx, &handings).await?;
         }
         tx.commit().await?;
         deliver::hand_over(self, handings, tick).await
+    }
+
+    /// Rounds up to the next hand-over in one transaction: a commit costs more than the rounds in it.
+    async fn virtual_rounds(
+        &self,
+        tx: &mut Tx,
+        until: Until,
+        people: &dyn People,
+        tick: &mut Tick,
+    ) -> Result<Round, Error> {
+        let (from, mut idle) = (tick.progress.turns, 0);
+        for _ in 1..ROUNDS_MAX {
+            let round = self.virtual_round(tx, until, people, tick).await?;
+            if round.done || !round.handings.is_empty() || tick.progress.turns - from >= TURNS_MAX {
+                return Ok(round);
+            }
+            idle = if round.worked { 0 } else { idle + 1 };
+            if idle > IDLE_MAX {
+                return Err(Error::Stuck(self.clock.now()));
+            }
+        }
+        self.virtual_round(tx, until, people, tick).await
     }
 
     async fn virtual_round(
@@ -194,8 +228,14 @@ impl Engine {
             return Ok(Round { handings: Vec::new(), worked: false, done: true });
         };
         self.clock.move_to(at);
+        tick.progress.quanta += 1;
         let span = self.span(next, limit);
-        self.round(tx, span, next, people, tick).await
+        let round = self.round(tx, span, next, people, tick).await?;
+        if !round.handings.is_empty() {
+            deliver::mark_sending(tx, &round.handings).await?;
+            meta::put(tx, HORIZON, &span.horizon.to_string()).await?;
+        }
+        Ok(round)
     }
 
     /// The cell of the clock; beyond it up to the end of the day where nothing comes in between.
@@ -248,9 +288,6 @@ impl Engine {
         } else {
             Vec::new()
         };
-        if self.clock.is_virtual() && !handings.is_empty() {
-            meta::put(tx, HORIZON, &span.horizon.to_string()).await?;
-        }
         worked |= advanced > 0 || !handings.is_empty();
         Ok(Round { handings, worked, done: false })
     }
