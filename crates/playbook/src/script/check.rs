@@ -113,17 +113,16 @@ impl Check<'_> {
         for item in items {
             let found = self.value(item);
             let Some(of) = found.known().cloned() else { return Typed::unknown() };
-            joined = match joined {
-                None => Some(of),
-                Some(so_far) => match ty::join(&so_far, &of) {
-                    Some(both) => Some(both),
-                    None => {
-                        let message =
-                            format!("a list of {} cannot hold {}", ty::kind(&so_far).name(), ty::kind(&of).name());
-                        return self.report(problem("PB203", item.start, item.end, message));
-                    }
-                },
+            let both = match &joined {
+                None => Some(of.clone()),
+                Some(so_far) => ty::join(so_far, &of),
             };
+            if both.is_none() {
+                let first = joined.as_ref().map_or("", |first| ty::kind(first).name());
+                let message = format!("a list of {first} cannot hold {}", ty::kind(&of).name());
+                return self.report(problem("PB203", item.start, item.end, message));
+            }
+            joined = both;
         }
         let of = joined.map_or(Of::EmptyList, |of| Of::Plain(Type::List(Box::new(of))));
         Typed { of: Some(of), optional: false, amount: false }
@@ -189,13 +188,13 @@ impl Check<'_> {
     fn both(&mut self, node: &Node, a: &Typed, b: &Typed, optional: bool) -> Typed {
         let amount = a.amount || b.amount;
         let of = match (&a.of, &b.of) {
-            (Some(Of::Plain(first)), Some(Of::Plain(second))) => match ty::join(first, second) {
-                Some(of) => Of::Plain(of),
-                None => {
+            (Some(Of::Plain(first)), Some(Of::Plain(second))) => {
+                let Some(of) = ty::join(first, second) else {
                     let message = format!("this is {first} or {second}, as the case may be; it must be of one type");
                     return self.report(problem("PB203", node.start, node.end, message));
-                }
-            },
+                };
+                Of::Plain(of)
+            }
             (Some(Of::EmptyList), Some(Of::EmptyList)) => Of::EmptyList,
             (Some(Of::EmptyList), Some(of @ Of::Plain(Type::List(_))))
             | (Some(of @ Of::Plain(Type::List(_))), Some(Of::EmptyList)) => of.clone(),
@@ -247,7 +246,7 @@ impl Check<'_> {
 
 /// The problem of a value that may be missing where one is needed.
 fn maybe_missing(source: &str, node: &Node, why: &str) -> ExprProblem {
-    let help = format!("write `{} ?? ..`, or ask `has({source})` first", source);
+    let help = format!("write `{source} ?? ..`, or ask `has({source})` first");
     problem("PB204", node.start, node.end, format!("`{source}` may be missing; {why}")).with_help(help)
 }
 

@@ -118,13 +118,9 @@ impl Session {
                 }
                 Place::Var(name) => {
                     let path = format!("vars.{name}");
-                    let value = match self.given(&path)? {
-                        Some(value) => value,
-                        None => {
-                            let value = self.view.vars.get(name).or_else(|| self.program.vars.get(name));
-                            value.cloned().ok_or_else(|| format!("there is no variable `{name}`"))?
-                        }
-                    };
+                    let known = || self.view.vars.get(name).or_else(|| self.program.vars.get(name)).cloned();
+                    let value = self.given(&path)?.or_else(known);
+                    let value = value.ok_or_else(|| format!("there is no variable `{name}`"))?;
                     (path, value)
                 }
                 Place::Event(name) => {
@@ -144,8 +140,8 @@ impl Session {
                         };
                     (path, value)
                 }
-                Place::Today => ("today".to_owned(), Value::Date(self.view.today)),
-                Place::Now => ("now".to_owned(), Value::Instant(self.view.now)),
+                Place::Today => ("today".to_owned(), self.given("today")?.unwrap_or(Value::Date(self.view.today))),
+                Place::Now => ("now".to_owned(), self.given("now")?.unwrap_or(Value::Instant(self.view.now))),
             };
         self.record(&path, &value);
         Ok(value)
@@ -262,9 +258,16 @@ impl Session {
         let names: Vec<&str> = path.split('.').collect();
         match self.names().find(&names) {
             Found::Value(
-                place @ (Place::Fact(_) | Place::Extra(_) | Place::Run(_) | Place::Var(_) | Place::Event(_)),
+                place @ (Place::Fact(_)
+                | Place::Extra(_)
+                | Place::Run(_)
+                | Place::Var(_)
+                | Place::Event(_)
+                | Place::Law(_)
+                | Place::Param(_)
+                | Place::Today
+                | Place::Now),
             ) => self.read(place),
-            Found::Value(place @ (Place::Law(_) | Place::Param(_) | Place::Today | Place::Now)) => self.read(place),
             Found::Value(Place::Output(..)) | Found::Object | Found::Nothing => {
                 Err(format!("table `{}` has the unknown input `{path}`", table.name))
             }

@@ -42,7 +42,7 @@ pub fn run(files: &BTreeMap<String, Vec<u8>>) -> Vec<HookTestResult> {
         let (file, line) = (problem.file, problem.line);
         results.push(HookTestResult { file, line, hook: String::new(), name: "compiles".to_owned(), failure });
     }
-    let is_table = |file: &&String| file.starts_with(FOLDER) && file.ends_with(".yaml");
+    let is_table = |file: &&String| file.starts_with(FOLDER) && file.strip_suffix(".yaml").is_some();
     for file in files.keys().filter(is_table) {
         table(&scripts, file, &files[file], &mut results);
     }

@@ -229,7 +229,9 @@ fn compile_module(file: &str, lib: &str, source: &str) -> Result<Module, Vec<Scr
         }
     }
     if found.compares_bare_amount {
-        hooks.values_mut().for_each(|hook| hook.compares_bare_amount = true);
+        for hook in hooks.values_mut() {
+            hook.compares_bare_amount = true;
+        }
     }
     if problems.is_empty() { Ok(Module { file: file.to_owned(), ast, hooks, lib_lines }) } else { Err(problems) }
 }

@@ -61,13 +61,11 @@ impl<'a> Names<'a> {
     /// Resolves a path without `facts.` in front.
     pub(super) fn find(&self, path: &[&'a str]) -> Found<'a> {
         match path {
-            [] | ["facts"] => Found::Object,
+            [] | ["facts" | "vars" | "law"] => Found::Object,
             ["today"] => Found::Value(Place::Today),
             ["now"] => Found::Value(Place::Now),
-            ["vars" | "law"] => Found::Object,
             ["param"] => object(!self.params.is_empty()),
             ["event"] => object(self.event.is_some()),
-            ["vars", name] => value(self.vars.contains_key(*name), Place::Var(name)),
             ["param", name] => value(self.params.contains_key(*name), Place::Param(name)),
             ["law", name] => Found::Value(Place::Law(name)),
             ["event", name] => {
@@ -81,7 +79,7 @@ impl<'a> Names<'a> {
                 .map_or(Found::Nothing, |(known, _)| Found::Value(Place::Run(known))),
             [name] if is_root(name) => Found::Object,
             [name] if self.table(name).is_some() => Found::Object,
-            [name] => value(self.vars.contains_key(*name), Place::Var(name)),
+            ["vars", name] | [name] => value(self.vars.contains_key(*name), Place::Var(name)),
             [table, output] if !is_root(table) => {
                 let place = self.table(table).and_then(|at| {
                     let output = self.tables[at].outputs.iter().position(|(name, _)| name == output)?;

@@ -54,6 +54,7 @@ impl Object {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "every function of rhai fails with a boxed error")]
 fn failed(reason: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(reason.into(), Position::NONE).into()
 }
@@ -146,7 +147,7 @@ fn compare(op: Op, a: &Dynamic, b: &Dynamic) -> Fallible<bool> {
 }
 
 fn session<'a>(context: &'a NativeCallContext<'_>) -> Fallible<impl std::ops::Deref<Target = Arc<Session>> + 'a> {
-    let tag = context.tag().and_then(|tag| tag.read_lock::<Arc<Session>>());
+    let tag = context.tag().and_then(Dynamic::read_lock::<Arc<Session>>);
     tag.ok_or_else(|| failed("this function needs the facts of a case".to_owned()))
 }
 

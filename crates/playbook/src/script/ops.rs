@@ -146,9 +146,8 @@ fn whole(op: Op, a: i64, b: i64) -> Result<i64, String> {
         Op::Add => a.checked_add(b),
         Op::Subtract => a.checked_sub(b),
         Op::Multiply => a.checked_mul(b),
-        Op::Divide if b == 0 => return Err("division by zero".to_owned()),
+        Op::Divide | Op::Remainder if b == 0 => return Err("division by zero".to_owned()),
         Op::Divide => a.checked_div(b),
-        Op::Remainder if b == 0 => return Err("division by zero".to_owned()),
         Op::Remainder => a.checked_rem(b),
         Op::Equal | Op::NotEqual | Op::Less | Op::AtMost | Op::More | Op::AtLeast => None,
     };

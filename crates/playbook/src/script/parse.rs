@@ -253,21 +253,21 @@ impl Lowering<'_, '_> {
         Node { kind: NodeKind::Constant(Value::Missing), start, end }
     }
 
-    fn refuse_at(&mut self, at: rhai::Position, what: &str) -> Option<Node> {
+    fn refuse_at(&mut self, at: rhai::Position, what: &str) -> Node {
         let start = self.text.offset(at);
         let end = self.text.end_of(start);
-        Some(self.refused(start, end, what))
+        self.refused(start, end, what)
     }
 
-    fn token(&self, kind: NodeKind, at: rhai::Position) -> Option<Node> {
+    fn token(&self, kind: NodeKind, at: rhai::Position) -> Node {
         let start = self.text.offset(at);
-        Some(Node { kind, start, end: self.text.end_of(start) })
+        Node { kind, start, end: self.text.end_of(start) }
     }
 
-    fn bracketed(&self, kind: NodeKind, at: rhai::Position) -> Option<Node> {
+    fn bracketed(&self, kind: NodeKind, at: rhai::Position) -> Node {
         let start = self.text.offset(at);
         let close = self.text.closing(self.text.token_at(start));
-        Some(Node { kind, start, end: self.text.tokens[close].end })
+        Node { kind, start, end: self.text.tokens[close].end }
     }
 
     fn spanning(&self, kind: NodeKind, start: usize, end: usize) -> Node {
@@ -276,7 +276,7 @@ impl Lowering<'_, '_> {
     }
 
     fn expr(&mut self, expr: &Expr) -> Option<Node> {
-        match expr {
+        Some(match expr {
             Expr::BoolConstant(value, at) => self.token(NodeKind::Constant(Value::Bool(*value)), *at),
             Expr::IntegerConstant(value, at) => self.number(Value::Int(*value), *at),
             Expr::StringConstant(value, at) => self.token(NodeKind::Constant(Value::text(value.as_str())), *at),
@@ -294,12 +294,12 @@ impl Lowering<'_, '_> {
                 let items = self.all(items.iter())?;
                 self.bracketed(NodeKind::List(items), *at)
             }
-            Expr::And(items, _) => self.chain(items.iter(), NodeKind::And),
-            Expr::Or(items, _) => self.chain(items.iter(), NodeKind::Or),
-            Expr::Coalesce(items, _) => self.chain(items.iter(), NodeKind::Coalesce),
-            Expr::Dot(..) => self.path(expr),
-            Expr::FnCall(call, at) => self.call(call, *at),
-            Expr::Stmt(block) => self.block(block),
+            Expr::And(items, _) => self.chain(items.iter(), NodeKind::And)?,
+            Expr::Or(items, _) => self.chain(items.iter(), NodeKind::Or)?,
+            Expr::Coalesce(items, _) => self.chain(items.iter(), NodeKind::Coalesce)?,
+            Expr::Dot(..) => self.path(expr)?,
+            Expr::FnCall(call, at) => self.call(call, *at)?,
+            Expr::Stmt(block) => self.block(block)?,
             Expr::CharConstant(_, at) => {
                 let node = self.refuse_at(*at, "text in single quotes");
                 if let Some(last) = self.problems.last_mut() {
@@ -313,16 +313,16 @@ impl Lowering<'_, '_> {
             Expr::Index(_, _, at) => self.refuse_at(*at, "an index"),
             Expr::MethodCall(_, at) => self.refuse_at(*at, "a method call"),
             other => self.refuse_at(other.start_position(), "this"),
-        }
+        })
     }
 
     /// A number; its sign is part of the node.
-    fn number(&self, value: Value, at: rhai::Position) -> Option<Node> {
+    fn number(&self, value: Value, at: rhai::Position) -> Node {
         let start = self.text.offset(at);
         let index = self.text.token_at(start);
         let last = if matches!(self.text.word(index), "-" | "+") { index + 1 } else { index };
         let end = self.text.tokens.get(last).map_or(self.text.source.len(), |token| token.end);
-        Some(Node { kind: NodeKind::Constant(value), start, end })
+        Node { kind: NodeKind::Constant(value), start, end }
     }
 
     fn all<'e>(&mut self, items: impl Iterator<Item = &'e Expr>) -> Option<Vec<Node>> {
@@ -351,8 +351,10 @@ impl Lowering<'_, '_> {
                 Expr::Property(name, at) if !parts.is_empty() => {
                     parts.push(Part { name: name.2.to_string(), start: self.text.offset(*at), safe });
                 }
-                Expr::MethodCall(_, at) => return self.refuse_at(*at, "a method call"),
-                other => return self.refuse_at(other.start_position(), "a property of something other than a fact"),
+                Expr::MethodCall(_, at) => return Some(self.refuse_at(*at, "a method call")),
+                other => {
+                    return Some(self.refuse_at(other.start_position(), "a property of something other than a fact"));
+                }
             }
             match next {
                 Some((rhs, question)) => (rest, safe) = (rhs, question),
@@ -432,7 +434,7 @@ impl Lowering<'_, '_> {
     fn block(&mut self, block: &StmtBlock) -> Option<Node> {
         match block.statements() {
             [stmt] => self.statement(stmt),
-            _ => self.refuse_at(block.position(), "a block of statements"),
+            _ => Some(self.refuse_at(block.position(), "a block of statements")),
         }
     }
 
@@ -454,7 +456,7 @@ impl Lowering<'_, '_> {
                 let end = self.close_brace(otherwise.end);
                 Some(Node { kind: NodeKind::If { parts: Box::new((condition, then, otherwise)) }, start, end })
             }
-            other => self.refuse_at(other.position(), "a statement"),
+            other => Some(self.refuse_at(other.position(), "a statement")),
         }
     }
 

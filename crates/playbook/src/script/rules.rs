@@ -144,10 +144,10 @@ fn failed(expr: &Expr, failure: &Failure) -> RuleError {
     if failure.slow { RuleError::Slow(text) } else { RuleError::Failed(text) }
 }
 
-/// `workflows/b2b.yaml:83: in `risk::route(facts)`: reason`.
+/// The reason with file, line and expression in front.
 fn at(expr: &Expr, start: usize, reason: &str) -> String {
-    let before = &expr.source.as_bytes()[..start.min(expr.source.len())];
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let before = expr.source.get(..start).unwrap_or_default();
+    let lines = before.matches('\n').count();
     let line = u64::from(expr.line) + lines as u64;
     format!("{}:{line}: in `{}`: {reason}", expr.file, expr.source)
 }

@@ -1,5 +1,7 @@
 //! Tests of expressions and hooks over one made-up case.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 mod check_tests;
 mod engine_tests;
 mod fixtures;

@@ -53,7 +53,7 @@ pub(super) fn survey(ast: &AST) -> Survey {
             [.., ASTNode::Expr(Expr::Dot(head, ..)), ASTNode::Expr(Expr::Dot(..))]
                 if matches!(head.rhs, Expr::Dot(..)) => {}
             [.., ASTNode::Expr(expr @ Expr::Dot(..))] => survey.path(expr),
-            [.., ASTNode::Expr(Expr::FnCall(call, _))] | [.., ASTNode::Stmt(Stmt::FnCall(call, _))] => {
+            [.., ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))] => {
                 survey.operator(call);
             }
             _ => {}

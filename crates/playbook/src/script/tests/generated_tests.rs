@@ -180,8 +180,10 @@ fn is_arithmetic(text: &str) -> bool {
 fn as_hook(source: &str, of: &Type) -> RhaiRules {
     let roots =
         ["invoice", "customer", "promise", "dispute", "plan", "contacts", "contract", "run", "law", "param", "today"];
-    let lets: String =
-        roots.iter().chain(&["approach", "grace"]).map(|name| format!("let {name} = facts.{name};\n")).collect();
+    let lets: String = roots
+        .iter()
+        .chain(&["approach", "grace"])
+        .fold(String::new(), |lets, name| format!("{lets}let {name} = facts.{name};\n"));
     let returns = match of {
         Type::Enum(_) => "text".to_owned(),
         other => other.to_string(),

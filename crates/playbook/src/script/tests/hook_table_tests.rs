@@ -37,6 +37,9 @@ cases:
 fn a_fact_that_is_read_but_not_given_fails() {
     let table = "hook: risk::route\nbase: {invoice: {balance: 7200}}\ncases: [{name: x, returns: agency}]\n";
     assert!(failure(table, "").contains("`customer.segment` was read but not given"));
+    let late = "/// @returns bool\nfn late(facts) { facts.today > facts.invoice.due }\n";
+    let table = "hook: risk::late\nbase: {invoice: {due: 2026-05-04}}\ncases: [{name: x, returns: true}]\n";
+    assert!(failure(table, late).contains("`today` was read but not given"));
     let promises = "/// @returns bool\nfn promised(facts) { has(facts.promise) and facts.promise.amount > 10 }\n";
     let table = |given: &str, returns: &str| {
         format!("hook: risk::promised\ncases: [{{name: x, {given} returns: {returns}}}]\n")
