@@ -213,16 +213,18 @@ pub fn start(place: Place<'_>, case: &Case, step: &Step, wish: Option<Wish>, now
     if let Some(not_before) = case.cursor.not_before.filter(|_| !own) {
         due = due.max(not_before);
     }
+    // What was due in an earlier window asks for room now, not for the room there was then.
+    let from = if own { due } else { due.max(now) };
     let (at, moved) = match wish {
-        Some(wish) => limits(place, &place.playbook.contact, wish, due),
+        Some(wish) => limits(place, &place.playbook.contact, wish, from),
         None if step.verb.is_work() => {
-            let open = place.staff.next_open(due, place.playbook.contact.hours, place.zone);
+            let open = place.staff.next_open(from, place.playbook.contact.hours, place.zone);
             (open, Vec::new())
         }
         None => (due, Vec::new()),
     };
     // Waiting for the same morning's opening is no deferral.
-    let moved = if same_date(at, due, place.zone) { Vec::new() } else { moved };
+    let moved = if same_date(at, from, place.zone) { Vec::new() } else { moved };
     Start { at, due, moved }
 }
 

@@ -158,3 +158,13 @@ fn a_handlers_word_that_still_waits_gives_way_to_the_newer_one() {
     world.until("2026-05-08T00:00:00Z");
     assert_eq!(world.sent(), ["first", "thanks"]);
 }
+
+#[test]
+fn what_a_hold_kept_back_leaves_in_the_morning_not_at_midnight() {
+    let mut world = World::new(playbook());
+    // The hold covers day 1 and the clock stops; its end at 00:00 must not send at 00:00.
+    world.tell("dispute.opened", "2026-05-05T06:00:00Z", &[]);
+    world.until("2026-06-01T00:00:00Z");
+    let hours: Vec<_> = world.sent_at("first").map(|at| at.to_string()).collect();
+    assert_eq!(hours, ["2026-05-15T07:00:00.000000Z"]);
+}

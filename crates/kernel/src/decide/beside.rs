@@ -229,7 +229,7 @@ impl Walk<'_> {
             group: Some(contact.group),
             exempt: contact.class.is_exempt(),
         };
-        schedule::limits(self.schedule(), &self.playbook.contact, wish, base).0
+        schedule::limits(self.schedule(), &self.playbook.contact, wish, base.max(self.now)).0
     }
 
     /// A handler's contact reached nobody. A second try of a stage's step fails silently: the first one had arrived.

@@ -463,6 +463,10 @@ impl World {
         self.deliveries().map(|(_, step, _)| step).collect()
     }
 
+    pub(crate) fn sent_at<'a>(&'a self, step: &'a str) -> impl Iterator<Item = Timestamp> + 'a {
+        self.deliveries().filter(move |(_, sent, _)| *sent == step).map(|(body, ..)| body.at)
+    }
+
     pub(crate) fn lanes_of(&self, step: &str) -> Vec<&str> {
         self.deliveries().filter(|(_, sent, _)| *sent == step).map(|(_, _, lane)| lane).collect()
     }
