@@ -220,6 +220,11 @@ impl Config {
     }
 }
 
+/// The system's place for temporary files (`TMPDIR`).
+pub(crate) fn temporary() -> PathBuf {
+    std::env::temp_dir()
+}
+
 fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }

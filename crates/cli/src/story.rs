@@ -381,7 +381,9 @@ impl<'a> Teller<'a> {
             Record::Jump { place, stage, days, reason, .. } => {
                 let by_verb =
                     self.playbook.steps.get(place.position).is_some_and(|step| matches!(step.verb, Verb::Goto { .. }));
-                if self.current.is_none() && !by_verb {
+                let of_event = |name: &String| name == reason || name == "operator.goto";
+                let by_news = reason == "handler" || self.events.values().any(|(_, name)| of_event(name));
+                if !by_news && !by_verb {
                     return;
                 }
                 let clock = if *days > 0 { format!(", clock +{days}") } else { String::new() };

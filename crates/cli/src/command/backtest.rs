@@ -388,7 +388,7 @@ fn only(mut library: Library, names: &[String]) -> Result<Library, Failure> {
 /// A folder of this process, in the system's temporary place.
 fn temporary() -> Result<PathBuf, Failure> {
     for n in 0..1000_u32 {
-        let path = std::env::temp_dir().join(format!("recobro-backtest-{}-{n}", std::process::id()));
+        let path = crate::config::temporary().join(format!("recobro-backtest-{}-{n}", std::process::id()));
         match std::fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

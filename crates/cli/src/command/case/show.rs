@@ -58,6 +58,8 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     let state = row.outcome.clone().map_or(row.status.clone(), |outcome| format!("finished: {outcome}"));
     let _ = write!(text, "now     {state}, balance {}", file.balance);
     if let (Some(stage), Some(step)) = (&row.stage, &row.step) {
+        // Steps named by place carry their stage already.
+        let step = step.strip_prefix(&format!("{stage}/")).unwrap_or(step);
         let _ = write!(text, ", at {stage}/{step}");
     }
     if let Some(at) = row.next_at {
