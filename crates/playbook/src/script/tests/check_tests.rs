@@ -261,6 +261,10 @@ fn unlike_types_never_compare() {
           = help: `days(3)` or `working_days(3)`
     "#]],
     );
+}
+
+#[test]
+fn conditions_and_places_have_their_type() {
     when(
         "invoice.balance",
         &expect![[r#"

@@ -94,6 +94,20 @@ fn the_wall_clock_aborts_and_never_decides() {
 }
 
 #[test]
+fn a_panic_inside_the_engine_is_a_failure_of_the_rule() {
+    let calls = AtomicU64::new(0);
+    let elapsed = Arc::new(move || {
+        // The second look happens inside the running hook.
+        assert!(calls.fetch_add(1, Ordering::Relaxed) != 1, "a panic on purpose");
+        Duration::ZERO
+    });
+    let watch = Watch::new(elapsed, Duration::from_secs(1));
+    let text = failure(hook_watched("let n = 1; n + 1", "int", watch.clone()));
+    assert!(text.contains("risk::probe (scripts/risk.rhai:2) made the rule engine panic"), "{text}");
+    assert!(hook_watched("let n = 1; n + 1", "int", watch).is_ok());
+}
+
+#[test]
 fn comparisons_inside_hooks_never_answer_false_by_accident() {
     for body in [
         "facts.invoice.balance > \"5000\"",
