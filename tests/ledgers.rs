@@ -92,7 +92,9 @@ fn backtest(name: &str) -> (Value, Vec<Value>) {
     let args =
         ["backtest", ledger.to_str().unwrap(), "--map", map.to_str().unwrap(), "--contacts", "c.jsonl", "--json"];
     let mut report: Value = serde_json::from_str(&home.data(&args)).unwrap();
+    // Neither the time nor the number of turns is promised: looking once more changes no contact.
     report["seconds"] = Value::Null;
+    report["turns"] = Value::Null;
     let contacts = std::fs::read_to_string(home.path().join("c.jsonl")).unwrap();
     (report, contacts.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
