@@ -101,14 +101,15 @@ async fn claimed(store: &Store) -> Result<i64> {
 
 async fn carried(store: &Store, nos: &[(CaseNo, Hash)]) -> Result<i64> {
     let mut turns = 0;
-    for batch in nos.chunks(200) {
+    for (start, batch) in (0..).step_by(200).zip(nos.chunks(200)) {
         let mut heads = batch.to_vec();
         let mut before: Vec<Settled> = Vec::new();
         for rev in 1..=TURNS {
             let commits: Vec<_> = heads
                 .iter()
-                .map(|(no, head)| {
-                    let mut turn = turn(&format!("carried-{}", no.0), Some(*no), rev, *head, None);
+                .zip(start..)
+                .map(|((no, head), n)| {
+                    let mut turn = turn(&format!("carried-{n}"), Some(*no), rev, *head, None);
                     let birth = Birth::Carried { owner: "bench".to_owned(), lease_until: second(60) };
                     turn.effects.push(effect(&turn, birth));
                     turn

@@ -55,7 +55,7 @@ pub async fn lock_budget(tx: &mut Tx, customers: &[CustomerId]) -> Result<()> {
     if !tx.is_postgres() {
         return Ok(());
     }
-    tx.bulk(&BUDGET, newest(customers, |id| id.as_str()).flat_map(|id| args![id]).collect()).await?;
+    tx.bulk(&BUDGET, newest(customers, CustomerId::as_str).flat_map(|id| args![id]).collect()).await?;
     tx.rows(&LOCK_BUDGET, vec![texts(customers)]).await?;
     Ok(())
 }

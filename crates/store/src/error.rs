@@ -78,8 +78,10 @@ impl From<sqlx::Error> for Error {
             // PostgreSQL: serialization failure, deadlock, unique key of another worker. SQLite: busy, its unique keys.
             (_, Some("40001" | "40P01" | "23505" | "5" | "1555" | "2067" | "517")) => Self::Conflict(error),
             // PostgreSQL: shutting down, starting up, read-only after a failover, out of connections.
-            (_, Some("57P01" | "57P02" | "57P03" | "25006" | "53300" | "08006" | "08003")) => Self::Unavailable(error),
-            (E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Tls(_), _) => Self::Unavailable(error),
+            (_, Some("57P01" | "57P02" | "57P03" | "25006" | "53300" | "08006" | "08003"))
+            | (E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Tls(_), _) => {
+                Self::Unavailable(error)
+            }
             _ => Self::Database(error),
         }
     }

@@ -251,7 +251,7 @@ impl Writer {
         (self.open, self.nested) = (false, false);
         for waiting in self.group.drain(..) {
             // A member that went away needs no answer.
-            let _ = waiting.send(result.as_ref().map(|()| ()).map_err(ToString::to_string));
+            let _ = waiting.send(result.as_ref().copied().map_err(ToString::to_string));
         }
         result
     }

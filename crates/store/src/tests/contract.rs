@@ -14,8 +14,8 @@ use crate::payments::{self, AllocationRow, PaymentRow};
 use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
-    CaseNo, Error, Options, Store, artefacts, contacts, disputes, events, history, invoices, meta, plans, playbooks,
-    report, tasks, unmatched,
+    CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, plans,
+    playbooks, report, tasks, unmatched,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -103,39 +103,34 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     assert_eq!(inbound::next_at(&mut tx).await.unwrap(), Some(at(900)));
 }
 
-async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
-    let mut tx = store.begin().await.unwrap();
+/// Returns the aggregates that customer 1 has now.
+async fn customers_come_back(tx: &mut Tx) -> Aggregates {
     let many: Vec<_> = (0..450).map(customer).collect();
-    customers::upsert(&mut tx, &many).await.unwrap();
-    customers::upsert(&mut tx, &[customer(1), customers::CustomerRow { name: "New".to_owned(), ..customer(1) }])
+    customers::upsert(tx, &many).await.unwrap();
+    customers::upsert(tx, &[customer(1), customers::CustomerRow { name: "New".to_owned(), ..customer(1) }])
         .await
         .unwrap();
-    let found = customers::get(&mut tx, &[customer_id(1), customer_id(449), customer_id(999)]).await.unwrap();
+    let found = customers::get(tx, &[customer_id(1), customer_id(449), customer_id(999)]).await.unwrap();
     assert_eq!(found.len(), 2);
     assert_eq!((found[&customer_id(1)].name.as_str(), &found[&customer_id(449)]), ("New", &customer(449)));
-    assert_eq!(customers::list(&mut tx, "C0447", 10).await.unwrap().len(), 2);
+    assert_eq!(customers::list(tx, "C0447", 10).await.unwrap().len(), 2);
 
-    customers::upsert_points(&mut tx, &[point("p1", 1), point("p2", 1), point("p3", 2)]).await.unwrap();
-    customers::close_points(&mut tx, &["p1".to_owned(), "p3".to_owned()]).await.unwrap();
+    customers::upsert_points(tx, &[point("p1", 1), point("p2", 1), point("p3", 2)]).await.unwrap();
+    customers::close_points(tx, &["p1".to_owned(), "p3".to_owned()]).await.unwrap();
     let moved = customers::ContactPointRow { address: "b@example.test".to_owned(), ..point("p3", 2) };
-    customers::upsert_points(&mut tx, &[point("p1", 1), moved]).await.unwrap();
-    let points = customers::points(&mut tx, &[customer_id(1), customer_id(2)]).await.unwrap();
+    customers::upsert_points(tx, &[point("p1", 1), moved]).await.unwrap();
+    let points = customers::points(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
     let usable: Vec<_> = points.values().flatten().map(|p| (p.id.as_str(), p.usable)).collect();
     assert_eq!(usable, [("p1", false), ("p2", true), ("p3", true)], "a closed address stays closed, a new one opens");
 
     let counted = Aggregates { open_invoices: 3, ..Aggregates::default() };
-    customers::put_aggregates(&mut tx, &BTreeMap::from([(customer_id(1), counted.clone())])).await.unwrap();
-    let aggregates = customers::aggregates(&mut tx, &[customer_id(1), customer_id(2)]).await.unwrap();
+    customers::put_aggregates(tx, &BTreeMap::from([(customer_id(1), counted.clone())])).await.unwrap();
+    let aggregates = customers::aggregates(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
     assert_eq!((&aggregates[&customer_id(1)], &aggregates[&customer_id(2)]), (&counted, &Aggregates::default()));
+    counted
+}
 
-    let paid = invoices::InvoiceRow { balance_minor: 0, ..invoice(3) };
-    let due_first = invoices::InvoiceRow { customer: customer_id(1), due_on: on("2026-01-15"), ..invoice(2) };
-    invoices::upsert(&mut tx, &[invoice(1), due_first, paid]).await.unwrap();
-    assert_eq!(invoices::get(&mut tx, &[invoice_id(1)]).await.unwrap()[&invoice_id(1)], invoice(1));
-    assert_eq!(invoices::by_number(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
-    let open = invoices::open_of(&mut tx, &[customer_id(1), customer_id(3)]).await.unwrap();
-    assert_eq!(open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["I0002", "I0001"]);
-
+async fn payments_come_back(tx: &mut Tx) {
     let payment = |id: &str| PaymentRow {
         id: id.to_owned(),
         source: "csv".to_owned(),
@@ -150,9 +145,9 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
         booked_on: on("2026-02-03"),
         known_at: at(1),
     };
-    let answers = payments::insert(&mut tx, &[payment("a"), payment("b"), payment("a")]).await.unwrap();
+    let answers = payments::insert(tx, &[payment("a"), payment("b"), payment("a")]).await.unwrap();
     assert_eq!(answers, [true, true, false]);
-    assert_eq!(payments::insert(&mut tx, &[payment("b"), payment("c")]).await.unwrap(), [false, true]);
+    assert_eq!(payments::insert(tx, &[payment("b"), payment("c")]).await.unwrap(), [false, true]);
     let allocation = |ordinal, day: &str| AllocationRow {
         payment: "a".to_owned(),
         ordinal,
@@ -161,10 +156,23 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
         booked_on: on(day),
         known_at: at(1),
     };
-    payments::allocate(&mut tx, &[allocation(2, "2026-02-05"), allocation(1, "2026-02-03")]).await.unwrap();
-    let since = payments::allocations(&mut tx, &[invoice_id(1)], on("2026-02-04")).await.unwrap();
+    payments::allocate(tx, &[allocation(2, "2026-02-05"), allocation(1, "2026-02-03")]).await.unwrap();
+    let since = payments::allocations(tx, &[invoice_id(1)], on("2026-02-04")).await.unwrap();
     assert_eq!(since, [allocation(2, "2026-02-05")]);
+}
 
+async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    let counted = customers_come_back(&mut tx).await;
+    let paid = invoices::InvoiceRow { balance_minor: 0, ..invoice(3) };
+    let due_first = invoices::InvoiceRow { customer: customer_id(1), due_on: on("2026-01-15"), ..invoice(2) };
+    invoices::upsert(&mut tx, &[invoice(1), due_first, paid]).await.unwrap();
+    assert_eq!(invoices::get(&mut tx, &[invoice_id(1)]).await.unwrap()[&invoice_id(1)], invoice(1));
+    assert_eq!(invoices::by_number(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
+    let open = invoices::open_of(&mut tx, &[customer_id(1), customer_id(3)]).await.unwrap();
+    assert_eq!(open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["I0002", "I0001"]);
+
+    payments_come_back(&mut tx).await;
     let dispute = |id: &str, day: &str| disputes::DisputeRow {
         id: id.to_owned(),
         source: "csv".to_owned(),

@@ -120,11 +120,13 @@ async fn advance(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
 
 async fn bring_news(tx: &mut Tx, dice: &mut Dice) -> String {
     let rows = cases::list(tx, &cases::Filter::default(), CaseNo(0), 100).await.unwrap();
-    let news: Vec<_> = rows
-        .iter()
-        .filter_map(|case| (dice.roll(5) == 0).then(|| (case.no, dice.roll(200), dice.second(400))))
-        .map(|(no, key, second)| event(&format!("{key}"), no, second))
-        .collect();
+    let mut news = Vec::new();
+    for case in &rows {
+        if dice.roll(5) == 0 {
+            let (key, second) = (dice.roll(200).to_string(), dice.second(400));
+            news.push(event(&key, case.no, second));
+        }
+    }
     format!("{:?} {:?}", events::insert(tx, &news).await.unwrap(), wake::next_at(tx).await.unwrap())
 }
 
@@ -184,7 +186,7 @@ async fn dump(store: &Store, tables: &[(String, Vec<String>)]) -> String {
     let mut text = String::new();
     for (table, columns) in tables {
         let rows = tx.dump(table, columns).await;
-        text.push_str(&format!("{table}: {}\n", rows.len()));
+        text.extend([table.as_str(), ": ", &rows.len().to_string(), "\n"]);
         for row in rows {
             text.push_str(&row);
             text.push('\n');
