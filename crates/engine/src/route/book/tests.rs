@@ -1,0 +1,167 @@
+//! The ledger's rules, row by row.
+
+use super::*;
+use recobro_connectors::source::record::{Customer, Invoice};
+
+fn on(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn origin(key: &str) -> Origin<'_> {
+    Origin { source: "test", kind: "row", key, at: at("2026-05-20T10:00:00Z") }
+}
+
+/// Customer C with invoice I over 100.00 EUR, due on 4 May, its case open.
+fn book() -> Book {
+    let mut book = Book::default();
+    let customer = serde_json::json!({
+        "id": "C", "name": "", "kind": "business", "segment": "standard", "country": "ES", "locale": "es",
+        "time_zone": "Europe/Madrid",
+    });
+    let customer: Customer = serde_json::from_value(customer).unwrap();
+    book.take_customer(customer, Vec::new(), &origin("customer"));
+    let invoice = serde_json::json!({
+        "id": "I", "number": "N-1", "customer": "C", "issued": "2026-04-04", "due": "2026-05-04",
+        "amount": {"minor": 10_000, "currency": "EUR"},
+    });
+    let invoice: Invoice = serde_json::from_value(invoice).unwrap();
+    book.take_invoice(invoice, &origin("invoice"));
+    book.bills.get_mut(&id()).unwrap().case = Some(CaseId::derive(&["I"]));
+    book.entering.clear();
+    book
+}
+
+fn id() -> InvoiceId {
+    InvoiceId("I".to_owned())
+}
+
+fn names(book: &Book) -> Vec<&str> {
+    book.events.iter().map(|(_, event)| event.name.as_str()).collect()
+}
+
+fn pledge(amount: i64) -> Pledge {
+    Pledge {
+        id: "P".to_owned(),
+        customer: CustomerId("C".to_owned()),
+        invoices: vec![id()],
+        made_on: on("2026-05-20"),
+        date: on("2026-05-29"),
+        amount: Money::new(amount, Currency::EUR),
+        paid_minor: 0,
+        limit_on: on("2026-06-02"),
+        limit_at: at("2026-06-02T22:00:00Z"),
+        source: "test".to_owned(),
+        status: "open".to_owned(),
+        method: None,
+        by: None,
+        changed: true,
+    }
+}
+
+#[test]
+fn the_last_payment_ends_the_invoice_and_counts_as_late() {
+    let mut book = book();
+    assert_eq!(book.receive_money(&id(), 4_000, on("2026-05-05"), &origin("a")), 0);
+    assert_eq!(book.receive_money(&id(), 7_000, on("2026-05-20"), &origin("b")), 1_000, "the rest is left over");
+    assert_eq!(names(&book), ["payment.received", "payment.received", "invoice.paid"]);
+    let tally = &book.clients[&CustomerId("C".to_owned())].tally;
+    assert_eq!((tally.open_invoices, tally.total_minor.len()), (0, 0));
+    assert_eq!(late_12m(tally, on("2027-05-01")), 1);
+    assert_eq!(late_12m(tally, on("2027-06-01")), 0);
+}
+
+#[test]
+fn a_promise_is_kept_as_soon_as_its_amount_is_reached_and_money_after_the_limit_does_not_count() {
+    let mut book = book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    book.receive_money(&id(), 5_000, on("2026-06-03"), &origin("late"));
+    assert_eq!(book.pledges[0].status, "open");
+    book.judge(0, &origin("judge"));
+    assert_eq!(book.pledges[0].status, "broken");
+    let mut book = self::book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    book.receive_money(&id(), 5_000, on("2026-05-29"), &origin("money"));
+    assert_eq!(book.pledges[0].status, "kept");
+    assert_eq!(names(&book), ["promise.made", "payment.received", "promise.kept"]);
+}
+
+#[test]
+fn a_part_of_a_promise_is_broken_with_what_was_paid() {
+    let mut book = book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    book.receive_money(&id(), 2_000, on("2026-05-29"), &origin("money"));
+    book.judge(0, &origin("judge"));
+    let (_, broken) = book.events.last().unwrap();
+    assert_eq!((broken.name.as_str(), broken.field("paid").to_string()), ("promise.broken", "20.00".to_owned()));
+    assert_eq!(book.clients[&CustomerId("C".to_owned())].tally.broken_promises, 1);
+}
+
+#[test]
+fn a_promise_waits_for_the_end_of_a_dispute_and_a_new_one_supersedes_it() {
+    let mut book = book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    let quarrel = Quarrel {
+        id: "D".to_owned(),
+        invoice: id(),
+        reason: "quality".to_owned(),
+        amount_minor: 10_000,
+        opened_on: on("2026-05-21"),
+        closed_on: None,
+        outcome: None,
+        source: "test".to_owned(),
+        changed: true,
+    };
+    book.open_dispute(quarrel, &origin("d"));
+    assert_eq!(book.pledges[0].limit_at, Timestamp::MAX);
+    assert_eq!(book.bills[&id()].claimable_minor(), 0);
+    assert!(book.close_dispute("D", "rejected", on("2026-05-30"), &origin("e")));
+    assert!(!book.close_dispute("D", "rejected", on("2026-05-30"), &origin("e")), "closed once");
+    assert_eq!(book.pledges[0].limit_at, at("2026-06-02T22:00:00Z"));
+    assert_eq!(names(&book), ["promise.made", "dispute.opened", "dispute.closed", "claimable.positive"]);
+    book.make_promise(Pledge { id: "Q".to_owned(), ..pledge(10_000) }, &origin("q"));
+    assert_eq!(book.pledges[0].status, "superseded");
+}
+
+#[test]
+fn the_undisputed_part_paid_leaves_nothing_to_claim() {
+    let mut book = book();
+    book.bills.get_mut(&id()).unwrap().disputed_minor = 3_000;
+    book.receive_money(&id(), 7_000, on("2026-05-20"), &origin("a"));
+    assert_eq!(names(&book), ["payment.received", "claimable.zero"]);
+    book.return_money(&id(), 7_000, on("2026-05-25"), "insufficient funds", &origin("b"));
+    assert_eq!(names(&book)[2..], ["payment.returned", "claimable.positive"]);
+}
+
+#[test]
+fn money_taken_back_after_the_end_wants_a_linked_case() {
+    let mut book = book();
+    book.receive_money(&id(), 10_000, on("2026-05-20"), &origin("a"));
+    let bill = book.bills.get_mut(&id()).unwrap();
+    (bill.case, bill.cases) = (None, 1);
+    book.return_money(&id(), 10_000, on("2026-05-25"), "", &origin("b"));
+    assert!(book.reopening.contains_key(&id()) && book.entering.is_empty());
+}
+
+#[test]
+fn a_changed_customer_tells_every_field_and_is_offered_again() {
+    let mut book = book();
+    let case = book.bills[&id()].case.unwrap();
+    book.cases_of.insert(CustomerId("C".to_owned()), vec![case]);
+    let mut changed = book.clients[&CustomerId("C".to_owned())].record.clone();
+    (changed.segment, changed.vulnerable) = ("key".to_owned(), true);
+    book.take_customer(changed, Vec::new(), &origin("again"));
+    let fields: Vec<&str> = book.events.iter().map(|(_, event)| event.text("field")).collect();
+    assert_eq!(fields, ["segment", "vulnerable"]);
+}
+
+#[test]
+fn the_same_row_makes_the_same_event() {
+    let (mut one, mut two) = (book(), book());
+    one.receive_money(&id(), 1_000, on("2026-05-05"), &origin("a"));
+    two.receive_money(&id(), 1_000, on("2026-05-05"), &origin("a"));
+    assert_eq!(one.events, two.events);
+}
