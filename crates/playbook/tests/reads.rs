@@ -20,9 +20,11 @@ const CHANGES: &[Change] = &[
     ("customer.broken_promises", |f, n| f.customer.broken_promises = i64::try_from(n % 4).unwrap()),
     ("customer.has_open_plan", |f, n| f.customer.has_open_plan = n % 2 == 0),
     ("customer.late_payments_12m", |f, n| f.customer.late_payments_12m = i64::try_from(n % 7).unwrap()),
-    ("customer.risk", |f, n| f.customer.risk = ["low", "medium", "high"][usize::try_from(n % 3).unwrap()].to_owned()),
+    ("customer.risk", |f, n| {
+        ["low", "medium", "high"][usize::try_from(n % 3).unwrap()].clone_into(&mut f.customer.risk)
+    }),
     ("customer.segment", |f, n| {
-        f.customer.segment = ["key", "sme", "standard"][usize::try_from(n % 3).unwrap()].to_owned();
+        ["key", "sme", "standard"][usize::try_from(n % 3).unwrap()].clone_into(&mut f.customer.segment);
     }),
     ("customer.vulnerable", |f, n| f.customer.vulnerable = n % 2 == 0),
     ("invoice.balance", |f, n| f.invoice.balance_minor = i64::try_from(n % 6).unwrap() * 499_950),
