@@ -84,21 +84,15 @@ pub(crate) fn check(files: &Files) -> Checked {
 pub(crate) fn compile_one(files: &Files, name: &str) -> Result<Arc<Compiled>, Vec<Diagnostic>> {
     let (shared, nodes) = load(files);
     let wanted = nodes.iter().find(|(_, node)| node.get("playbook").and_then(Node::text) == Some(name));
-    let built = match wanted {
-        Some((file, node)) => build::compile(&shared, file, node),
-        None => {
-            let place = Place::top(&Arc::from(PLAYBOOKS));
-            shared.report.push(Diagnostic::error("PB101", &place, format!("no playbook `{name}` in these files")));
-            None
-        }
-    };
-    match built {
-        Some(built) => Ok(Arc::new(built.compiled)),
-        None => {
-            let all = shared.report.into_sorted();
-            Err(all.into_iter().filter(|found| found.severity == Severity::Error).collect())
-        }
+    if wanted.is_none() {
+        let place = Place::top(&Arc::from(PLAYBOOKS));
+        shared.report.push(Diagnostic::error("PB101", &place, format!("no playbook `{name}` in these files")));
     }
+    let built = wanted.and_then(|(file, node)| build::compile(&shared, file, node));
+    built.map(|built| Arc::new(built.compiled)).ok_or_else(|| {
+        let all = shared.report.into_sorted();
+        all.into_iter().filter(|found| found.severity == Severity::Error).collect()
+    })
 }
 
 type Parsed = Vec<(Arc<str>, Node)>;
@@ -125,7 +119,9 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
         })
         .collect();
     let mut handovers = BTreeSet::new();
-    nodes.iter().map(|(_, node)| node).chain(fragments.values()).for_each(|node| targets(node, &mut handovers));
+    for node in nodes.iter().map(|(_, node)| node).chain(fragments.values()) {
+        targets(node, &mut handovers);
+    }
     let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
     let requests = requests.unwrap_or_default();
     (Shared { files, report, law, requests, templates, fragments, scripts, handovers, names }, nodes)
@@ -141,8 +137,13 @@ fn parse(files: &Files, file: &str, report: &Report) -> Option<Node> {
     yaml::parse(&Arc::from(file), files.get(file)?, report)
 }
 
+/// Whether a file's name ends in `.ENDING`.
+pub(crate) fn has_ending(file: &str, ending: &str) -> bool {
+    std::path::Path::new(file).extension().is_some_and(|found| found == ending)
+}
+
 fn in_folder<'f>(files: &'f Files, folder: &'f str) -> impl Iterator<Item = (&'f String, &'f Vec<u8>)> {
-    files.iter().filter(move |(file, _)| file.starts_with(folder) && file.ends_with(".yaml"))
+    files.iter().filter(move |(file, _)| file.starts_with(folder) && has_ending(file, "yaml"))
 }
 
 fn law(files: &Files, report: &Report) -> Law {
@@ -193,14 +194,18 @@ fn fragments(files: &Files, report: &Report) -> BTreeMap<String, Node> {
 /// Finds `{playbook: X, at: Y}` anywhere.
 fn targets(node: &Node, found: &mut BTreeSet<(String, String)>) {
     if let yaml::Kind::List(items) = &node.kind {
-        items.iter().for_each(|item| targets(item, found));
+        for item in items {
+            targets(item, found);
+        }
     }
     if let (Some(playbook), Some(stage)) =
         (node.get("playbook").and_then(Node::text), node.get("at").and_then(Node::text))
     {
         found.insert((playbook.to_owned(), stage.to_owned()));
     }
-    node.entries().iter().for_each(|(_, value)| targets(value, found));
+    for (_, value) in node.entries() {
+        targets(value, found);
+    }
 }
 
 /// The level of a script's problem as a severity.

@@ -97,13 +97,11 @@ pub(crate) fn list<'n>(report: &Report, node: &'n Node, of: &str) -> &'n [Node] 
 
 /// The entries of what must be a map.
 pub(crate) fn map<'n>(report: &Report, node: &'n Node, of: &str) -> &'n [(Node, Node)] {
-    match &node.kind {
-        Kind::Map(entries) => entries,
-        _ => {
-            wrong(report, node, &format!("a map of {of}"));
-            &[]
-        }
+    if let Kind::Map(entries) = &node.kind {
+        return entries;
     }
+    wrong(report, node, &format!("a map of {of}"));
+    &[]
 }
 
 /// One name or a list of them.
@@ -332,19 +330,16 @@ pub(crate) fn guess(report: &Report, node: &Node) -> Option<Value> {
 }
 
 fn guess_text(text: &str) -> Value {
-    if let Ok(flag) = text.parse() {
-        Value::Bool(flag)
-    } else if let Ok(number) = text.parse() {
-        Value::Int(number)
-    } else if let Ok(number) = Decimal::from_str_exact(text) {
-        Value::Decimal(number)
-    } else if let Some(date) = plain_date(text) {
-        Value::Date(date)
-    } else if let Ok(span) = text.parse() {
-        Value::Span(span)
-    } else {
-        Value::text(text)
-    }
+    let flag = match text {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ => None,
+    };
+    flag.or_else(|| text.parse().ok().map(Value::Int))
+        .or_else(|| Decimal::from_str_exact(text).ok().map(Value::Decimal))
+        .or_else(|| plain_date(text).map(Value::Date))
+        .or_else(|| text.parse().ok().map(Value::Span))
+        .unwrap_or_else(|| Value::text(text))
 }
 
 /// The type of a constant.

@@ -4,6 +4,7 @@ mod body;
 
 use crate::Files;
 use crate::diagnostic::{Diagnostic, Report};
+use crate::library::has_ending;
 use crate::read::{self, cut, map, names, only, required, text, type_named, wrong};
 use crate::yaml::{self, Node, Place};
 use recobro_kernel::facts::{Channel, Class};
@@ -46,7 +47,7 @@ struct Header {
 /// Reads the headers of all templates.
 pub(crate) fn load(files: &Files, report: &Report) -> BTreeMap<String, Template> {
     let mut all: BTreeMap<String, Template> = BTreeMap::new();
-    for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with(FOLDER) && file.ends_with(".j2")) {
+    for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with(FOLDER) && has_ending(file, "j2")) {
         let name: Arc<str> = Arc::from(file.as_str());
         let Some((id, channel, locale)) = parts(file) else {
             let place = Place::top(&name);

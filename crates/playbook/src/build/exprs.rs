@@ -208,7 +208,7 @@ impl Builder<'_> {
         found.severity = severity(problem.level);
         match &problem.help {
             Some(help) if help.starts_with("did you mean") && !help.contains(';') => found = found.label(help.clone()),
-            help => found.help = help.clone(),
+            help => found.help.clone_from(help),
         }
         found.notes.extend(problem.note.clone());
         self.report().push(found);

@@ -130,25 +130,22 @@ impl Builder<'_> {
         };
         let place = if written.is_some() { node.get("id") } else { Some(value) };
         let place = place.map_or_else(|| node.place.clone(), |node| node.place.clone());
-        match written.or(by_value) {
-            Some(id) => {
-                let fragment = at.scope.prefix.as_ref().filter(|_| !at.arm);
-                let local = fragment.map_or_else(|| id.clone(), |prefix| format!("{prefix}/{id}"));
-                let path = if at.stage.is_none() || at.arm { format!("{}{id}", at.prefix) } else { local.clone() };
-                self.unique(if at.arm { path.clone() } else { local }, &id, place, at);
-                (id, path)
-            }
-            None => {
-                let list = match at.stage.filter(|_| !at.arm) {
-                    Some(stage) => format!("{}/", self.stages[stage].name),
-                    None => at.prefix.clone(),
-                };
-                let count = self.counters.entry((list.clone(), spec.name)).or_default();
-                *count += 1;
-                let id = format!("{}-{count}", spec.name);
-                let path = format!("{list}{id}");
-                (id, path)
-            }
+        if let Some(id) = written.or(by_value) {
+            let fragment = at.scope.prefix.as_ref().filter(|_| !at.arm);
+            let local = fragment.map_or_else(|| id.clone(), |prefix| format!("{prefix}/{id}"));
+            let path = if at.stage.is_none() || at.arm { format!("{}{id}", at.prefix) } else { local.clone() };
+            self.unique(if at.arm { path.clone() } else { local }, &id, place, at);
+            (id, path)
+        } else {
+            let list = match at.stage.filter(|_| !at.arm) {
+                Some(stage) => format!("{}/", self.stages[stage].name),
+                None => at.prefix.clone(),
+            };
+            let count = self.counters.entry((list.clone(), spec.name)).or_default();
+            *count += 1;
+            let id = format!("{}-{count}", spec.name);
+            let path = format!("{list}{id}");
+            (id, path)
         }
     }
 

@@ -97,7 +97,6 @@ fn paths(text: &str) -> Vec<(String, usize)> {
         let part = c.is_alphanumeric() || c == '_' || (c == '.' && word.is_some());
         match (quote, word) {
             (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, None) if matches!(c, '"' | '\'') => quote = Some(c),
             (None, None) if part => word = Some(at),
             (None, Some(start)) if !part => {
@@ -105,7 +104,7 @@ fn paths(text: &str) -> Vec<(String, usize)> {
                 word = None;
                 quote = matches!(c, '"' | '\'').then_some(c);
             }
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     found

@@ -60,11 +60,10 @@ impl Node {
 fn spots(source: &str, node: &Node, value: &str, style: Style) -> Vec<Spot> {
     let mut walk = Walk::new(source, node.place.start);
     match style {
-        Style::Plain => {}
         Style::Quoted => walk.quote = walk.peek().filter(|c| matches!(c, '"' | '\'')),
         // The parser gives the header's place or the text's own.
         Style::Block if matches!(walk.peek(), Some('|' | '>')) => walk.line_end(),
-        Style::Block => {}
+        Style::Plain | Style::Block => {}
     }
     if walk.quote.is_some() {
         walk.step();
