@@ -21,7 +21,7 @@ const CHANGES: &[Change] = &[
     ("customer.has_open_plan", |f, n| f.customer.has_open_plan = n % 2 == 0),
     ("customer.late_payments_12m", |f, n| f.customer.late_payments_12m = i64::try_from(n % 7).unwrap()),
     ("customer.risk", |f, n| {
-        ["low", "medium", "high"][usize::try_from(n % 3).unwrap()].clone_into(&mut f.customer.risk)
+        ["low", "medium", "high"][usize::try_from(n % 3).unwrap()].clone_into(&mut f.customer.risk);
     }),
     ("customer.segment", |f, n| {
         ["key", "sme", "standard"][usize::try_from(n % 3).unwrap()].clone_into(&mut f.customer.segment);
