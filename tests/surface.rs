@@ -114,3 +114,30 @@ fn a_reader_that_goes_away_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
 }
+
+#[test]
+fn a_template_that_does_not_compile_is_a_finding_with_its_line() {
+    let home = Home::new();
+    let texts = home.path().join("p/workflows/templates/hello");
+    std::fs::create_dir_all(&texts).unwrap();
+    let text = "---\nclass: courtesy\nlevel: 1\nsubject: \"Hello\"\n---\nYour invoice {{ invoice.number } is paid.\n";
+    std::fs::write(texts.join("email.en.j2"), text).unwrap();
+    let output = home.run(&["check", "p"]);
+    assert_eq!(output.status.code(), Some(9));
+    assert!(text_of(&output).contains("workflows/templates/hello/email.en.j2:6"), "{}", text_of(&output));
+}
+
+#[test]
+fn news_about_what_nobody_knows_waits_in_sight() {
+    let home = Home::new();
+    std::fs::write(home.path().join("p.csv"), "id,invoice,amount,currency,on\nP-1,F-99,10.00,EUR,2026-05-05\n")
+        .unwrap();
+    home.data(&["import", "payments", "p.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-05-10"]);
+    let waiting = home.data(&["unmatched"]);
+    assert!(waiting.contains("P-1") && waiting.contains("F-99"), "{waiting}");
+}
+
+fn text_of(output: &std::process::Output) -> String {
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}

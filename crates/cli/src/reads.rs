@@ -11,7 +11,7 @@ use recobro_kernel::record::TurnBody;
 use recobro_kernel::time::Timestamp;
 use recobro_playbook::{Compiled, Files};
 use recobro_store::invoices::InvoiceRow;
-use recobro_store::{CaseNo, Store, Tx, cases, customers, invoices, playbooks, tasks, unmatched};
+use recobro_store::{CaseNo, Store, Tx, cases, customers, inbound, invoices, playbooks, tasks, unmatched};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -478,7 +478,7 @@ pub(crate) async fn task(store: &Store, name: &str) -> Result<TaskRow, Failure> 
     }
 }
 
-/// Lists invoices that no playbook took.
+/// Lists invoices that no playbook took, then news that waits: unknown invoice, other currency, too much money.
 pub(crate) async fn unmatched(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
     let mut tx = store.read().await?;
     let rows = unmatched::list(&mut tx, "", i64::from(limit)).await?;
@@ -489,5 +489,16 @@ pub(crate) async fn unmatched(store: &Store, limit: u32) -> Result<Vec<Unmatched
         reason: row.reason,
         since: row.since,
     };
-    Ok(rows.into_iter().map(shown).collect())
+    let mut all: Vec<UnmatchedRow> = rows.into_iter().map(shown).collect();
+    let room = i64::from(limit).saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
+    if room > 0 {
+        all.extend(inbound::parked(&mut tx, 0, room).await?.into_iter().map(|row| UnmatchedRow {
+            schema: "recobro/v1/unmatched",
+            invoice: format!("{} {}", row.inbound.kind, row.inbound.external_id),
+            customer: String::new(),
+            reason: row.reason,
+            since: row.inbound.received_at,
+        }));
+    }
+    Ok(all)
 }

@@ -5,6 +5,7 @@ use crate::people::Answer;
 use crate::route::answer::Answered;
 use crate::{Engine, Error, advance, db};
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
+use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::inbound;
 use recobro_store::tasks::{self, TaskRow};
@@ -107,8 +108,8 @@ impl Engine {
         if let Some(outcome) = row.outcome.as_ref().filter(|_| !by_case) {
             return Err(Error::Closed { id: task, state: state(&row, outcome) });
         }
-        fits(&row, answer)?;
         let now = self.clock.now();
+        fits(&row, answer, now)?;
         let answered = Answered {
             task,
             kind: row.task.kind.clone(),
@@ -147,7 +148,7 @@ fn state(row: &TaskRow, outcome: &str) -> String {
     format!("{outcome}{by}{at}")
 }
 
-fn fits(row: &TaskRow, answer: &Answer) -> Result<(), Error> {
+fn fits(row: &TaskRow, answer: &Answer, now: Timestamp) -> Result<(), Error> {
     let known = &row.task.outcomes;
     if !known.is_empty() && !known.contains(&answer.outcome) {
         let list = known.join(", ");
@@ -158,6 +159,11 @@ fn fits(row: &TaskRow, answer: &Answer) -> Result<(), Error> {
     }
     if answer.outcome == "promised" && answer.date.is_none() {
         return Err(Error::Refused("a promise needs its date: --date 2026-05-29".to_owned()));
+    }
+    // A day of slack, because the customer's date may lie behind ours.
+    let earliest = now.to_utc().date_naive() - chrono::Days::new(1);
+    if let Some(date) = answer.date.filter(|date| answer.outcome == "promised" && *date < earliest) {
+        return Err(Error::Refused(format!("a promise cannot name a day that is past: {date}")));
     }
     if let Some(text) = &answer.amount
         && text.parse::<rust_decimal::Decimal>().is_err()

@@ -145,8 +145,8 @@ async fn list(args: List, session: &Session) -> Result<Exit, Failure> {
 fn cells(row: &CaseRow) -> Vec<String> {
     let status = row.outcome.clone().unwrap_or_else(|| row.status.clone());
     let next = match (&row.next_at, &row.next_reason) {
-        (Some(at), Some(reason)) => format!("{} {reason}", at.to_utc().format("%Y-%m-%d %H:%M")),
-        (Some(at), None) => at.to_utc().format("%Y-%m-%d %H:%M").to_string(),
+        (Some(at), Some(reason)) => format!("{} {reason}", at.to_utc().format("%Y-%m-%d %H:%MZ")),
+        (Some(at), None) => at.to_utc().format("%Y-%m-%d %H:%MZ").to_string(),
         (None, _) => String::new(),
     };
     vec![

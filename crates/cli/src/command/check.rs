@@ -2,6 +2,7 @@
 
 use crate::failure::{Doing, Exit, Failure};
 use crate::session::{Session, embedded};
+use recobro_connectors::template::Templates;
 use recobro_playbook::{Diagnostic, Files, Severity, report};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,9 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
             asked.only.is_empty() || asked.only.iter().any(|path| file == path || file.starts_with(&format!("{path}/")))
         };
         let checked = recobro_playbook::check(&asked.files);
-        found.extend(checked.diagnostics.into_iter().filter(|diagnostic| wanted(&diagnostic.file)));
+        let all = checked.diagnostics.into_iter().chain(broken_templates(&asked.files));
+        found.extend(all.filter(|diagnostic| wanted(&diagnostic.file)));
+        found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         files.extend(asked.files);
     }
     let text = match format {
@@ -65,9 +68,32 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = found.len() - errors;
     if format == Format::Text {
-        session.out.say(&format!("{errors} errors, {warnings} warnings"));
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        session.out.say(&format!("{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings)));
     }
     Ok(if errors > 0 || (args.strict && warnings > 0) { Exit::Findings } else { Exit::Ok })
+}
+
+/// Templates that do not compile: the texts are the connectors' business, their places are told like all others.
+fn broken_templates(files: &Files) -> Vec<Diagnostic> {
+    let (_, problems) = Templates::load(files);
+    let found = problems.into_iter().map(|problem| {
+        let line = u32::try_from(problem.line).unwrap_or(1);
+        Diagnostic {
+            code: "PB008",
+            severity: Severity::Error,
+            file: problem.file,
+            line,
+            column: 1,
+            end_line: line,
+            end_column: 2,
+            message: problem.message,
+            label: None,
+            help: Some("mend the template: until then nothing is sent with it".to_owned()),
+            notes: Vec::new(),
+        }
+    });
+    found.collect()
 }
 
 fn projects(paths: &[PathBuf], session: &Session) -> Result<Vec<Asked>, Failure> {

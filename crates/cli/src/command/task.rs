@@ -98,7 +98,7 @@ fn cells(row: &TaskRow) -> Vec<String> {
         row.subject.clone(),
         row.invoice.clone(),
         row.assignee.clone(),
-        row.limit_at.map_or(String::new(), |at| at.to_utc().format("%Y-%m-%d %H:%M").to_string()),
+        row.limit_at.map_or(String::new(), |at| at.to_utc().format("%Y-%m-%d %H:%MZ").to_string()),
         row.outcome.clone().unwrap_or_else(|| "open".to_owned()),
     ]
 }

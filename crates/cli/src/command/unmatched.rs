@@ -1,4 +1,4 @@
-//! `recobro unmatched`: invoices that no playbook took.
+//! `recobro unmatched`: invoices that no playbook took, and news that waits for what it names.
 
 use crate::failure::{Exit, Failure};
 use crate::reads;
@@ -6,7 +6,7 @@ use crate::session::Session;
 
 /// Arguments.
 #[derive(clap::Args)]
-#[command(after_help = "They are tried again when the invoice, its customer or the published playbooks change.")]
+#[command(after_help = "Invoices are tried again when the invoice, its customer or the published playbooks change; payments and other\nnews when the invoice or customer they name arrives.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
