@@ -212,6 +212,9 @@ async fn operators_are_heard_once_and_told_when_it_is_too_late() {
     drop(tx);
     let wrong = Answer { outcome: "nonsense".to_owned(), ..Answer::default() };
     assert!(matches!(engine.task_done(task.id, &wrong, &who).await, Err(Error::Refused(_))));
+    let past = Some("2025-04-30".parse().unwrap());
+    let slip = Answer { outcome: "promised".to_owned(), date: past, ..Answer::default() };
+    assert!(matches!(engine.task_done(task.id, &slip, &who).await, Err(Error::Refused(_))), "a year ago is no promise");
     let answer = Answer { outcome: "no_answer".to_owned(), ..Answer::default() };
     engine.task_done(task.id, &answer, &who).await.unwrap();
     assert!(matches!(engine.task_done(task.id, &answer, &who).await, Err(Error::Closed { .. })));
