@@ -57,7 +57,26 @@ impl Engine {
     /// # Errors
     /// [`Error::NoCase`], [`Error::Store`].
     pub async fn goto(&self, case: CaseId, stage: &str, who: &Who) -> Result<(), Error> {
+        self.stage_ahead(case, stage).await?;
         self.act(case, "operator.goto", who, Some(stage)).await
+    }
+
+    /// A jump goes forward only: a stage that is not ahead is refused here, where the person still sees the answer.
+    async fn stage_ahead(&self, case: CaseId, stage: &str) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let row = cases::by_id(&mut tx, case).await?.ok_or(Error::NoCase(case))?;
+        let case = db::case_of(&row)?;
+        let pin = (case.bundle, case.content);
+        let bundles = self.bundles(&mut tx, &[(pin, &case.playbook)]).await?;
+        tx.commit().await?;
+        let stages = &bundles[&pin].compiled.playbook.stages;
+        let ahead =
+            || stages.iter().filter(|ahead| ahead.first > case.cursor.position).map(|ahead| ahead.name.as_str());
+        if ahead().any(|name| name == stage) {
+            return Ok(());
+        }
+        let list = ahead().collect::<Vec<_>>().join(", ");
+        Err(Error::Refused(format!("`{stage}` is no stage ahead of the case; ahead are: {list}")))
     }
 
     /// Evaluates a parked case again.

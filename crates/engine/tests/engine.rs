@@ -219,6 +219,7 @@ async fn operators_are_heard_once_and_told_when_it_is_too_late() {
     engine.task_done(task.id, &answer, &who).await.unwrap();
     assert!(matches!(engine.task_done(task.id, &answer, &who).await, Err(Error::Closed { .. })));
     run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
+    assert!(matches!(engine.goto(case.id, "nowhere", &who).await, Err(Error::Refused(_))), "no such stage");
     engine.cancel(case.id, &who).await.unwrap();
     run(&engine, Some("2026-04-23"), &Nobody).await.unwrap();
     assert_eq!(outcomes(&engine).await, [("I".to_owned(), Some("cancelled".to_owned()))]);
