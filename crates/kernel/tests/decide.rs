@@ -168,3 +168,21 @@ fn what_a_hold_kept_back_leaves_in_the_morning_not_at_midnight() {
     let hours: Vec<_> = world.sent_at("first").map(|at| at.to_string()).collect();
     assert_eq!(hours, ["2026-05-15T07:00:00.000000Z"]);
 }
+
+#[test]
+fn a_call_is_not_opened_again_while_the_case_is_held() {
+    let mut playbook = playbook();
+    let every = recobro_kernel::time::Span::days(1);
+    playbook.steps[2].options.attempts = Some(recobro_kernel::playbook::Repeat { times: 3, every });
+    playbook.steps[2].options.within = Some(recobro_kernel::time::Span::days(30));
+    let mut world = World::new(playbook);
+    world.answer("call", "no_answer");
+    // The call opens on 19 May after the second reminder; the dispute comes before its second try.
+    world.tell("dispute.opened", "2026-05-22T12:00:00Z", &[]);
+    world.until("2026-05-30T00:00:00Z");
+    let tries = |world: &World| world.opened.iter().filter(|(kind, _)| kind == "call").count();
+    assert_eq!(world.case.status, Status::Held);
+    let held = tries(&world);
+    world.until("2026-06-20T00:00:00Z");
+    assert!(held < 3 && tries(&world) == 3, "{held} while held, {} after", tries(&world));
+}

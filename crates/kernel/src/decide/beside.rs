@@ -299,6 +299,11 @@ impl Walk<'_> {
         limit_at: Option<Timestamp>,
     ) -> Flow<bool> {
         let limit_passed = limit_at.is_some_and(|limit| limit <= self.now);
+        // A call is a contact: it is not opened again while the case is held or nothing can be asked for.
+        let quiet = self.case.is_held() || self.facts.invoice.claimable_minor() <= 0;
+        if quiet && !limit_passed {
+            return Ok(false);
+        }
         if due_at > self.now && !limit_passed {
             self.want(limit_at.map_or(due_at, |limit| limit.min(due_at)), || "call again".to_owned());
             return Ok(false);
