@@ -1,6 +1,7 @@
 //! From a path of names to the place it reads: the one resolution used by the check, the evaluation and the hooks.
 
 use super::registry::{self, Extra};
+pub(super) use crate::diagnostic::nearest;
 use recobro_kernel::event;
 use recobro_kernel::expr::RUN;
 use recobro_kernel::facts::{self, FACTS, Fact};
@@ -120,37 +121,6 @@ fn registered(path: &[&str]) -> Found<'static> {
     }
     let prefix = joined + ".";
     object(FACTS.iter().any(|fact| fact.path.starts_with(&prefix)))
-}
-
-/// The nearest of some names, if it is near enough to be a slip of the pen.
-pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (wrong.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .filter(|name| *name != wrong)
-        .map(|name| (distance(wrong, name), name))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Edits between two names; two swapped letters are one edit.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = change.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]
