@@ -282,7 +282,7 @@ pub(crate) async fn find_case(store: &Store, name: &str) -> Result<Found, Failur
         return claimed.map_or_else(|| Err(no_case(name)), |claimed| Found::of(&claimed));
     }
     let mut ids = vec![InvoiceId::from(name)];
-    let named = invoices::by_number(&mut tx, &[name.to_owned()]).await?;
+    let named = invoices::by_name(&mut tx, &[name.to_owned()]).await?;
     ids.extend(named.into_iter().map(|row| row.id));
     ids.sort();
     ids.dedup();

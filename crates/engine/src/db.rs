@@ -18,7 +18,7 @@ use recobro_store::events::NewEvent;
 use recobro_store::facts::Wanted;
 use recobro_store::invoices::InvoiceRow;
 use recobro_store::promises::PromiseRow;
-use recobro_store::{CaseNo, Tx, cases, customers, events, invoices, payments, promises};
+use recobro_store::{CaseNo, Tx, cases, consents, customers, events, invoices, payments, promises};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A case with its news, ready for a turn.
@@ -261,8 +261,9 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
         let missing: Vec<String> = ids.iter().filter(|id| !found.contains_key(*id)).map(|id| id.0.clone()).collect();
         book.bills = found.into_iter().map(|(id, row)| (id, bill_of(row))).collect();
         if !missing.is_empty() {
-            for row in invoices::by_number(tx, &missing).await? {
-                book.names.entry(row.number.clone()).or_insert_with(|| row.id.clone());
+            for row in invoices::by_name(tx, &missing).await? {
+                book.name(&row.number, &row.id);
+                book.name(&row.reference, &row.id);
                 book.bills.entry(row.id.clone()).or_insert_with(|| bill_of(row));
             }
         }
@@ -383,6 +384,9 @@ pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(),
     if !pledges.is_empty() {
         promises::upsert(tx, &pledges).await?;
     }
+    if !book.uncovered.is_empty() {
+        promises::uncover(tx, &book.uncovered).await?;
+    }
     if !book.calls.is_empty() {
         recobro_store::contacts::put(tx, &book.calls).await?;
     }
@@ -435,15 +439,9 @@ async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Er
         .flat_map(|client| point_rows(client, now))
         .collect();
     if !points.is_empty() {
-        customers::upsert_points(tx, &points).await?;
+        customers::replace_points(tx, &points).await?;
     }
-    if !book.opted_out.is_empty() {
-        let ids: Vec<CustomerId> = book.opted_out.iter().map(|(id, _)| id.clone()).collect();
-        let points = customers::points(tx, &unique(&ids)).await?;
-        let closed = |row: &&ContactPointRow| book.opted_out.contains(&(row.customer.clone(), row.channel.clone()));
-        let closing: Vec<String> = points.values().flatten().filter(closed).map(|row| row.id.clone()).collect();
-        customers::close_points(tx, &closing).await?;
-    }
+    save_opt_outs(tx, book, &points).await?;
     let tallies: BTreeMap<_, _> = book
         .clients
         .iter()
@@ -452,6 +450,30 @@ async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Er
         .collect();
     if !tallies.is_empty() {
         customers::put_aggregates(tx, &tallies).await?;
+    }
+    Ok(())
+}
+
+/// Closes what customers want nothing by, also the addresses of a channel that they closed before.
+async fn save_opt_outs(tx: &mut Tx, book: &Book, points: &[ContactPointRow]) -> Result<(), Error> {
+    let rows: Vec<consents::OptOut> = book
+        .opted_out
+        .iter()
+        .map(|((customer, channel), (source, at))| consents::OptOut {
+            customer: customer.clone(),
+            channel: channel.clone(),
+            source: source.clone(),
+            booked_on: at.date_in(chrono_tz::Tz::UTC),
+            known_at: *at,
+        })
+        .collect();
+    if !rows.is_empty() {
+        consents::opt_out(tx, &rows).await?;
+    }
+    let touched: Vec<CustomerId> =
+        rows.into_iter().map(|row| row.customer).chain(points.iter().map(|point| point.customer.clone())).collect();
+    if !touched.is_empty() {
+        consents::close_points(tx, &unique(&touched)).await?;
     }
     Ok(())
 }

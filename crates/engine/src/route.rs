@@ -116,12 +116,7 @@ async fn unpark(tx: &mut Tx, book: &Book) -> Result<(), Error> {
         return Ok(());
     }
     let reasons: Vec<String> = book.arrived.iter().map(|(what, name)| unknown(what, name)).collect();
-    let waiting = inbound::parked(tx, 0, BATCH).await?;
-    let free: Vec<i64> = waiting.iter().filter(|row| reasons.contains(&row.reason)).map(|row| row.inbound.id).collect();
-    if !free.is_empty() {
-        inbound::unpark(tx, &free).await?;
-    }
-    Ok(())
+    Ok(inbound::unpark(tx, &reasons).await?)
 }
 
 /// Offers invoices without a playbook to the current ones: after a publication.
@@ -342,6 +337,14 @@ fn unknown(what: &str, name: &str) -> Parked {
     format!("no {what} `{name}`; it is taken again when that {what} is imported")
 }
 
+/// The invoice that a row names, or why nobody can say which it is.
+fn named(book: &Book, name: &str) -> Result<InvoiceId, Parked> {
+    if book.is_ambiguous(name) {
+        return Err(format!("several invoices carry the number or reference `{name}`; say which one by its id"));
+    }
+    book.find(name).ok_or_else(|| unknown("invoice", name))
+}
+
 fn take_invoice(book: &mut Book, invoice: &record::Invoice, origin: &Origin<'_>) -> Result<(), Parked> {
     if !book.clients.contains_key(&CustomerId(invoice.customer.clone())) {
         return Err(unknown("customer", &invoice.customer));
@@ -359,7 +362,7 @@ fn take_payment(book: &mut Book, row: &Inbound, payment: &record::Payment, origi
     let Some(name) = &payment.invoice else {
         return Err("the payment names no invoice; say which one it settles".to_owned());
     };
-    let id = book.find(name).ok_or_else(|| unknown("invoice", name))?;
+    let id = named(book, name)?;
     let bill = &book.bills[&id];
     if bill.record.amount.currency != payment.amount.currency {
         let (owed, paid) = (bill.record.amount.currency, payment.amount.currency);
@@ -394,7 +397,7 @@ fn take_payment(book: &mut Book, row: &Inbound, payment: &record::Payment, origi
 }
 
 fn take_dispute(book: &mut Book, dispute: &record::Dispute, origin: &Origin<'_>) -> Result<(), Parked> {
-    let id = book.find(&dispute.invoice).ok_or_else(|| unknown("invoice", &dispute.invoice))?;
+    let id = named(book, &dispute.invoice)?;
     match &dispute.change {
         DisputeChange::Opened { reason, amount } => {
             let amount_minor = amount.map_or(book.bills[&id].balance_minor, |money| money.minor);
@@ -428,7 +431,7 @@ fn take_promise(
 ) -> Result<(), Parked> {
     let mut invoices = Vec::new();
     for name in &promise.invoices {
-        invoices.push(book.find(name).ok_or_else(|| unknown("invoice", name))?);
+        invoices.push(named(book, name)?);
     }
     let customer = match (&promise.customer, invoices.first()) {
         (Some(customer), _) => CustomerId(customer.clone()),

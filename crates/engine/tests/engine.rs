@@ -3,6 +3,7 @@
 mod world;
 
 use recobro_connectors::channel::Delivery;
+use recobro_connectors::source::record::Record;
 
 use recobro_engine::faults::Faults;
 use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
@@ -274,5 +275,65 @@ async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
         let mut sent = sent.clone();
         sent.sort();
         assert_eq!(again, sent, "the same keys, whatever was tried twice");
+    }
+}
+
+/// Money that comes and goes on one day leaves the invoice open, whatever its case heard first.
+#[tokio::test]
+async fn a_payment_returned_on_its_own_day_does_not_end_the_dunning() {
+    let world = World::new();
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        payment("P", "I", 100_000, "2026-04-20"),
+        payment("R", "I", -100_000, "2026-04-20"),
+    ];
+    let engine = world.play(rows, Some("2026-05-05")).await;
+    let open: Vec<_> = cases(&engine).await.into_iter().filter(|case| case.outcome.is_none()).collect();
+    assert_eq!(open.len(), 1, "{:?} {:?}", outcomes(&engine).await, world.acts());
+}
+
+/// A credit note's reversal, months after the end.
+#[tokio::test]
+async fn an_amount_raised_after_the_end_opens_a_linked_case() {
+    let world = World::new();
+    let rows =
+        vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01"), payment("P", "I", 100_000, "2026-04-20")];
+    let engine = world.play(rows, Some("2026-05-01")).await;
+    let Record::Invoice(mut raised) = invoice("I", "C", "2026-03-02", "2026-04-01") else { unreachable!() };
+    raised.amount.minor = 150_000;
+    raised.at = Some("2026-05-04T08:00:00Z".parse().unwrap());
+    engine.receive("test", &mut std::iter::once(Record::Invoice(raised))).await.unwrap();
+    run(&engine, Some("2026-05-10"), &Nobody).await.unwrap();
+    let all = outcomes(&engine).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all.contains(&("I".to_owned(), None)), "{all:?}");
+}
+
+/// The day the product is switched on: invoices long due, with the promises and disputes that stand, in one import.
+#[tokio::test]
+async fn a_first_import_with_what_was_agreed_before_sends_nothing_against_it() {
+    let world = World::new();
+    let others = vec![customer("A"), reply("R", "A", "text", "2026-06-01T10:00:00Z")];
+    let engine = world.play(others, Some("2026-06-01")).await;
+    let rows = vec![
+        customer("C"),
+        customer("D"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        invoice("J", "D", "2026-03-02", "2026-04-01"),
+        promise("PR", "I", "2026-05-20", "2026-06-12"),
+        dispute("Q", "J", "2026-05-20", None),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-06-12"), &Nobody).await.unwrap();
+    assert_eq!(world.contacts().iter().filter(|act| act.contains("overdue")).count(), 0, "{:?}", world.contacts());
+    let mut tx = engine.store().read().await.unwrap();
+    let held = cases(&engine).await;
+    assert_eq!(held.len(), 2);
+    for case in held {
+        let history = recobro_store::history::of_case(&mut tx, case.no, 0, 100).await.unwrap();
+        let text: String = history.iter().map(|row| row.body.as_str()).collect();
+        let news = if case.invoice.as_str() == "I" { "promise.made" } else { "dispute.opened" };
+        assert!(text.contains(news), "{text}");
     }
 }

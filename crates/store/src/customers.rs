@@ -1,6 +1,6 @@
 //! Customers, where they can be reached, and what a decision may know of them without a scan.
 
-use crate::sql::{Bulk, Query, Row, args, columns, json, listed, newest, texts};
+use crate::sql::{Bulk, Query, Row, Tail, args, columns, json, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::CustomerId;
@@ -171,8 +171,30 @@ static UPSERT_POINTS: Bulk = Bulk::insert(
                      ELSE excluded.usable END",
 );
 
-/// Writes contact points; a known id is overwritten, but `usable` stays false where an opt-out or a bounce closed it
-/// and the address is the same.
+static REPLACE_POINTS: Bulk = Bulk::new(
+    "customers.replace_points",
+    columns!(id Text, customer Text, channel Text, role Text),
+    Tail::Text(
+        "DELETE FROM contact_points WHERE usable = 1
+           AND (customer, channel, role) IN (SELECT x.customer, x.channel, x.role FROM x)
+           AND id NOT IN (SELECT x.id FROM x WHERE x.id IS NOT NULL)",
+    ),
+);
+
+/// Writes contact points. They take the place of what the customer had for the same channel and role; closed ones stay,
+/// so that an address that was closed is not opened by coming again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replace_points(tx: &mut Tx, rows: &[ContactPointRow]) -> Result<()> {
+    // First away, then written: where the rows need several statements, what one takes away the upsert puts back.
+    let named = newest(rows, |row| &row.id).flat_map(|p| args![&p.id, &p.customer, &p.channel, &p.role]);
+    tx.bulk(&REPLACE_POINTS, named.collect()).await?;
+    upsert_points(tx, rows).await
+}
+
+/// Writes contact points; a known id is overwritten, but `usable` stays false where an opt-out closed it and the
+/// address is the same.
 ///
 /// # Errors
 /// Those of the database.
@@ -200,16 +222,6 @@ pub async fn points(tx: &mut Tx, ids: &[CustomerId]) -> Result<BTreeMap<Customer
         found.entry(point.customer.clone()).or_default().push(point);
     }
     Ok(found)
-}
-const CLOSE_POINTS: Query = listed!("customers.close_points", "UPDATE contact_points SET usable = 0 WHERE id", "");
-
-/// Closes contact points by id (opt-out, hard bounce).
-///
-/// # Errors
-/// Those of the database.
-pub async fn close_points(tx: &mut Tx, ids: &[String]) -> Result<()> {
-    tx.run(&CLOSE_POINTS, vec![texts(ids)]).await?;
-    Ok(())
 }
 const AGGREGATES: Query = listed!(
     "customers.aggregates",
@@ -297,4 +309,4 @@ fn read_point(row: &mut Row) -> Result<ContactPointRow> {
     })
 }
 
-crate::sql::statements! {GET, LIST, POINTS, CLOSE_POINTS, AGGREGATES, AGGREGATES_SEEN ; UPSERT, UPSERT_POINTS, PUT_AGGREGATES}
+crate::sql::statements! {GET, LIST, POINTS, AGGREGATES, AGGREGATES_SEEN ; UPSERT, UPSERT_POINTS, REPLACE_POINTS, PUT_AGGREGATES}

@@ -151,15 +151,16 @@ pub async fn park(tx: &mut Tx, rows: &[(i64, String)], at: Timestamp) -> Result<
     tx.bulk(&PARK, rows).await?;
     Ok(())
 }
+/// By `inbound_reason`.
 const UNPARK: Query =
-    listed!("inbound.unpark", "UPDATE inbound SET state = 0, reason = NULL WHERE state = 2 AND id", "");
+    listed!("inbound.unpark", "UPDATE inbound SET state = 0, reason = NULL WHERE state = 2 AND reason", "");
 
-/// Puts parked rows of some keys back to be routed (their customer or invoice came meanwhile).
+/// Puts rows that were parked for one of these reasons back to be routed (what they waited for has come).
 ///
 /// # Errors
 /// Those of the database.
-pub async fn unpark(tx: &mut Tx, ids: &[i64]) -> Result<()> {
-    tx.run(&UNPARK, vec![Arg::Ints(ids.to_vec())]).await?;
+pub async fn unpark(tx: &mut Tx, reasons: &[String]) -> Result<()> {
+    tx.run(&UNPARK, vec![texts(reasons)]).await?;
     Ok(())
 }
 /// By `inbound_parked`.

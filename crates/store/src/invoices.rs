@@ -115,19 +115,38 @@ pub async fn get(tx: &mut Tx, ids: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, I
     let mut rows = tx.rows(&GET, vec![texts(ids)]).await?;
     rows.iter_mut().map(|row| read(row).map(|i| (i.id.clone(), i))).collect()
 }
-/// By `invoices_number`.
-const BY_NUMBER: Query = listed!(
-    "invoices.by_number",
-    concat!("SELECT ", fields!(), " FROM invoices WHERE number"),
-    "ORDER BY id LIMIT 100000"
-);
+/// By `invoices_number` and `invoices_reference`. UNION, because both databases scan where an OR spans two indexes.
+const BY_NAME: Query = Query {
+    name: "invoices.by_name",
+    sqlite: concat!(
+        "SELECT ",
+        fields!(),
+        " FROM invoices WHERE number IN (SELECT value FROM json_each($1)) UNION SELECT ",
+        fields!(),
+        " FROM invoices WHERE reference <> '' AND reference IN (SELECT value FROM json_each($1)) ORDER BY 1 LIMIT 100000"
+    ),
+    postgres: concat!(
+        "SELECT ",
+        fields!(),
+        " FROM invoices WHERE number = ANY($1) UNION SELECT ",
+        fields!(),
+        " FROM invoices WHERE reference <> '' AND reference = ANY($1) ORDER BY 1 LIMIT 100000"
+    ),
+    locking: concat!(
+        "SELECT ",
+        fields!(),
+        " FROM invoices WHERE number = ANY($1) UNION SELECT ",
+        fields!(),
+        " FROM invoices WHERE reference <> '' AND reference = ANY($1) ORDER BY 1 LIMIT 100000"
+    ),
+};
 
-/// Returns invoices by printed number, ordered by id; a number may name several.
+/// Returns invoices by printed number or payment reference, ordered by id; a name may mean several.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_number(tx: &mut Tx, numbers: &[String]) -> Result<Vec<InvoiceRow>> {
-    tx.rows(&BY_NUMBER, vec![texts(numbers)]).await?.iter_mut().map(read).collect()
+pub async fn by_name(tx: &mut Tx, names: &[String]) -> Result<Vec<InvoiceRow>> {
+    tx.rows(&BY_NAME, vec![texts(names)]).await?.iter_mut().map(read).collect()
 }
 /// By `invoices_customer`.
 const OPEN_OF: Query = listed!(
@@ -170,4 +189,4 @@ fn read(row: &mut Row) -> Result<InvoiceRow> {
     })
 }
 
-crate::sql::statements! {GET, BY_NUMBER, OPEN_OF ; UPSERT}
+crate::sql::statements! {GET, BY_NAME, OPEN_OF ; UPSERT}

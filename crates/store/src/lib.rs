@@ -8,6 +8,7 @@
 pub mod artefacts;
 pub mod cases;
 pub mod commit;
+pub mod consents;
 pub mod contacts;
 pub mod customers;
 pub mod disputes;

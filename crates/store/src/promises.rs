@@ -1,6 +1,6 @@
 //! Promises to pay.
 
-use crate::sql::{Bulk, Query, Row, args, columns, listed, locked, newest, texts};
+use crate::sql::{Bulk, Query, Row, Tail, args, columns, listed, locked, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
@@ -83,6 +83,20 @@ pub async fn upsert(tx: &mut Tx, rows: &[PromiseRow]) -> Result<()> {
     let covered = newest(rows, |row| &row.id)
         .flat_map(|p| p.invoices.iter().zip(1_i64..).flat_map(|(invoice, i)| args![&p.id, i, invoice]));
     tx.bulk(&COVER, covered.collect()).await?;
+    Ok(())
+}
+static UNCOVER: Bulk = Bulk::new(
+    "promises.uncover",
+    columns!(promise Text, invoice Text),
+    Tail::Text("DELETE FROM promise_invoices WHERE (promise, invoice) IN (SELECT x.promise, x.invoice FROM x)"),
+);
+
+/// Takes invoices out of promises, as pairs of promise and invoice: a newer promise covers them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn uncover(tx: &mut Tx, pairs: &[(String, InvoiceId)]) -> Result<()> {
+    tx.bulk(&UNCOVER, pairs.iter().flat_map(|(promise, invoice)| args![promise, invoice]).collect()).await?;
     Ok(())
 }
 macro_rules! fields {
@@ -232,4 +246,4 @@ fn read(row: &mut Row) -> Result<PromiseRow> {
     })
 }
 
-crate::sql::statements! {GET, OPEN_OF, DUE, NEXT, LATEST_OF, COVERED ; UPSERT, COVER}
+crate::sql::statements! {GET, OPEN_OF, DUE, NEXT, LATEST_OF, COVERED ; UPSERT, COVER, UNCOVER}

@@ -63,7 +63,7 @@ impl Book {
             }
             "hardship" => self.tell_customer(&answered.customer, "hardship.reported", origin, &[]),
             "wrong_party" => {
-                self.opted_out.insert((answered.customer.clone(), "call".to_owned()));
+                self.opt_out(&answered.customer, "call", origin);
             }
             _ => {}
         }

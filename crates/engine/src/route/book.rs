@@ -142,6 +142,13 @@ impl Pledge {
         fields
     }
 
+    /// Fields of `promise.made`.
+    fn made(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = self.fields();
+        fields.push(("limit", Value::Date(self.limit_on)));
+        fields
+    }
+
     fn paid(&self) -> (&'static str, Value) {
         ("paid", Value::Decimal(Money::new(self.paid_minor, self.amount.currency).to_decimal()))
     }
@@ -168,6 +175,23 @@ pub(crate) struct Quarrel {
     pub(crate) source: String,
     /// Row must be written.
     pub(crate) changed: bool,
+}
+
+impl Quarrel {
+    /// Fields of `dispute.opened`.
+    fn opened(&self, currency: Currency) -> Vec<(&'static str, Value)> {
+        let amount = Value::Decimal(Money::new(self.amount_minor, currency).to_decimal());
+        vec![("reason", Value::text(self.reason.as_str())), ("amount", amount)]
+    }
+}
+
+/// What a name in a file may mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// One invoice.
+    One(InvoiceId),
+    /// Several invoices carry it as number or reference.
+    Several,
 }
 
 /// Money that was booked.
@@ -222,7 +246,7 @@ pub(crate) struct Book {
     /// Invoices by id.
     pub(crate) bills: BTreeMap<InvoiceId, Bill>,
     /// Invoices by number and reference.
-    pub(crate) names: HashMap<String, InvoiceId>,
+    pub(crate) names: HashMap<String, Named>,
     /// Open promises, old ones first.
     pub(crate) pledges: Vec<Pledge>,
     /// Open disputes and those of this batch.
@@ -233,8 +257,10 @@ pub(crate) struct Book {
     pub(crate) case_of: BTreeMap<InvoiceId, CaseId>,
     /// The database's number of each case.
     pub(crate) numbers: BTreeMap<CaseId, CaseNo>,
-    /// Channels that customers closed in this batch.
-    pub(crate) opted_out: BTreeSet<(CustomerId, String)>,
+    /// Channels that customers closed in this batch, with who told us and when.
+    pub(crate) opted_out: BTreeMap<(CustomerId, String), (String, Timestamp)>,
+    /// Invoices that a newer promise took out of an older one, by promise.
+    pub(crate) uncovered: Vec<(String, InvoiceId)>,
     /// Money of this batch.
     pub(crate) booked: Vec<Booked>,
     /// Calls that people made: rows of the contact ledger.
@@ -243,8 +269,8 @@ pub(crate) struct Book {
     pub(crate) events: Vec<(CaseId, Event)>,
     /// Invoices that want a case, with the time they enter.
     pub(crate) entering: BTreeMap<InvoiceId, Timestamp>,
-    /// Invoices whose money was taken back after the end: they want a linked case.
-    pub(crate) reopening: BTreeMap<InvoiceId, Timestamp>,
+    /// Invoices that are owed again after the end, and why: they want a linked case.
+    pub(crate) reopening: BTreeMap<InvoiceId, (Timestamp, &'static str)>,
     /// Customers and invoices that were not known before this batch, by kind and name: parked rows may wait for them.
     pub(crate) arrived: BTreeSet<(&'static str, String)>,
 }
@@ -253,7 +279,41 @@ impl Book {
     /// The invoice of an id, number or reference.
     pub(crate) fn find(&self, name: &str) -> Option<InvoiceId> {
         let id = InvoiceId(name.to_owned());
-        if self.bills.contains_key(&id) { Some(id) } else { self.names.get(name).cloned() }
+        if self.bills.contains_key(&id) {
+            return Some(id);
+        }
+        match self.names.get(name)? {
+            Named::One(id) => Some(id.clone()),
+            Named::Several => None,
+        }
+    }
+
+    /// Whether a name means several invoices, so that nobody can say which.
+    pub(crate) fn is_ambiguous(&self, name: &str) -> bool {
+        self.find(name).is_none() && self.names.get(name) == Some(&Named::Several)
+    }
+
+    /// Notes that an invoice carries a number or reference.
+    pub(crate) fn name(&mut self, name: &str, id: &InvoiceId) {
+        if name.is_empty() {
+            return;
+        }
+        let named = self.names.entry(name.to_owned()).or_insert_with(|| Named::One(id.clone()));
+        if !matches!(named, Named::One(known) if known == id) {
+            *named = Named::Several;
+        }
+    }
+
+    /// A new case hears what stands about its invoice: promises and disputes from before it was opened.
+    pub(crate) fn tell_standing(&mut self, invoice: &InvoiceId, case: CaseId, at: Timestamp) {
+        let Some(currency) = self.bills.get(invoice).map(Bill::currency) else { return };
+        let promises = self.pledges.iter().filter(|p| p.is_open() && p.invoices.contains(invoice));
+        let promises = promises.map(|p| ("promise.made", p.source.clone(), p.id.clone(), p.made()));
+        let disputes = self.quarrels.iter().filter(|q| q.closed_on.is_none() && q.invoice == *invoice);
+        let disputes = disputes.map(|q| ("dispute.opened", q.source.clone(), q.id.clone(), q.opened(currency)));
+        for (name, source, key, fields) in promises.chain(disputes).collect::<Vec<_>>() {
+            self.tell(case, name, &Origin { source: &source, kind: "standing", key: &key, at }, fields);
+        }
     }
 
     /// News for one case.
@@ -399,6 +459,11 @@ impl Book {
         let (before, after) = self.change_bill(id, |bill| {
             bill.balance_minor += amount_minor;
         });
+        // What came back was not paid: it counts no more towards a promise that is still to be judged.
+        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.paid_minor > 0 && p.invoices.contains(id)) {
+            pledge.paid_minor = (pledge.paid_minor - amount_minor).max(0);
+            pledge.changed = true;
+        }
         let Some(bill) = self.bills.get(id) else { return };
         let mut fields = vec![("amount", bill.amount(amount_minor)), ("on", Value::Date(on))];
         if !reason.is_empty() {
@@ -408,7 +473,7 @@ impl Book {
             self.tell_invoice(id, "payment.returned", origin, fields);
             self.tell_claimable(id, before, after, origin);
         } else if bill.cases > 0 && bill.is_open() {
-            self.reopening.insert(id.clone(), origin.at);
+            self.reopening.insert(id.clone(), (origin.at, "payment returned"));
         } else if bill.is_open() {
             self.entering.entry(id.clone()).or_insert(origin.at);
         }
@@ -428,8 +493,7 @@ impl Book {
         let id = quarrel.invoice.clone();
         self.change_bill(&id, |bill| bill.disputed_minor += quarrel.amount_minor);
         let Some(bill) = self.bills.get(&id) else { return };
-        let fields =
-            vec![("reason", Value::text(quarrel.reason.as_str())), ("amount", bill.amount(quarrel.amount_minor))];
+        let fields = quarrel.opened(bill.currency());
         self.quarrels.push(quarrel);
         for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(&id)) {
             pledge.limit_at = Timestamp::MAX;
@@ -489,25 +553,39 @@ impl Book {
         true
     }
 
-    /// Makes a promise; it supersedes the open ones of the same invoices.
+    /// Makes a promise; it supersedes the open ones of the same invoices. One that covers others as well goes on for
+    /// those, without what the new one took over.
     pub(crate) fn make_promise(&mut self, mut pledge: Pledge, origin: &Origin<'_>) {
         if self.pledges.iter().any(|known| known.id == pledge.id) {
             return;
         }
-        for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
-            if old.invoices.iter().any(|id| pledge.invoices.contains(id)) {
-                "superseded".clone_into(&mut old.status);
-                old.changed = true;
-            }
-        }
-        let mut fields = pledge.fields();
-        fields.push(("limit", Value::Date(pledge.limit_on)));
+        self.supersede(&pledge.invoices);
+        let fields = pledge.made();
         let invoices = pledge.invoices.clone();
         if invoices.iter().any(|id| self.is_disputed(id)) {
             pledge.limit_at = Timestamp::MAX;
         }
         self.pledges.push(pledge);
         self.tell_covered(&invoices, "promise.made", origin, &fields);
+    }
+
+    fn supersede(&mut self, invoices: &[InvoiceId]) {
+        for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
+            let (taken, rest): (Vec<InvoiceId>, Vec<InvoiceId>) =
+                old.invoices.iter().cloned().partition(|id| invoices.contains(id));
+            if taken.is_empty() {
+                continue;
+            }
+            old.changed = true;
+            if rest.is_empty() {
+                "superseded".clone_into(&mut old.status);
+                continue;
+            }
+            let less: i64 = taken.iter().filter_map(|id| self.bills.get(id)).map(Bill::claimable_minor).sum();
+            old.amount.minor = (old.amount.minor - less).max(old.paid_minor + 1);
+            old.invoices = rest;
+            self.uncovered.extend(taken.into_iter().map(|id| (old.id.clone(), id)));
+        }
     }
 
     /// Judges a promise whose limit has passed: kept, partly kept or broken. Only kept ones are good news.
@@ -587,6 +665,11 @@ impl Book {
         }
     }
 
+    /// The customer wants nothing more by a channel.
+    pub(crate) fn opt_out(&mut self, customer: &CustomerId, channel: &str, origin: &Origin<'_>) {
+        self.opted_out.insert((customer.clone(), channel.to_owned()), (origin.source.to_owned(), origin.at));
+    }
+
     /// The customer answered: the last reply moves, an opt-out closes the channel.
     pub(crate) fn take_reply(
         &mut self,
@@ -602,7 +685,7 @@ impl Book {
                 client.tally_changed = true;
             }
             if kind == "opt_out" {
-                self.opted_out.insert((customer.clone(), channel.to_owned()));
+                self.opt_out(customer, channel, origin);
             }
         }
         let fields = [("channel", Value::text(channel)), ("kind", Value::text(kind))];
@@ -616,9 +699,7 @@ impl Book {
     pub(crate) fn take_invoice(&mut self, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
         let id = InvoiceId(record.id.clone());
         for name in [&record.number, &record.reference] {
-            if !name.is_empty() {
-                self.names.insert(name.clone(), id.clone());
-            }
+            self.name(name, &id);
         }
         let Some(bill) = self.bills.get(&id) else {
             let bill = Bill {
@@ -638,6 +719,7 @@ impl Book {
             let amount = bill.record.amount.minor;
             self.arrived.insert(("invoice", id.0.clone()));
             self.arrived.insert(("invoice", bill.record.number.clone()));
+            self.arrived.insert(("invoice", bill.record.reference.clone()));
             self.bills.insert(id.clone(), bill);
             self.change_bill(&id, |bill| bill.balance_minor = amount);
             if amount > 0 {
@@ -667,8 +749,12 @@ impl Book {
             }
         }
         let bill = &self.bills[&id];
-        if bill.case.is_none() && bill.cases == 0 && bill.is_open() {
-            self.entering.entry(id).or_insert(origin.at);
+        if bill.case.is_none() && bill.is_open() {
+            if bill.cases == 0 {
+                self.entering.entry(id).or_insert(origin.at);
+            } else if !was_open {
+                self.reopening.entry(id).or_insert((origin.at, "amount raised"));
+            }
         }
     }
 }

@@ -29,9 +29,10 @@ pub(super) async fn enter(
     let wants: BTreeMap<InvoiceId, Timestamp> = book
         .entering
         .iter()
-        .chain(&book.reopening)
+        .map(|(id, at)| (id, *at))
+        .chain(book.reopening.iter().map(|(id, (at, _))| (id, *at)))
         .filter(|(id, _)| book.bills.get(*id).is_some_and(|bill| bill.is_open() && bill.case.is_none()))
-        .map(|(id, at)| (id.clone(), *at))
+        .map(|(id, at)| (id.clone(), at))
         .collect();
     if wants.is_empty() {
         return Ok(0);
@@ -66,11 +67,14 @@ pub(super) async fn enter(
         let entry =
             Entry { case, defaults: defaults(book, &facts), continues: old.map(inherit_returned), at_stage: None };
         desk.open(&bundle, &entry, &facts, now);
-        opened.insert(id, case);
+        opened.insert(id, (case, now));
     }
     let numbers = desk.write(tx, tick).await?;
     book.numbers.extend(numbers);
     tell_reopened(book, &opened);
+    for (id, (case, at)) in &opened {
+        book.tell_standing(id, *case, *at);
+    }
     unmatched::delete(tx, &opened.keys().cloned().collect::<Vec<_>>()).await?;
     if !unmatched.is_empty() {
         unmatched::put(tx, &unmatched).await?;
@@ -78,7 +82,7 @@ pub(super) async fn enter(
     Ok(opened.len())
 }
 
-/// The finished cases that a returned payment continues.
+/// The finished cases that a linked one continues.
 async fn cases_before(tx: &mut Tx, book: &Book) -> Result<BTreeMap<InvoiceId, Case>, Error> {
     if book.reopening.is_empty() {
         return Ok(BTreeMap::new());
@@ -90,12 +94,12 @@ async fn cases_before(tx: &mut Tx, book: &Book) -> Result<BTreeMap<InvoiceId, Ca
 }
 
 /// The linked case hears what brought it about.
-fn tell_reopened(book: &mut Book, opened: &BTreeMap<InvoiceId, CaseId>) {
-    for (id, at) in book.reopening.clone() {
-        let Some(case) = opened.get(&id) else { continue };
+fn tell_reopened(book: &mut Book, opened: &BTreeMap<InvoiceId, (CaseId, Timestamp)>) {
+    for (id, (at, by)) in book.reopening.clone() {
+        let Some((case, _)) = opened.get(&id) else { continue };
         let key = case.to_string();
         let origin = Origin { source: "worker", kind: "reopened", key: &key, at };
-        book.tell(*case, "invoice.reopened", &origin, vec![("by", Value::text("payment returned"))]);
+        book.tell(*case, "invoice.reopened", &origin, vec![("by", Value::text(by))]);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::case::{End, InFlight, PendingContact, Phase, Status, Watch};
 use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::ids::EffectId;
+use crate::money::Money;
 use crate::playbook::{Handler, Outcome, Outlet, Then, Verb};
 use crate::record::Record;
 use crate::time::Timestamp;
@@ -101,6 +102,12 @@ impl Walk<'_> {
             }
             return Ok(());
         }
+        if event.name == "invoice.paid" && self.is_owed() {
+            self.emit(Record::Event { event: event.clone(), answer: false });
+            let reason = "the money was taken back before the case heard of it".to_owned();
+            self.emit(Record::Ignored { what: event.name.clone(), reason });
+            return Ok(());
+        }
         let event = Arc::new(event.clone());
         // The handler is chosen before anything is written, so that a failing condition leaves the event unread.
         let chosen = self.choose_handler(&event)?;
@@ -129,6 +136,13 @@ impl Walk<'_> {
             self.offer_to_waiting(&event)?;
         }
         Ok(())
+    }
+
+    /// Whether the ledger asks for more than the playbook tolerates, whatever the news say.
+    fn is_owed(&self) -> bool {
+        let invoice = &self.facts.invoice;
+        let balance = Money::new(invoice.balance_minor, invoice.currency).to_decimal();
+        !invoice.closed && balance > self.playbook.tolerance
     }
 
     /// Work left open by the finish: its late answer closes it.

@@ -6,6 +6,7 @@ use super::world::{
 };
 use crate::cases::{self, Filter};
 use crate::commit::{TurnCommit, commit_turns};
+use crate::consents;
 use crate::customers::{self, Aggregates};
 use crate::facts::{self, Wanted};
 use crate::inbound::{self, NewInbound, Receipt};
@@ -96,11 +97,24 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     inbound::park(&mut tx, &[(due[2].id, "no customer".to_owned())], at(10)).await.unwrap();
     let parked = inbound::parked(&mut tx, 0, 10).await.unwrap();
     assert_eq!((parked.len(), parked[0].reason.as_str()), (1, "no customer"));
-    inbound::unpark(&mut tx, &[due[2].id]).await.unwrap();
+    inbound::unpark(&mut tx, &["no customer `X`".to_owned()]).await.unwrap();
+    assert_eq!(inbound::parked(&mut tx, 0, 10).await.unwrap().len(), 1, "another reason");
+    inbound::unpark(&mut tx, &["no customer".to_owned()]).await.unwrap();
     let due = inbound::unrouted(&mut tx, at(10), 100).await.unwrap();
     assert_eq!(due.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 3]);
     inbound::mark_routed(&mut tx, &[due[0].id, due[1].id], at(10)).await.unwrap();
     assert_eq!(inbound::next_at(&mut tx).await.unwrap(), Some(at(900)));
+}
+
+fn said((id, usable): (&str, bool)) -> (String, bool) {
+    (id.to_owned(), usable)
+}
+
+async fn usable_points(tx: &mut Tx) -> Vec<(String, bool)> {
+    let points = customers::points(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
+    let mut points: Vec<_> = points.into_values().flatten().map(|p| (p.id, p.usable)).collect();
+    points.sort();
+    points
 }
 
 /// Returns the aggregates that customer 1 has now.
@@ -116,12 +130,22 @@ async fn customers_come_back(tx: &mut Tx) -> Aggregates {
     assert_eq!(customers::list(tx, "C0447", 10).await.unwrap().len(), 2);
 
     customers::upsert_points(tx, &[point("p1", 1), point("p2", 1), point("p3", 2)]).await.unwrap();
-    customers::close_points(tx, &["p1".to_owned(), "p3".to_owned()]).await.unwrap();
-    let moved = customers::ContactPointRow { address: "b@example.test".to_owned(), ..point("p3", 2) };
-    customers::upsert_points(tx, &[point("p1", 1), moved]).await.unwrap();
-    let points = customers::points(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
-    let usable: Vec<_> = points.values().flatten().map(|p| (p.id.as_str(), p.usable)).collect();
-    assert_eq!(usable, [("p1", false), ("p2", true), ("p3", true)], "a closed address stays closed, a new one opens");
+    customers::replace_points(tx, &[point("p4", 1), point("p5", 1)]).await.unwrap();
+    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", true), ("p5", true)].map(said), "others take the place");
+    let opt_out = consents::OptOut {
+        customer: customer_id(1),
+        channel: point("p4", 1).channel,
+        source: "test".to_owned(),
+        booked_on: on("2026-05-05"),
+        known_at: at(7),
+    };
+    consents::opt_out(tx, &[opt_out.clone(), opt_out]).await.unwrap();
+    consents::close_points(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
+    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", false), ("p5", false)].map(said));
+    customers::replace_points(tx, &[point("p4", 1), point("p6", 1)]).await.unwrap();
+    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", false), ("p5", false), ("p6", true)].map(said));
+    consents::close_points(tx, &[customer_id(1)]).await.unwrap();
+    assert_eq!(usable_points(tx).await[3], said(("p6", false)), "what comes after the opt-out is closed as well");
 
     let counted = Aggregates { open_invoices: 3, ..Aggregates::default() };
     customers::put_aggregates(tx, &BTreeMap::from([(customer_id(1), counted.clone())])).await.unwrap();
@@ -168,7 +192,7 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     let due_first = invoices::InvoiceRow { customer: customer_id(1), due_on: on("2026-01-15"), ..invoice(2) };
     invoices::upsert(&mut tx, &[invoice(1), due_first, paid]).await.unwrap();
     assert_eq!(invoices::get(&mut tx, &[invoice_id(1)]).await.unwrap()[&invoice_id(1)], invoice(1));
-    assert_eq!(invoices::by_number(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
+    assert_eq!(invoices::by_name(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
     let open = invoices::open_of(&mut tx, &[customer_id(1), customer_id(3)]).await.unwrap();
     assert_eq!(open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["I0002", "I0001"]);
 

@@ -5,6 +5,7 @@ use super::world::{
     task, turn,
 };
 use crate::commit::{TurnCommit, commit_turns};
+use crate::consents;
 use crate::outbox::{self, Later, Lease, LedgerMark, Settled, State};
 use crate::{CaseNo, Store, Tx, cases, contacts, customers, events, inbound, invoices, tasks, wake};
 use recobro_kernel::case::Status;
@@ -62,9 +63,19 @@ async fn ledger(tx: &mut Tx, dice: &mut Dice) -> String {
     invoices::upsert(tx, &rows).await.unwrap();
     let points: Vec<_> = picked.iter().map(|n| point(&format!("p{}", n % 7), *n)).collect();
     customers::upsert_points(tx, &points).await.unwrap();
-    customers::close_points(tx, &[format!("p{}", dice.roll(7))]).await.unwrap();
     let ids: Vec<_> = picked.iter().map(|n| customer_id(*n)).collect();
-    format!("{:?}", invoices::open_of(tx, &ids).await.unwrap())
+    let opt_out = consents::OptOut {
+        customer: ids[0].clone(),
+        channel: points[0].channel.clone(),
+        source: "test".to_owned(),
+        booked_on: on("2026-05-05"),
+        known_at: at(1),
+    };
+    consents::opt_out(tx, &[opt_out]).await.unwrap();
+    consents::close_points(tx, &ids).await.unwrap();
+    customers::replace_points(tx, &points[..1]).await.unwrap();
+    let points = customers::points(tx, &ids).await.unwrap();
+    format!("{:?} {points:?}", invoices::open_of(tx, &ids).await.unwrap())
 }
 
 async fn receive(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {

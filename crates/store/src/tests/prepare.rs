@@ -8,6 +8,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::artefacts::statements(),
         crate::cases::statements(),
         crate::commit::statements(),
+        crate::consents::statements(),
         crate::contacts::statements(),
         crate::customers::statements(),
         crate::disputes::statements(),

@@ -165,3 +165,64 @@ fn the_same_row_makes_the_same_event() {
     two.receive_money(&id(), 1_000, on("2026-05-05"), &origin("a"));
     assert_eq!(one.events, two.events);
 }
+
+/// A second invoice of the customer, over 50.00.
+fn second(book: &mut Book) -> InvoiceId {
+    let invoice = serde_json::json!({
+        "id": "J", "number": "N-2", "customer": "C", "issued": "2026-04-04", "due": "2026-05-04",
+        "amount": {"minor": 5_000, "currency": "EUR"}, "reference": "RF18",
+    });
+    let invoice: Invoice = serde_json::from_value(invoice).unwrap();
+    book.take_invoice(invoice, &origin("second"));
+    let id = InvoiceId("J".to_owned());
+    book.bills.get_mut(&id).unwrap().case = Some(CaseId::derive(&["J"]));
+    id
+}
+
+#[test]
+fn a_new_promise_takes_only_its_own_invoice_out_of_a_wider_one() {
+    let mut book = book();
+    let other = second(&mut book);
+    book.make_promise(Pledge { invoices: vec![id(), other.clone()], ..pledge(15_000) }, &origin("p"));
+    book.make_promise(Pledge { id: "Q".to_owned(), ..pledge(10_000) }, &origin("q"));
+    let old = &book.pledges[0];
+    assert_eq!((old.status.as_str(), &old.invoices, old.amount.minor), ("open", &vec![other.clone()], 5_000));
+    assert_eq!(book.uncovered, [("P".to_owned(), id())]);
+    book.receive_money(&other, 5_000, on("2026-05-25"), &origin("money"));
+    assert_eq!(book.pledges[0].status, "kept");
+    let (case, last) = book.events.last().unwrap();
+    assert_eq!((case, last.name.as_str()), (&CaseId::derive(&["J"]), "promise.kept"));
+}
+
+#[test]
+fn money_taken_back_counts_no_more_towards_a_promise() {
+    let mut book = book();
+    book.make_promise(pledge(10_000), &origin("p"));
+    book.receive_money(&id(), 6_000, on("2026-05-22"), &origin("a"));
+    book.return_money(&id(), 6_000, on("2026-05-25"), "", &origin("b"));
+    book.receive_money(&id(), 4_000, on("2026-05-29"), &origin("c"));
+    assert_eq!((book.pledges[0].status.as_str(), book.pledges[0].paid_minor), ("open", 4_000));
+}
+
+#[test]
+fn a_reference_names_one_invoice_or_none() {
+    let mut book = book();
+    let other = second(&mut book);
+    assert_eq!(book.find("RF18"), Some(other));
+    assert!(!book.is_ambiguous("RF18"));
+    book.name("RF18", &id());
+    assert_eq!(book.find("RF18"), None);
+    assert!(book.is_ambiguous("RF18") && !book.is_ambiguous("I") && !book.is_ambiguous("nothing"));
+}
+
+#[test]
+fn a_new_case_hears_of_the_promise_and_the_dispute_that_stand() {
+    let mut book = book();
+    book.bills.get_mut(&id()).unwrap().case = None;
+    book.make_promise(pledge(5_000), &origin("p"));
+    assert!(book.events.is_empty(), "nobody to tell yet");
+    let case = CaseId::derive(&["new"]);
+    book.tell_standing(&id(), case, at("2026-05-21T10:00:00Z"));
+    assert_eq!(names(&book), ["promise.made"]);
+    assert_eq!(book.events[0].1.field("limit"), &Value::Date(on("2026-06-02")));
+}
