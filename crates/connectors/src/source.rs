@@ -8,6 +8,7 @@
 mod columns;
 mod customers;
 mod disputes;
+pub mod events;
 mod format;
 mod input;
 mod invoices;
@@ -57,8 +58,16 @@ pub struct SourceKind {
 type ByName = fn(Mapping, &dyn Fn(&str) -> bool) -> Mapping;
 
 /// Every source. Adding one is a file beside these and a line here.
-pub const SOURCES: &[SourceKind] =
-    &[customers::KIND, invoices::KIND, payments::KIND, disputes::KIND, promises::KIND, replies::KIND, ledger::KIND];
+pub const SOURCES: &[SourceKind] = &[
+    customers::KIND,
+    invoices::KIND,
+    payments::KIND,
+    disputes::KIND,
+    promises::KIND,
+    replies::KIND,
+    events::KIND,
+    ledger::KIND,
+];
 
 /// How the file is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -441,6 +441,11 @@ async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Er
     if !points.is_empty() {
         customers::replace_points(tx, &points).await?;
     }
+    let named: Vec<ContactPointRow> =
+        book.named_points.iter().map(|(customer, point)| point_row(customer, point, now)).collect();
+    if !named.is_empty() {
+        customers::upsert_points(tx, &named).await?;
+    }
     save_opt_outs(tx, book, &points).await?;
     let tallies: BTreeMap<_, _> = book
         .clients
@@ -544,18 +549,21 @@ fn customer_row(client: &Client, now: Timestamp) -> CustomerRow {
 }
 
 fn point_rows(client: &Client, now: Timestamp) -> Vec<ContactPointRow> {
-    let record = &client.record;
-    let row = |point: &record::ContactPoint| ContactPointRow {
-        id: crate::route::book::point_id(&record.id, point),
-        customer: CustomerId(record.id.clone()),
+    let customer = CustomerId(client.record.id.clone());
+    client.record.contact_points.iter().map(|point| point_row(&customer, point, now)).collect()
+}
+
+fn point_row(customer: &CustomerId, point: &record::ContactPoint, now: Timestamp) -> ContactPointRow {
+    ContactPointRow {
+        id: crate::route::book::point_id(customer.as_str(), point),
+        customer: customer.clone(),
         channel: point.channel.name().to_owned(),
         role: point.role.clone(),
         name: point.name.clone().unwrap_or_default(),
         address: point.address.clone(),
         usable: true,
         known_at: now,
-    };
-    record.contact_points.iter().map(row).collect()
+    }
 }
 
 fn row_of(bill: &Bill, now: Timestamp) -> InvoiceRow {

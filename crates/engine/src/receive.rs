@@ -62,6 +62,9 @@ impl Zones {
             Record::Reply(r) => {
                 r.customer.as_deref().and_then(customer).or_else(|| r.invoice.as_deref().and_then(invoice))
             }
+            Record::Event(e) => {
+                e.customer.as_deref().and_then(customer).or_else(|| e.invoice.as_deref().and_then(invoice))
+            }
         }
     }
 
@@ -74,7 +77,7 @@ impl Zones {
                     self.put("invoice", &i.number, zone);
                 }
             }
-            Record::Payment(_) | Record::Dispute(_) | Record::Promise(_) | Record::Reply(_) => {}
+            Record::Payment(_) | Record::Dispute(_) | Record::Promise(_) | Record::Reply(_) | Record::Event(_) => {}
         }
     }
 }
@@ -155,6 +158,10 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             Record::Reply(r) => {
                 clients.extend(r.customer.iter().map(|id| CustomerId(id.clone())));
                 bills.extend(r.invoice.iter().map(|id| InvoiceId(id.clone())));
+            }
+            Record::Event(e) => {
+                clients.extend(e.customer.iter().map(|id| CustomerId(id.clone())));
+                bills.extend(e.invoice.iter().map(|id| InvoiceId(id.clone())));
             }
             Record::Customer(_) => {}
         }

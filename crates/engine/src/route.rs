@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod book;
 mod enter;
+mod outside;
 
 use crate::db::{self, Keys};
 use crate::people::{Nobody, People};
@@ -22,7 +23,7 @@ use recobro_store::{Tx, tasks};
 const BATCH: i64 = 500;
 
 /// Kind and rank of an answer to a task: after everything the outside world brought at the same instant.
-pub(crate) const ANSWER: (&str, i64) = ("answer", 6);
+pub(crate) const ANSWER: (&str, i64) = ("answer", 7);
 
 /// A row, understood.
 enum Item {
@@ -188,6 +189,10 @@ impl Keys {
                 self.invoices.extend(reply.invoice.iter().cloned());
                 self.told.extend(reply.customer.iter().map(|id| CustomerId(id.clone())));
             }
+            Record::Event(event) => {
+                self.invoices.extend(event.invoice.iter().cloned());
+                self.told.extend(event.customer.iter().map(|id| CustomerId(id.clone())));
+            }
         }
     }
 
@@ -198,11 +203,8 @@ impl Keys {
         for (_, item) in items {
             let Ok(Item::Record(record)) = item else { continue };
             match &**record {
-                Record::Reply(reply) if reply.customer.is_none() => {
-                    let invoice = reply.invoice.as_deref().and_then(|name| book.find(name));
-                    let bill = invoice.and_then(|id| book.bills.get(&id));
-                    self.told.extend(bill.map(|bill| CustomerId(bill.record.customer.clone())));
-                }
+                Record::Reply(reply) if reply.customer.is_none() => self.tell_owner(book, reply.invoice.as_deref()),
+                Record::Event(event) if event.customer.is_none() => self.tell_owner(book, event.invoice.as_deref()),
                 Record::Customer(customer) => {
                     let id = CustomerId(customer.id.clone());
                     if book.clients.contains_key(&id) {
@@ -213,10 +215,16 @@ impl Keys {
                 | Record::Payment(_)
                 | Record::Dispute(_)
                 | Record::Promise(_)
-                | Record::Reply(_) => {}
+                | Record::Reply(_)
+                | Record::Event(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
+    }
+
+    fn tell_owner(&mut self, book: &Book, invoice: Option<&str>) {
+        let bill = invoice.and_then(|name| book.find(name)).and_then(|id| book.bills.get(&id));
+        self.told.extend(bill.map(|bill| CustomerId(bill.record.customer.clone())));
     }
 }
 
@@ -234,7 +242,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
-        Record::Reply(_) => true,
+        Record::Reply(_) | Record::Event(_) => true,
         Record::Customer(_) | Record::Invoice(_) => false,
     }
 }
@@ -303,6 +311,7 @@ fn take(
             Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),
             Record::Reply(reply) => take_reply(book, reply, &origin),
+            Record::Event(event) => outside::take(book, event, &origin),
         },
     }
 }

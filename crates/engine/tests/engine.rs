@@ -8,7 +8,7 @@ use recobro_connectors::source::record::Record;
 use recobro_engine::faults::Faults;
 use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
 use recobro_kernel::time::Timestamp;
-use world::{Agents, World, cases, customer, dispute, invoice, outcomes, payment, promise, reply, run, state};
+use world::{Agents, World, cases, customer, dispute, invoice, outcomes, outside, payment, promise, reply, run, state};
 
 fn paid(invoice: &str) -> (String, Option<String>) {
     (invoice.to_owned(), Some("paid".to_owned()))
@@ -275,6 +275,36 @@ async fn a_run_killed_at_any_point_and_begun_again_ends_the_same() {
         let mut sent = sent.clone();
         sent.sort();
         assert_eq!(again, sent, "the same keys, whatever was tried twice");
+    }
+}
+
+/// An attorney was named: everything to the debtor stops, what must still be sent goes to the attorney, and the history
+/// has no name.
+#[tokio::test]
+async fn what_others_report_reaches_the_cases_of_the_customer() {
+    let world = World::new();
+    let attorney = [("name", "Me Dupont"), ("email", "dupont@avocats.example"), ("address", "1 rue A, Lyon")];
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        invoice("J", "C", "2026-03-02", "2026-04-01"),
+        outside("E", "attorney.named", "I", "2026-04-02T10:00:00Z", &attorney),
+        outside("F", "promise.cancelled", "J", "2026-04-02T11:00:00Z", &[]),
+    ];
+    let engine = world.play(rows, Some("2026-05-30")).await;
+    let after: Vec<_> = world.contacts().into_iter().filter(|act| act.as_str() > "2026-04-02").collect();
+    assert!(after.is_empty(), "{after:?}");
+    let mut tx = engine.store().read().await.unwrap();
+    let points = recobro_store::customers::points(&mut tx, &["C".into()]).await.unwrap();
+    assert_eq!(points.values().flatten().filter(|point| point.role == "attorney").count(), 2);
+    let parked = recobro_store::inbound::parked(&mut tx, 0, 10).await.unwrap();
+    assert_eq!(parked.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>(), ["no promise is open on the invoice"]);
+    let all = cases(&engine).await;
+    assert_eq!(all.len(), 2);
+    for case in all {
+        let history = recobro_store::history::of_case(&mut tx, case.no, 0, 100).await.unwrap();
+        let text: String = history.iter().map(|row| row.body.as_str()).collect();
+        assert!(text.contains("attorney.named") && !text.contains("upont"), "{text}");
     }
 }
 

@@ -362,6 +362,7 @@ impl Range {
             Record::Dispute(dispute) => of(&dispute.invoice),
             Record::Promise(promise) => promise.invoices.iter().all(|invoice| of(invoice)),
             Record::Reply(reply) => reply.invoice.as_deref().is_none_or(of),
+            Record::Event(event) => event.invoice.as_deref().is_none_or(of),
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Mapping {
     pub promise: Option<PromiseMap>,
     /// Fields of the reply.
     pub reply: Option<ReplyMap>,
+    /// Fields of the event.
+    pub event: Option<EventMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -92,6 +94,7 @@ impl Mapping {
             self.dispute.as_ref().map(DisputeMap::fields),
             self.promise.as_ref().map(PromiseMap::fields),
             self.reply.as_ref().map(ReplyMap::fields),
+            self.event.as_ref().map(EventMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -386,6 +389,11 @@ sections! {
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.
     ReplyMap { id, customer, invoice, channel, kind, on, text }
+    /// Fields of the event: who, what, when, then the fields of the event itself.
+    EventMap {
+        id, event, customer, invoice, on, date, due, amount, currency, reason, step, channel, proof, plan, agency, action,
+        name, email, address, court, claim_deadline, kind
+    }
 }
 
 #[cfg(test)]

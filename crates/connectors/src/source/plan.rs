@@ -3,7 +3,7 @@
 use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
-use super::mapping::{CustomerMap, DisputeMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
+use super::mapping::{CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
 use super::take::Section;
 use super::{FileKind, SourceError};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,6 +20,7 @@ pub(super) struct Plan {
     pub(super) days: DisputeDays,
     pub(super) promise: Section,
     pub(super) reply: Section,
+    pub(super) event: Section,
 }
 
 /// What a ledger's rows have named so far: 16 bytes an invoice, 24 a customer.
@@ -53,12 +54,13 @@ impl Plan {
         let disputed = section("dispute", dispute_fields.transpose()?)?;
         let promise = section("promise", mapping.promise.as_ref().map(PromiseMap::fields))?;
         let reply = section("reply", mapping.reply.as_ref().map(ReplyMap::fields))?;
+        let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
-        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply })
+        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event })
     }
 
     /// Asks that one field of each group is mapped, before a million rows are rejected one by one.

@@ -11,6 +11,7 @@ use recobro_kernel::ids::Hash;
 use recobro_kernel::money::Money;
 use recobro_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One item of news, normalised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Record {
     Promise(Promise),
     /// An answer of the customer.
     Reply(Reply),
+    /// What somebody else reports.
+    Event(OutsideEvent),
 }
 
 /// Who owes.
@@ -225,8 +228,31 @@ pub struct Reply {
     pub text: String,
 }
 
+/// Something that an agency, a lawyer, a shop or another system reports about an invoice or a customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideEvent {
+    /// The source's id of the report.
+    pub id: String,
+    /// The event's name: one of [`super::events::REPORTED`].
+    pub event: String,
+    /// Our id of the customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// Our id, the printed number or the reference of the invoice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<String>,
+    /// The day it happened.
+    pub on: NaiveDate,
+    /// The instant, where the source knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// The event's fields as text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+}
+
 /// The kinds of record, in the order in which they are routed where their instants are equal.
-pub const KINDS: &[&str] = &["customer", "invoice", "payment", "dispute", "promise", "reply"];
+pub const KINDS: &[&str] = &["customer", "invoice", "payment", "dispute", "promise", "reply", "event"];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -237,6 +263,7 @@ macro_rules! each {
             Record::Dispute($inner) => $value,
             Record::Promise($inner) => $value,
             Record::Reply($inner) => $value,
+            Record::Event($inner) => $value,
         }
     };
 }
@@ -248,7 +275,7 @@ impl Record {
         KINDS[usize::from(self.rank())]
     }
 
-    /// Order among records of one instant: customers, invoices, payments, disputes, promises, replies.
+    /// Order among records of one instant: customers, invoices, payments, disputes, promises, replies, events.
     #[must_use]
     pub fn rank(&self) -> u8 {
         match self {
@@ -258,6 +285,7 @@ impl Record {
             Self::Dispute(_) => 3,
             Self::Promise(_) => 4,
             Self::Reply(_) => 5,
+            Self::Event(_) => 6,
         }
     }
 
@@ -274,6 +302,7 @@ impl Record {
             Self::Payment(payment) => payment.id.clone(),
             Self::Promise(promise) => promise.id.clone(),
             Self::Reply(reply) => reply.id.clone(),
+            Self::Event(event) => event.id.clone(),
         }
     }
 
@@ -287,6 +316,7 @@ impl Record {
             Self::Dispute(dispute) => Some(dispute.on),
             Self::Promise(promise) => Some(promise.made_on),
             Self::Reply(reply) => Some(reply.on),
+            Self::Event(event) => Some(event.on),
         }
     }
 
@@ -300,6 +330,7 @@ impl Record {
             Self::Dispute(dispute) => dispute.at,
             Self::Promise(promise) => promise.at,
             Self::Reply(reply) => reply.at,
+            Self::Event(event) => event.at,
         }
     }
 
@@ -335,6 +366,7 @@ impl Record {
             "dispute" => serde_json::from_str(body).map(Self::Dispute),
             "promise" => serde_json::from_str(body).map(Self::Promise),
             "reply" => serde_json::from_str(body).map(Self::Reply),
+            "event" => serde_json::from_str(body).map(Self::Event),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

@@ -123,8 +123,8 @@ fn a_ledger_without_mapping_says_so() {
         "ledgers",
         "a,b\n",
         &expect![[r#"
-        unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, ledger
-    "#]],
+            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, ledger
+        "#]],
     );
 }
 
@@ -232,6 +232,26 @@ fn each_source_reads_columns_of_its_own_names() {
         &expect![[r#"
         2 reply {"at":"2026-02-01T09:30:00.000000Z","channel":"email","customer":"C1","id":"E1","kind":"text","on":"2026-02-01","text":"Ya pagué\nayer"}
     "#]],
+    );
+}
+
+#[test]
+fn events_that_others_report_are_read_with_the_fields_of_their_kind() {
+    check_csv(
+        "events",
+        "id,event,customer,invoice,on,agency,amount,date\nE1,placement.returned,,I1,2026-02-01,acme,,\n\
+         E2,meeting.accepted,,I1,2026-02-01,,,\nE3,placement.closed,,,2026-02-01,acme,5,\n\
+         E4,invoice.paid,,I1,2026-02-01,,5,\nE5,metting.accepted,,I1,2026-02-01,,,2026-03-01\n\
+         E6,customer.deceased,C1,,2026-02-01,,,\n",
+        &expect![[r#"
+            2 event {"event":"placement.returned","fields":{"agency":"acme"},"id":"E1","invoice":"I1","on":"2026-02-01"}
+            line 3, column 8 `date`: event.date is empty; `meeting.accepted` needs it
+            line 4, column 4 `invoice`: event.invoice is empty; `placement.closed` is about one invoice
+            line 4, column 7 `amount`: event.amount `placement.closed` has no such field
+            line 5, column 2 `event`: event.event `invoice.paid` is not reported: the ledger raises it from payments, disputes, promises or replies
+            line 6, column 2 `event`: event.event `metting.accepted` is none of attorney.named, card.failed, contact.cease_requested, contact.delivered, contact.unanswered, customer.deceased, customer.insolvent, hardship.reported, incentive.expired, incentive.taken, meeting.accepted, payment.claimed, placement.accepted, placement.closed, placement.returned, plan.accepted, plan.completed, plan.declined, plan.defaulted, plan.expired, plan.instalment_missed, promise.cancelled, request.done, request.failed
+            7 event {"customer":"C1","event":"customer.deceased","fields":{"on":"2026-02-01"},"id":"E6","on":"2026-02-01"}
+        "#]],
     );
 }
 

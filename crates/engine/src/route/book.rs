@@ -259,6 +259,8 @@ pub(crate) struct Book {
     pub(crate) numbers: BTreeMap<CaseId, CaseNo>,
     /// Channels that customers closed in this batch, with who told us and when.
     pub(crate) opted_out: BTreeMap<(CustomerId, String), (String, Timestamp)>,
+    /// Addresses that somebody named for a customer: an attorney's.
+    pub(crate) named_points: Vec<(CustomerId, ContactPoint)>,
     /// Invoices that a newer promise took out of an older one, by promise.
     pub(crate) uncovered: Vec<(String, InvoiceId)>,
     /// Money of this batch.
@@ -586,6 +588,20 @@ impl Book {
             old.invoices = rest;
             self.uncovered.extend(taken.into_iter().map(|id| (old.id.clone(), id)));
         }
+    }
+
+    /// Cancels the open promises of an invoice. Says whether there was one.
+    pub(crate) fn cancel_promises(&mut self, invoice: &InvoiceId, origin: &Origin<'_>) -> bool {
+        let mut cancelled = Vec::new();
+        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(invoice)) {
+            "cancelled".clone_into(&mut pledge.status);
+            pledge.changed = true;
+            cancelled.push(pledge.clone());
+        }
+        for pledge in &cancelled {
+            self.tell_covered(&pledge.invoices, "promise.cancelled", origin, &pledge.fields());
+        }
+        !cancelled.is_empty()
     }
 
     /// Judges a promise whose limit has passed: kept, partly kept or broken. Only kept ones are good news.

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_connectors::source::record::{
-    ContactPoint, Customer, Dispute, DisputeChange, Invoice, Payment, Promise, Record, Reply,
+    ContactPoint, Customer, Dispute, DisputeChange, Invoice, OutsideEvent, Payment, Promise, Record, Reply,
 };
 use recobro_engine::faults::Faults;
 use recobro_engine::{
@@ -285,6 +285,19 @@ pub(crate) fn reply(id: &str, customer: &str, kind: &str, at: &str) -> Record {
         on: at.date_in(chrono_tz::Europe::Paris),
         at: Some(at),
         text: String::new(),
+    })
+}
+
+pub(crate) fn outside(id: &str, event: &str, invoice: &str, at: &str, fields: &[(&str, &str)]) -> Record {
+    let at: Timestamp = at.parse().unwrap();
+    Record::Event(OutsideEvent {
+        id: id.to_owned(),
+        event: event.to_owned(),
+        customer: None,
+        invoice: Some(invoice.to_owned()),
+        on: at.date_in(chrono_tz::Europe::Paris),
+        at: Some(at),
+        fields: fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
     })
 }
 
