@@ -270,6 +270,11 @@ impl World {
 
     /// Holds what every turn must keep: determinism, the fold, the counts.
     fn turn(&mut self) {
+        let (due, later): (Vec<_>, Vec<_>) = self.news.drain(..).partition(|event| event.at <= self.now);
+        // The ledger knew before it told.
+        if due.iter().any(|event| event.name == "invoice.paid") {
+            self.facts.invoice.balance_minor = 0;
+        }
         let mut facts = self.facts.clone();
         facts.today = self.now.date_in(facts.customer.time_zone);
         let shared = Arc::new(facts);
@@ -281,7 +286,6 @@ impl World {
             now: self.now,
             rhai: "table",
         };
-        let (due, later): (Vec<_>, Vec<_>) = self.news.drain(..).partition(|event| event.at <= self.now);
         let Decided::Turn(turn) = decide(&input, &self.case, &due) else { panic!("a table is never slow") };
         let Decided::Turn(again) = decide(&input, &self.case, &due) else { panic!("a table is never slow") };
         assert_eq!(turn.body, again.body, "decide is deterministic");
