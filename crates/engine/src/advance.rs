@@ -71,7 +71,7 @@ pub(crate) async fn advance(
     }
     let invoices: Vec<InvoiceId> = claimed.iter().map(|c| c.case.invoice.clone()).collect();
     let customers: Vec<CustomerId> = claimed.iter().map(|c| c.case.customer.clone()).collect();
-    let loaded = db::load_facts(tx, &invoices, &customers, engine.contacts_since(span.now)).await?;
+    let loaded = db::load_facts(engine, tx, (&invoices, &customers), span.now).await?;
     let pins: Vec<(Pin, &str)> = claimed.iter().map(|c| ((c.case.bundle, c.case.content), &*c.case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
     let mut desk = Desk::new(engine, people, loaded);

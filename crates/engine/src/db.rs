@@ -20,6 +20,7 @@ use recobro_store::invoices::InvoiceRow;
 use recobro_store::promises::PromiseRow;
 use recobro_store::{CaseNo, Tx, cases, consents, customers, events, invoices, payments, promises};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A case with its news, ready for a turn.
 pub(crate) struct Claimed {
@@ -79,11 +80,12 @@ pub(crate) async fn load_cases(tx: &mut Tx, numbers: &[CaseNo]) -> Result<BTreeM
 
 /// Loads what turns over these invoices may know.
 pub(crate) async fn load_facts(
+    engine: &Engine,
     tx: &mut Tx,
-    invoices: &[InvoiceId],
-    customers: &[CustomerId],
-    since: Timestamp,
+    (invoices, customers): (&[InvoiceId], &[CustomerId]),
+    now: Timestamp,
 ) -> Result<Loaded, Error> {
+    let since = engine.contacts_since(now);
     let wanted = Wanted {
         invoices: unique(invoices),
         customers: unique(customers),
@@ -93,7 +95,7 @@ pub(crate) async fn load_facts(
         plans: true,
     };
     let found = recobro_store::facts::load(tx, &wanted).await?;
-    let mut loaded = Loaded::default();
+    let mut loaded = Loaded { law: Arc::clone(&engine.shelf.law), ..Loaded::default() };
     let mut aggregates = found.aggregates;
     for (id, row) in found.customers {
         let tally = aggregates.remove(&id).unwrap_or_default();
@@ -121,6 +123,7 @@ pub(crate) async fn load_facts(
         next_due: row.next_due_on,
         status: row.status,
     };
+    loaded.paid = found.paid.into_iter().collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
     Ok(loaded)
 }

@@ -128,7 +128,7 @@ async fn check(engine: &Engine, tx: &mut Tx, rows: Vec<OutboxRow>, tick: &mut Ti
     contacts::lock_budget(tx, &customers).await?;
     let cases = db::load_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
     let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
-    let mut loaded = db::load_facts(tx, &invoices, &customers, engine.contacts_since(engine.clock.now())).await?;
+    let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;
     let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());

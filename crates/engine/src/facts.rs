@@ -7,8 +7,11 @@ use recobro_kernel::facts::{
     ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, InvoiceFacts, PlanFacts, PromiseFacts,
 };
 use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
+use recobro_kernel::interest::{self, Debt, Statement};
+use recobro_kernel::law::Law;
 use recobro_kernel::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// A contact point as stored; the address stays here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,10 @@ pub(crate) struct Loaded {
     pub(crate) disputes: HashMap<InvoiceId, DisputeFacts>,
     /// Latest plan by invoice.
     pub(crate) plans: HashMap<InvoiceId, PlanFacts>,
+    /// Money by day of booking, of invoices that had any.
+    pub(crate) paid: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Rates and calendars.
+    pub(crate) law: Arc<Law>,
 }
 
 impl Loaded {
@@ -67,8 +74,10 @@ impl Loaded {
         customer.contact_points =
             self.points.get(&id).map(|points| points.iter().map(|p| p.fact.clone()).collect()).unwrap_or_default();
         customer.has_open_plan = plan.as_ref().is_some_and(|plan| plan.status == "active");
+        let mut invoice_facts = invoice_facts(bill);
+        invoice_facts.charges_minor = self.statement(invoice, today).map_or(0, |statement| statement.charges_minor());
         Some(Facts {
-            invoice: invoice_facts(bill),
+            invoice: invoice_facts,
             customer,
             promise: self.promises.get(invoice).cloned(),
             dispute: self.disputes.get(invoice).cloned(),
@@ -77,6 +86,15 @@ impl Loaded {
             contacts_total: client.tally.contacts_total,
             today,
         })
+    }
+
+    /// Interest and fixed sum of an invoice as of a date; nothing where no table is for its customer.
+    pub(crate) fn statement(&self, invoice: &InvoiceId, as_of: NaiveDate) -> Option<Statement> {
+        let bill = self.bills.get(invoice).filter(|bill| bill.record.due < as_of)?;
+        let customer = &self.clients.get(&CustomerId(bill.record.customer.clone()))?.record;
+        let rates = self.law.rates_for(&customer.country, &customer.kind, bill.record.amount.currency)?;
+        let paid = self.paid.get(invoice).cloned().unwrap_or_default();
+        Some(interest::statement(rates, &debt(bill, paid), as_of))
     }
 
     /// Adds a contact that an earlier case of the batch has just ordered, so that later ones predict with it.
@@ -131,7 +149,7 @@ pub(crate) fn invoice_facts(bill: &Bill) -> InvoiceFacts {
         due: record.due,
         amount_minor: record.amount.minor,
         balance_minor: bill.balance_minor,
-        // Interest and fixed sums come with the domain's own issue; until then contacts ask for principal only.
+        // They depend on the day: [`Loaded::facts`] adds them.
         charges_minor: 0,
         disputed_minor: bill.disputed_minor,
         retained_minor: bill.retained_minor,
@@ -140,6 +158,12 @@ pub(crate) fn invoice_facts(bill: &Bill) -> InvoiceFacts {
         reference: if record.reference.is_empty() { record.number.clone() } else { record.reference.clone() },
         closed: bill.closed_by.is_some(),
     }
+}
+
+/// The debt that interest is computed from.
+fn debt(bill: &Bill, paid: Vec<(NaiveDate, i64)>) -> Debt {
+    let record = &bill.record;
+    Debt { due: record.due, amount_minor: record.amount.minor, currency: record.amount.currency, paid }
 }
 
 /// A score for a grade, where the ledger gives a grade only.

@@ -1,6 +1,8 @@
-//! The law: calendars and policies in their newest form, by name, shared by every case.
+//! The law: calendars, policies and late-payment rates in their newest form, by name, shared by every case.
 
 use crate::calendar::Calendar;
+use crate::interest::Rates;
+use crate::money::Currency;
 use crate::time::Span;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -21,13 +23,15 @@ pub struct Policy {
     pub hash: crate::ids::Hash,
 }
 
-/// Calendars and policies.
+/// Calendars, policies and rates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Law {
     /// Calendars by name.
     pub calendars: BTreeMap<String, Arc<Calendar>>,
     /// Policies by name.
     pub policies: BTreeMap<String, Arc<Policy>>,
+    /// Tables of late-payment rates by name.
+    pub rates: BTreeMap<String, Arc<Rates>>,
 }
 
 impl Law {
@@ -49,16 +53,24 @@ impl Law {
         self.calendars.get(name).cloned().unwrap_or_else(|| Arc::new(Calendar::weekdays()))
     }
 
+    /// The table of rates for a customer's debts in a currency: their country's, else one for any country.
+    #[must_use]
+    pub fn rates_for(&self, country: &str, kind: &str, currency: Currency) -> Option<&Arc<Rates>> {
+        let fitting = || self.rates.values().filter(|rates| rates.is_for(country, kind, currency));
+        fitting().find(|rates| !rates.jurisdictions.is_empty()).or_else(|| fitting().next())
+    }
+
     /// `law.<name>`: the first policy that has it, by name of policy.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.policies.values().find_map(|policy| policy.values.get(name))
     }
 
-    /// One hash over all policies, recorded with each turn.
+    /// One hash over all policies and rates, recorded with each turn.
     #[must_use]
     pub fn policy_hash(&self) -> crate::ids::Hash {
-        let all: Vec<u8> = self.policies.values().flat_map(|policy| policy.hash.0).collect();
+        let policies = self.policies.values().flat_map(|policy| policy.hash.0);
+        let all: Vec<u8> = policies.chain(self.rates.values().flat_map(|rates| rates.hash.0)).collect();
         crate::ids::Hash::of(&all)
     }
 

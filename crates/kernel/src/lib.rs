@@ -16,6 +16,7 @@ pub mod expr;
 pub mod facts;
 pub mod guard;
 pub mod ids;
+pub mod interest;
 pub mod law;
 pub mod money;
 pub mod playbook;

@@ -2,7 +2,7 @@
 
 use crate::build;
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::read::{law, requests};
+use crate::read::{law, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
@@ -160,6 +160,13 @@ fn law(files: &Files, report: &Report) -> Law {
         if let Some(policy) = read {
             named_as_file(report, file, law::POLICIES, &policy.name);
             all.policies.insert(policy.name.clone(), Arc::new(policy));
+        }
+    }
+    for (file, bytes) in in_folder(files, rates::RATES) {
+        let read = parse(files, file, report).and_then(|node| rates::read(report, &node, Hash::of(bytes)));
+        if let Some(rates) = read {
+            named_as_file(report, file, rates::RATES, &rates.name);
+            all.rates.insert(rates.name.clone(), Arc::new(rates));
         }
     }
     all

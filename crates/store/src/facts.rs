@@ -7,7 +7,8 @@ use crate::invoices::InvoiceRow;
 use crate::plans::PlanRow;
 use crate::promises::PromiseRow;
 use crate::{Result, Tx};
-use crate::{contacts, customers, disputes, invoices, plans, promises};
+use crate::{contacts, customers, disputes, invoices, payments, plans, promises};
+use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::time::Timestamp;
 use std::collections::BTreeMap;
@@ -48,8 +49,10 @@ pub struct Loaded {
     pub disputes: BTreeMap<InvoiceId, DisputeRow>,
     /// Latest plan.
     pub plans: BTreeMap<InvoiceId, PlanRow>,
+    /// Money by day of booking, of invoices that had any and are not due as a whole.
+    pub paid: BTreeMap<InvoiceId, Vec<(NaiveDate, i64)>>,
 }
-/// Loads the facts of a batch in at most ten queries, whatever its size.
+/// Loads the facts of a batch in at most eleven queries, whatever its size.
 ///
 /// # Errors
 /// Those of the database; [`crate::Error::Corrupt`].
@@ -75,6 +78,13 @@ pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> {
     }
     if wanted.plans {
         loaded.plans = plans::latest_of(tx, &wanted.invoices).await?;
+    }
+    let paid: Vec<InvoiceId> =
+        loaded.invoices.values().filter(|row| row.last_payment_on.is_some()).map(|row| row.id.clone()).collect();
+    if !paid.is_empty() {
+        for row in payments::allocations(tx, &paid, NaiveDate::MIN).await? {
+            loaded.paid.entry(row.invoice).or_default().push((row.booked_on, row.amount_minor));
+        }
     }
     Ok(loaded)
 }

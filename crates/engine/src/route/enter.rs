@@ -39,7 +39,7 @@ pub(super) async fn enter(
     }
     let ids: Vec<InvoiceId> = wants.keys().cloned().collect();
     let customers: Vec<CustomerId> = ids.iter().map(|id| CustomerId(book.bills[id].record.customer.clone())).collect();
-    let loaded = db::load_facts(tx, &ids, &customers, engine.contacts_since(engine.clock.now())).await?;
+    let loaded = db::load_facts(engine, tx, (&ids, &customers), engine.clock.now()).await?;
     let before = cases_before(tx, book).await?;
     let pins: Vec<(Pin, &str)> = before.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;

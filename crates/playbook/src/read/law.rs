@@ -50,7 +50,7 @@ pub(crate) fn calendar(report: &Report, node: &Node, hash: Hash) -> Option<Calen
 }
 
 /// Title, version and source: for people.
-fn header(report: &Report, node: &Node) {
+pub(super) fn header(report: &Report, node: &Node) {
     for key in ["title", "source", "owner"] {
         if let Some(node) = node.get(key) {
             words(report, node);

@@ -116,7 +116,7 @@ pub(super) fn law() -> Law {
         values: values.into(),
         hash: recobro_kernel::ids::Hash::default(),
     };
-    Law { calendars: BTreeMap::new(), policies: [("eu-b2b".to_owned(), Arc::new(policy))].into() }
+    Law { policies: [("eu-b2b".to_owned(), Arc::new(policy))].into(), ..Law::default() }
 }
 
 pub(super) fn view() -> View {
