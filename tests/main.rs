@@ -4,6 +4,7 @@ mod checks;
 mod databases;
 mod kill;
 mod ledgers;
+mod money;
 mod program;
 mod scenarios;
 mod simulate;

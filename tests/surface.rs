@@ -27,6 +27,7 @@ const COMMANDS: &[&[&str]] = &[
     &["task", "list"],
     &["task", "show"],
     &["task", "done"],
+    &["interest"],
     &["unmatched"],
     &["config"],
     &["config", "show"],

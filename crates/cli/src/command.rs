@@ -83,7 +83,7 @@ commands! {
     Demo => demo;
     /// Play a historical ledger: what would have been sent, when and why
     Backtest => backtest;
-    /// Bring in customers, invoices, payments, disputes and promises
+    /// Bring in customers, invoices, payments, disputes, promises, replies and events
     Import => import;
     /// Do what is due and stop, or play virtual time to a date
     Run => run;
@@ -95,6 +95,8 @@ commands! {
     Case => case;
     /// Work for people: look at it, answer it
     Task => task;
+    /// Interest and fixed sum of a late invoice, as of any date
+    Interest => interest;
     /// Invoices that no playbook took, and why
     Unmatched => unmatched;
     /// Look at the settings and where they came from

@@ -299,6 +299,25 @@ pub(crate) async fn find_case(store: &Store, name: &str) -> Result<Found, Failur
     }
 }
 
+/// Finds an invoice by its id, printed number or payment reference.
+pub(crate) async fn find_invoice(store: &Store, name: &str) -> Result<InvoiceRow, Failure> {
+    let mut tx = store.read().await?;
+    if let Some(row) = invoices::get(&mut tx, &[InvoiceId::from(name)]).await?.into_values().next() {
+        return Ok(row);
+    }
+    let mut found = invoices::by_name(&mut tx, &[name.to_owned()]).await?;
+    match (found.len(), found.pop()) {
+        (1, Some(row)) => Ok(row),
+        (0, _) | (_, None) => Err(Failure::not_found(format!("no invoice `{name}`"))
+            .help("write its id, printed number or payment reference; `recobro case list` shows all cases")),
+        (count, Some(row)) => {
+            let ids: Vec<String> = found.into_iter().chain([row]).map(|row| row.id.to_string()).collect();
+            Err(Failure::new(Exit::Conflict, format!("`{name}` names {count} invoices"))
+                .help(format!("use one of their ids: {}", ids.join(", "))))
+        }
+    }
+}
+
 fn no_case(name: &str) -> Failure {
     Failure::not_found(format!("no case `{name}`"))
         .help("`recobro case list` shows all; `recobro unmatched` those that no playbook took")

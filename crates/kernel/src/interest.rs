@@ -190,6 +190,12 @@ impl Rates {
             && (self.jurisdictions.is_empty() || self.jurisdictions.iter().any(|known| known == country))
     }
 
+    /// How a changing rate applies, as files name it.
+    #[must_use]
+    pub fn application_name(&self) -> &'static str {
+        Application::ALL.iter().find(|(_, of)| *of == self.application).map_or("", |(name, _)| name)
+    }
+
     /// The rate in force on a day.
     #[must_use]
     pub fn on(&self, day: NaiveDate) -> Option<&Rate> {

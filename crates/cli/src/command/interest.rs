@@ -1,0 +1,206 @@
+//! `recobro interest`: what a late invoice costs beside its principal, as of any date, line by line.
+
+use crate::failure::{Exit, Failure};
+use crate::out::table;
+use crate::reads;
+use crate::session::Session;
+use chrono::NaiveDate;
+use recobro_kernel::ids::InvoiceId;
+use recobro_kernel::interest::{self, Debt, Statement};
+use recobro_kernel::law::Law;
+use recobro_kernel::money::Money;
+use recobro_store::customers::CustomerRow;
+use recobro_store::invoices::InvoiceRow;
+use recobro_store::{Store, customers, payments};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Arguments.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  recobro interest INV-1042                       as of today
+  recobro interest INV-1042 --as-of 2026-06-30    as of that day, which still counts
+
+Rates are tables in workflows/rates/, by country and kind of customer. A half-year that no table has is not assumed.")]
+pub(crate) struct Args {
+    /// Invoice: its id, printed number or payment reference
+    invoice: String,
+    /// Last day that counts [default: today]
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<NaiveDate>,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    schema: &'static str,
+    invoice: &'a str,
+    number: &'a str,
+    customer: &'a str,
+    currency: &'a str,
+    due: NaiveDate,
+    as_of: NaiveDate,
+    balance: String,
+    rates: &'a str,
+    lines: Vec<SaidLine>,
+    interest: String,
+    fixed: String,
+    charges: String,
+    owed: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_from: Option<NaiveDate>,
+}
+
+#[derive(Serialize)]
+struct SaidLine {
+    from: NaiveDate,
+    to: NaiveDate,
+    days: i64,
+    principal: String,
+    percent: String,
+    interest: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    source: String,
+}
+
+pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    let law = session.library()?.law;
+    // The clock opens the database as well, and SQLite lets in one at a time.
+    let as_of = match args.as_of {
+        Some(date) => date,
+        None => session.clock().await?.now().date_in(session.settings()?.creditor.time_zone),
+    };
+    let store = session.store().await?;
+    let invoice = reads::find_invoice(&store, &args.invoice).await?;
+    let (customer, debt) = debt(&store, &invoice).await?;
+    let statement = compute(&law, &customer, &debt, as_of)?;
+    let paid: i64 = debt.paid.iter().filter(|(on, _)| *on <= as_of).map(|(_, minor)| minor).sum();
+    let owed = Owed {
+        invoice: &invoice,
+        customer: &customer,
+        balance_minor: debt.amount_minor - paid,
+        code: invoice.currency.to_string(),
+    };
+    if session.out.is_json() {
+        session.out.json(&said(&owed, &statement))?;
+    } else {
+        session.out.line(&text(&owed, &statement))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What was owed as of the date.
+struct Owed<'a> {
+    invoice: &'a InvoiceRow,
+    customer: &'a CustomerRow,
+    balance_minor: i64,
+    code: String,
+}
+
+impl Owed<'_> {
+    fn money(&self, minor: i64) -> Money {
+        Money::new(minor, self.invoice.currency)
+    }
+}
+
+async fn debt(store: &Store, invoice: &InvoiceRow) -> Result<(CustomerRow, Debt), Failure> {
+    let mut tx = store.read().await?;
+    let ids: Vec<InvoiceId> = vec![invoice.id.clone()];
+    let rows = payments::allocations(&mut tx, &ids, NaiveDate::MIN).await?;
+    let mut clients = customers::get(&mut tx, std::slice::from_ref(&invoice.customer)).await?;
+    let customer = clients
+        .remove(&invoice.customer)
+        .ok_or_else(|| Failure::not_found(format!("the ledger has no customer `{}`", invoice.customer)))?;
+    let debt = Debt {
+        due: invoice.due_on,
+        amount_minor: invoice.amount_minor,
+        currency: invoice.currency,
+        paid: rows.into_iter().map(|row| (row.booked_on, row.amount_minor)).collect(),
+    };
+    Ok((customer, debt))
+}
+
+fn compute(law: &Law, customer: &CustomerRow, debt: &Debt, as_of: NaiveDate) -> Result<Statement, Failure> {
+    let rates = law.rates_for(&customer.country, &customer.kind, debt.currency).ok_or_else(|| {
+        Failure::not_found(format!(
+            "no table of rates is for a customer of kind `{}` in {} and debts in {}",
+            customer.kind, customer.country, debt.currency
+        ))
+        .help("tables stand in workflows/rates/; persons owe no statutory interest there")
+    })?;
+    Ok(interest::statement(&Arc::clone(rates), debt, as_of))
+}
+
+fn said<'a>(owed: &'a Owed<'_>, statement: &'a Statement) -> Said<'a> {
+    let plain = |minor: i64| owed.money(minor).to_decimal().to_string();
+    let invoice = owed.invoice;
+    let lines = statement.lines.iter().map(|line| SaidLine {
+        from: line.from,
+        to: line.to,
+        days: line.days,
+        principal: plain(line.principal_minor),
+        percent: line.percent.to_string(),
+        interest: plain(line.interest_minor),
+        source: statement.rates.on(line.from).map(|rate| rate.source.clone()).unwrap_or_default(),
+    });
+    Said {
+        schema: "recobro/v1/interest",
+        invoice: invoice.id.as_str(),
+        number: &invoice.number,
+        customer: owed.customer.id.as_str(),
+        currency: &owed.code,
+        due: invoice.due_on,
+        as_of: statement.as_of,
+        balance: plain(owed.balance_minor),
+        rates: &statement.rates.name,
+        lines: lines.collect(),
+        interest: plain(statement.interest_minor),
+        fixed: plain(statement.fixed_minor),
+        charges: plain(statement.charges_minor()),
+        owed: plain(owed.balance_minor + statement.charges_minor()),
+        unknown_from: statement.unknown_from,
+    }
+}
+
+fn text(owed: &Owed<'_>, statement: &Statement) -> String {
+    let invoice = owed.invoice;
+    let mut text = format!(
+        "{}  {}  due {}  {} open as of {}\n\n",
+        invoice.number,
+        owed.customer.id,
+        invoice.due_on,
+        owed.money(owed.balance_minor),
+        statement.as_of
+    );
+    if statement.lines.is_empty() {
+        text.push_str("no late day\n");
+    } else {
+        let rows = statement.lines.iter().map(|line| {
+            vec![
+                line.from.to_string(),
+                line.to.to_string(),
+                line.days.to_string(),
+                owed.money(line.principal_minor).to_decimal().to_string(),
+                format!("{} %", line.percent),
+                owed.money(line.interest_minor).to_decimal().to_string(),
+            ]
+        });
+        text.push_str(&table(&["from", "to", "days", "principal", "rate", "interest"], rows));
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "\ninterest {}, fixed sum {}, with the principal {}\ntable {}: simple interest, {}\n",
+        owed.money(statement.interest_minor),
+        owed.money(statement.fixed_minor),
+        owed.money(owed.balance_minor + statement.charges_minor()),
+        statement.rates.name,
+        statement.rates.application_name(),
+    ));
+    if let Some(day) = statement.unknown_from {
+        text.push_str(&format!(
+            "the rate from {day} on is not loaded: these days are not counted; add it to workflows/rates/{}.yaml\n",
+            statement.rates.name
+        ));
+    }
+    text
+}
