@@ -249,6 +249,8 @@ pub(crate) struct Keys {
     pub(crate) invoices: BTreeSet<String>,
     /// Customers by id.
     pub(crate) customers: BTreeSet<CustomerId>,
+    /// Payments that a person matches.
+    pub(crate) payments: BTreeSet<String>,
     /// Customers whose open invoices are wanted (a promise over all of them, a changed customer).
     pub(crate) all_of: BTreeSet<CustomerId>,
     /// Customers whose open cases are told.
@@ -270,6 +272,10 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
                 book.bills.entry(row.id.clone()).or_insert_with(|| bill_of(row));
             }
         }
+    }
+    if !keys.payments.is_empty() {
+        let ids: Vec<String> = keys.payments.iter().cloned().collect();
+        book.unapplied = payments::get(tx, &ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
     }
     if !keys.all_of.is_empty() {
         let all: Vec<CustomerId> = keys.all_of.iter().cloned().collect();
@@ -487,44 +493,72 @@ async fn save_opt_outs(tx: &mut Tx, book: &Book, points: &[ContactPointRow]) -> 
 }
 
 async fn save_money(tx: &mut Tx, book: &Book) -> Result<(), Error> {
-    if book.booked.is_empty() {
-        return Ok(());
-    }
     let mut rows = Vec::new();
     let mut allocations = Vec::new();
     for booked in &book.booked {
         let id = format!("{}:{}", booked.source, booked.external_id);
-        let minor = booked.amount.minor;
+        let settled: i64 = booked.parts.iter().map(|(_, minor)| minor).sum();
         rows.push(payments::PaymentRow {
             id: id.clone(),
             source: booked.source.clone(),
             external_id: booked.external_id.clone(),
-            kind: if minor < 0 { "return" } else { "payment" }.to_owned(),
-            customer: Some(booked.customer.clone()),
-            invoice: Some(booked.invoice.clone()),
+            kind: booked.kind.to_owned(),
+            customer: booked.customer.clone(),
+            invoice: booked.parts.first().map(|(invoice, _)| invoice.clone()),
             currency: booked.amount.currency,
-            amount_minor: minor,
-            unallocated_minor: minor - booked.allocated_minor,
-            reference: String::new(),
+            amount_minor: booked.amount.minor,
+            unallocated_minor: booked.amount.minor - settled,
+            reference: booked.reference.clone(),
             booked_on: booked.on,
             known_at: booked.known_at,
         });
-        if booked.allocated_minor != 0 {
-            allocations.push(payments::AllocationRow {
-                payment: id,
-                ordinal: 1,
-                invoice: booked.invoice.clone(),
-                amount_minor: booked.allocated_minor,
-                booked_on: booked.on,
-                known_at: booked.known_at,
-            });
-        }
+        let part = |(ordinal, (invoice, minor)): (i64, &(InvoiceId, i64))| payments::AllocationRow {
+            payment: id.clone(),
+            ordinal,
+            invoice: invoice.clone(),
+            amount_minor: *minor,
+            booked_on: booked.on,
+            known_at: booked.known_at,
+        };
+        allocations.extend((1_i64..).zip(&booked.parts).map(part));
     }
-    payments::insert(tx, &rows).await?;
+    if !rows.is_empty() {
+        payments::insert(tx, &rows).await?;
+    }
+    allocations.extend(save_matched(tx, book).await?);
     if !allocations.is_empty() {
         payments::allocate(tx, &allocations).await?;
     }
     Ok(())
+}
+
+/// Writes what is left of earlier payments, and gives their new allocations. They count from the day of the money.
+async fn save_matched(tx: &mut Tx, book: &Book) -> Result<Vec<payments::AllocationRow>, Error> {
+    if book.matched.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = unique(&book.matched.iter().map(|(payment, ..)| payment.clone()).collect::<Vec<_>>());
+    let mut last = payments::parts(tx, &ids).await?;
+    let left: Vec<_> = ids
+        .iter()
+        .filter_map(|id| book.unapplied.get(id))
+        .map(|row| (row.id.clone(), row.customer.clone(), row.unallocated_minor))
+        .collect();
+    payments::left(tx, &left).await?;
+    let mut allocations = Vec::new();
+    for (payment, invoice, minor, at) in &book.matched {
+        let ordinal = last.entry(payment.clone()).or_default();
+        *ordinal += 1;
+        allocations.push(payments::AllocationRow {
+            payment: payment.clone(),
+            ordinal: *ordinal,
+            invoice: invoice.clone(),
+            amount_minor: *minor,
+            booked_on: book.unapplied[payment].booked_on,
+            known_at: *at,
+        });
+    }
+    Ok(allocations)
 }
 
 fn customer_row(client: &Client, now: Timestamp) -> CustomerRow {

@@ -52,9 +52,8 @@ impl Zones {
         match record {
             Record::Customer(c) => Some(c.time_zone),
             Record::Invoice(i) => customer(&i.customer),
-            Record::Payment(p) => {
-                p.invoice.as_deref().and_then(invoice).or_else(|| p.customer.as_deref().and_then(customer))
-            }
+            Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
+            Record::Match(_) => None,
             Record::Dispute(d) => invoice(&d.invoice),
             Record::Promise(p) => {
                 p.customer.as_deref().and_then(customer).or_else(|| p.invoices.first().and_then(|name| invoice(name)))
@@ -77,7 +76,12 @@ impl Zones {
                     self.put("invoice", &i.number, zone);
                 }
             }
-            Record::Payment(_) | Record::Dispute(_) | Record::Promise(_) | Record::Reply(_) | Record::Event(_) => {}
+            Record::Payment(_)
+            | Record::Dispute(_)
+            | Record::Promise(_)
+            | Record::Reply(_)
+            | Record::Event(_)
+            | Record::Match(_) => {}
         }
     }
 }
@@ -147,7 +151,7 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             Record::Invoice(i) => {
                 clients.insert(CustomerId(i.customer.clone()));
             }
-            Record::Payment(p) => bills.extend(p.invoice.iter().map(|id| InvoiceId(id.clone()))),
+            Record::Payment(p) => bills.extend(p.names().map(InvoiceId::from)),
             Record::Dispute(d) => {
                 bills.insert(InvoiceId(d.invoice.clone()));
             }
@@ -163,7 +167,7 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
                 clients.extend(e.customer.iter().map(|id| CustomerId(id.clone())));
                 bills.extend(e.invoice.iter().map(|id| InvoiceId(id.clone())));
             }
-            Record::Customer(_) => {}
+            Record::Customer(_) | Record::Match(_) => {}
         }
     }
     let mut owners: HashMap<CustomerId, Vec<String>> = HashMap::new();

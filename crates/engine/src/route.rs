@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod book;
 mod enter;
+mod money;
 mod outside;
 
 use crate::db::{self, Keys};
@@ -11,7 +12,8 @@ use crate::people::{Nobody, People};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
 use answer::Answered;
-use book::{Book, Booked, Origin, Pledge, Quarrel};
+use book::{Book, Origin, Pledge, Quarrel};
+use money::Rule;
 use recobro_connectors::source::record::{self, DisputeChange, Record};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Money;
@@ -23,7 +25,7 @@ use recobro_store::{Tx, tasks};
 const BATCH: i64 = 500;
 
 /// Kind and rank of an answer to a task: after everything the outside world brought at the same instant.
-pub(crate) const ANSWER: (&str, i64) = ("answer", 7);
+pub(crate) const ANSWER: (&str, i64) = ("answer", 8);
 
 /// A row, understood.
 enum Item {
@@ -175,7 +177,17 @@ impl Keys {
                 self.invoices.insert(invoice.id.clone());
                 self.customers.insert(CustomerId(invoice.customer.clone()));
             }
-            Record::Payment(payment) => self.invoices.extend(payment.invoice.iter().cloned()),
+            Record::Payment(payment) => {
+                self.invoices.extend(payment.names().map(str::to_owned));
+                if payment.names().next().is_none() {
+                    self.invoices.extend(money::words(&payment.reference).map(str::to_owned));
+                    self.all_of.extend(payment.customer.iter().map(|id| CustomerId(id.clone())));
+                }
+            }
+            Record::Match(matching) => {
+                self.invoices.insert(matching.invoice.clone());
+                self.payments.insert(matching.payment.clone());
+            }
             Record::Dispute(dispute) => {
                 self.invoices.insert(dispute.invoice.clone());
             }
@@ -213,6 +225,7 @@ impl Keys {
                 }
                 Record::Invoice(_)
                 | Record::Payment(_)
+                | Record::Match(_)
                 | Record::Dispute(_)
                 | Record::Promise(_)
                 | Record::Reply(_)
@@ -237,7 +250,8 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
     let is_entering = |name: &str| book.find(name).is_some_and(|id| book.entering.contains_key(&id));
     let Ok(Item::Record(record)) = item else { return false };
     match &**record {
-        Record::Payment(payment) => payment.invoice.as_deref().is_some_and(is_entering),
+        Record::Payment(payment) => payment.names().next().is_none() || payment.names().any(is_entering),
+        Record::Match(matching) => is_entering(&matching.invoice),
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
@@ -307,7 +321,8 @@ fn take(
                 Ok(())
             }
             Record::Invoice(invoice) => take_invoice(book, invoice, &origin),
-            Record::Payment(payment) => take_payment(book, row, payment, &origin),
+            Record::Payment(payment) => money::take(book, row, payment, &origin, Rule::of(&engine.shelf.law)),
+            Record::Match(matching) => money::take_match(book, matching, &origin),
             Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),
             Record::Reply(reply) => take_reply(book, reply, &origin),
@@ -365,44 +380,6 @@ fn take_invoice(book: &mut Book, invoice: &record::Invoice, origin: &Origin<'_>)
     }
     book.take_invoice(invoice.clone(), origin);
     Ok(())
-}
-
-fn take_payment(book: &mut Book, row: &Inbound, payment: &record::Payment, origin: &Origin<'_>) -> Result<(), Parked> {
-    let Some(name) = &payment.invoice else {
-        return Err("the payment names no invoice; say which one it settles".to_owned());
-    };
-    let id = named(book, name)?;
-    let bill = &book.bills[&id];
-    if bill.record.amount.currency != payment.amount.currency {
-        let (owed, paid) = (bill.record.amount.currency, payment.amount.currency);
-        return Err(format!("the invoice is owed in {owed}, the payment is in {paid}"));
-    }
-    if row.version > 1 {
-        return Err("the payment was booked before with other values; book a return and a new payment".to_owned());
-    }
-    let customer = CustomerId(bill.record.customer.clone());
-    let minor = payment.amount.minor;
-    let allocated_minor = if minor < 0 {
-        book.return_money(&id, -minor, payment.on, &payment.reference, origin);
-        minor
-    } else {
-        minor - book.receive_money(&id, minor, payment.on, origin)
-    };
-    book.booked.push(Booked {
-        source: origin.source.to_owned(),
-        external_id: row.external_id.clone(),
-        customer,
-        invoice: id,
-        amount: payment.amount,
-        allocated_minor,
-        on: payment.on,
-        known_at: origin.at,
-    });
-    if allocated_minor == minor {
-        return Ok(());
-    }
-    let over = Money::new(minor - allocated_minor, payment.amount.currency);
-    Err(format!("{over} more than the invoice asks for; the rest of the payment was booked, allocate or refund this"))
 }
 
 fn take_dispute(book: &mut Book, dispute: &record::Dispute, origin: &Origin<'_>) -> Result<(), Parked> {

@@ -1,12 +1,12 @@
 //! Payments and what they were allocated to.
 
-use crate::sql::{Bulk, Query, Row, args, columns, listed, newest, texts};
+use crate::sql::{Bulk, Query, Row, Tail, args, columns, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A payment, a return of one, or a credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct PaymentRow {
     pub source: String,
     /// The source's key; with the source it is unique.
     pub external_id: String,
-    /// `payment`, `return` or `credit`.
+    /// `payment`, `return`, `credit` or `write_off`.
     pub kind: String,
     /// Customer, where known.
     pub customer: Option<CustomerId>,
@@ -123,6 +123,108 @@ pub async fn allocations(tx: &mut Tx, invoices: &[InvoiceId], since: NaiveDate) 
     tx.rows(&ALLOCATIONS, vec![texts(invoices), since.into()]).await?.iter_mut().map(read).collect()
 }
 
+macro_rules! fields {
+    () => {
+        "id, source, external_id, kind, customer, invoice, currency, amount_minor, unallocated_minor, reference, \
+         booked_on, known_at"
+    };
+}
+
+const GET: Query =
+    listed!("payments.get", concat!("SELECT ", fields!(), " FROM payments WHERE id"), "ORDER BY id", " FOR UPDATE");
+
+/// Returns payments by id. On PostgreSQL the rows stay locked in a write transaction.
+///
+/// # Errors
+/// Those of the database.
+pub async fn get(tx: &mut Tx, ids: &[String]) -> Result<Vec<PaymentRow>> {
+    tx.rows(&GET, vec![texts(ids)]).await?.iter_mut().map(read_payment).collect()
+}
+
+/// By `payments_unallocated`.
+const UNALLOCATED: Query = Query::new(
+    "payments.unallocated",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM payments WHERE unallocated_minor <> 0 AND (booked_on, id) > ($1, $2) ORDER BY booked_on, id LIMIT $3"
+    ),
+);
+
+/// Returns money that settles nothing yet, after a day and an id, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unallocated(tx: &mut Tx, after: (NaiveDate, &str), limit: i64) -> Result<Vec<PaymentRow>> {
+    tx.rows(&UNALLOCATED, args![after.0, after.1, limit]).await?.iter_mut().map(read_payment).collect()
+}
+
+/// By `payments_customer`.
+const OF_CUSTOMERS: Query = listed!(
+    "payments.of_customers",
+    concat!("SELECT ", fields!(), " FROM payments WHERE customer"),
+    "ORDER BY customer, booked_on, id LIMIT 100000"
+);
+
+/// Returns all money of customers, ordered by customer, day and id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<PaymentRow>> {
+    tx.rows(&OF_CUSTOMERS, vec![texts(customers)]).await?.iter_mut().map(read_payment).collect()
+}
+
+static LEFT: Bulk = Bulk::new(
+    "payments.left",
+    columns!(id Text, customer Text, unallocated Int),
+    Tail::Text(
+        "UPDATE payments SET unallocated_minor = x.unallocated, customer = COALESCE(payments.customer, x.customer)
+         FROM x WHERE payments.id = x.id",
+    ),
+);
+
+/// Writes what is left of payments after more of them was allocated, and whose they turned out to be.
+///
+/// # Errors
+/// Those of the database.
+pub async fn left(tx: &mut Tx, rows: &[(String, Option<CustomerId>, i64)]) -> Result<()> {
+    let rows = newest(rows, |row| &row.0).flat_map(|(id, customer, minor)| args![id, customer.as_ref(), *minor]);
+    tx.bulk(&LEFT, rows.collect()).await?;
+    Ok(())
+}
+
+/// How many allocations each payment has.
+const PARTS: Query = listed!(
+    "payments.parts",
+    "SELECT payment, MAX(ordinal) FROM allocations WHERE payment",
+    "GROUP BY payment ORDER BY payment"
+);
+
+/// Returns the highest ordinal of each payment's allocations.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parts(tx: &mut Tx, payments: &[String]) -> Result<BTreeMap<String, i64>> {
+    tx.rows(&PARTS, vec![texts(payments)]).await?.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
+}
+
+fn read_payment(row: &mut Row) -> Result<PaymentRow> {
+    Ok(PaymentRow {
+        id: row.next()?,
+        source: row.next()?,
+        external_id: row.next()?,
+        kind: row.next()?,
+        customer: row.next()?,
+        invoice: row.next()?,
+        currency: row.next()?,
+        amount_minor: row.next()?,
+        unallocated_minor: row.next()?,
+        reference: row.next()?,
+        booked_on: row.next()?,
+        known_at: row.next()?,
+    })
+}
+
 fn read(row: &mut Row) -> Result<AllocationRow> {
     Ok(AllocationRow {
         payment: row.next()?,
@@ -134,4 +236,4 @@ fn read(row: &mut Row) -> Result<AllocationRow> {
     })
 }
 
-crate::sql::statements! {ALLOCATIONS ; INSERT, ALLOCATE}
+crate::sql::statements! {ALLOCATIONS, GET, UNALLOCATED, OF_CUSTOMERS, PARTS ; INSERT, ALLOCATE, LEFT}

@@ -16,24 +16,25 @@ pub(super) const KIND: SourceKind = SourceKind {
     records: |plan, take, _| payment(take, &plan.payment).map(Record::Payment).into_iter().collect(),
 };
 
-const NEEDS: &[&[&str]] = &[&["id"], &["invoice", "customer"], &["amount"], &["currency"], &["on"]];
+const NEEDS: &[&[&str]] = &[&["id"], &["invoice", "customer", "reference"], &["amount"], &["currency"], &["on"]];
 
 /// A payment of its own.
 pub(super) fn payment(take: &mut Take<'_>, fields: &Section) -> Option<Payment> {
     let id = take.need(fields, "id");
-    let invoice = take.text(fields, "invoice");
+    let mut invoices = take.list(fields, "invoice");
+    let invoice = if invoices.len() == 1 { invoices.pop() } else { None };
     let customer = take.text(fields, "customer");
-    if invoice.is_none() && customer.is_none() {
-        take.wrong(fields, "invoice", "neither an invoice nor a customer is named");
+    let reference = take.text(fields, "reference").unwrap_or_default();
+    if invoice.is_none() && invoices.is_empty() && customer.is_none() && reference.is_empty() {
+        take.wrong(fields, "invoice", "neither an invoice, a customer nor a reference is named");
     }
     let moment = take.needed(fields, "on", Take::moment);
     let amount = take.money(fields);
     if amount.is_some_and(|amount| amount.minor == 0) {
         take.wrong(fields, "amount", "is zero");
     }
-    let reference = take.text(fields, "reference").unwrap_or_default();
     let (id, amount, (on, at)) = (id?, amount?, moment?);
-    Some(Payment { id, invoice, customer, amount, on, at, reference })
+    Some(Payment { id, invoice, invoices, customer, amount, on, at, reference })
 }
 
 /// The payment of a ledger row; nothing for an open item.
@@ -64,5 +65,6 @@ pub(super) fn of_ledger(take: &mut Take<'_>, fields: &Section, invoice: &Invoice
     let at = at.unwrap_or_else(|| Timestamp::start_of(on, zone)).max(Timestamp::start_of(invoice.issued, zone));
     let id = take.text(fields, "id").unwrap_or_else(|| format!("{}/payment", invoice.id));
     let reference = take.text(fields, "reference").unwrap_or_default();
-    Some(Payment { id, invoice: Some(invoice.id.clone()), customer: None, amount, on, at: Some(at), reference })
+    let (invoice, invoices) = (Some(invoice.id.clone()), Vec::new());
+    Some(Payment { id, invoice, invoices, customer: None, amount, on, at: Some(at), reference })
 }

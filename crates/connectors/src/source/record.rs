@@ -30,6 +30,8 @@ pub enum Record {
     Reply(Reply),
     /// What somebody else reports.
     Event(OutsideEvent),
+    /// What unapplied money settles.
+    Match(Match),
 }
 
 /// Who owes.
@@ -121,6 +123,9 @@ pub struct Payment {
     /// The invoice it settles, by the creditor's id or number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
+    /// Several invoices that it settles, in this order, where there is more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invoices: Vec<String>,
     /// The customer who paid, where no invoice is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
@@ -134,6 +139,30 @@ pub struct Payment {
     /// What the payer wrote.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reference: String,
+}
+
+impl Payment {
+    /// The invoices it names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.invoice.iter().chain(&self.invoices).map(String::as_str)
+    }
+}
+
+/// A person's word on what money settles that was booked and found no invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    /// Id of this word.
+    pub id: String,
+    /// The payment, by our id of it: `SOURCE:ID`.
+    pub payment: String,
+    /// The invoice, by id, number or reference.
+    pub invoice: String,
+    /// How much of it; all that is left where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// When it was said.
+    pub at: Timestamp,
 }
 
 /// A dispute begins or ends.
@@ -252,7 +281,7 @@ pub struct OutsideEvent {
 }
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
-pub const KINDS: &[&str] = &["customer", "invoice", "payment", "dispute", "promise", "reply", "event"];
+pub const KINDS: &[&str] = &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match"];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -264,6 +293,7 @@ macro_rules! each {
             Record::Promise($inner) => $value,
             Record::Reply($inner) => $value,
             Record::Event($inner) => $value,
+            Record::Match($inner) => $value,
         }
     };
 }
@@ -275,7 +305,7 @@ impl Record {
         KINDS[usize::from(self.rank())]
     }
 
-    /// Order among records of one instant: customers, invoices, payments, disputes, promises, replies, events.
+    /// Order among records of one instant: customers, invoices, payments, disputes, promises, replies, events, matches.
     #[must_use]
     pub fn rank(&self) -> u8 {
         match self {
@@ -286,6 +316,7 @@ impl Record {
             Self::Promise(_) => 4,
             Self::Reply(_) => 5,
             Self::Event(_) => 6,
+            Self::Match(_) => 7,
         }
     }
 
@@ -303,6 +334,7 @@ impl Record {
             Self::Promise(promise) => promise.id.clone(),
             Self::Reply(reply) => reply.id.clone(),
             Self::Event(event) => event.id.clone(),
+            Self::Match(matching) => matching.id.clone(),
         }
     }
 
@@ -310,7 +342,7 @@ impl Record {
     #[must_use]
     pub fn on(&self) -> Option<NaiveDate> {
         match self {
-            Self::Customer(_) => None,
+            Self::Customer(_) | Self::Match(_) => None,
             Self::Invoice(invoice) => Some(invoice.issued),
             Self::Payment(payment) => Some(payment.on),
             Self::Dispute(dispute) => Some(dispute.on),
@@ -331,6 +363,7 @@ impl Record {
             Self::Promise(promise) => promise.at,
             Self::Reply(reply) => reply.at,
             Self::Event(event) => event.at,
+            Self::Match(matching) => Some(matching.at),
         }
     }
 
@@ -367,6 +400,7 @@ impl Record {
             "promise" => serde_json::from_str(body).map(Self::Promise),
             "reply" => serde_json::from_str(body).map(Self::Reply),
             "event" => serde_json::from_str(body).map(Self::Event),
+            "match" => serde_json::from_str(body).map(Self::Match),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

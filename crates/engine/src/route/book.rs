@@ -201,14 +201,16 @@ pub(crate) struct Booked {
     pub(crate) source: String,
     /// The payment's id there.
     pub(crate) external_id: String,
+    /// `payment`, `return`, `write_off`.
+    pub(crate) kind: &'static str,
     /// Customer, where known.
-    pub(crate) customer: CustomerId,
-    /// Invoice it went to.
-    pub(crate) invoice: InvoiceId,
+    pub(crate) customer: Option<CustomerId>,
     /// Amount, below zero where it was taken back.
     pub(crate) amount: Money,
-    /// Part that settled the invoice.
-    pub(crate) allocated_minor: i64,
+    /// What it settled; the rest is unapplied.
+    pub(crate) parts: Vec<(InvoiceId, i64)>,
+    /// What the payer wrote.
+    pub(crate) reference: String,
     /// Day of booking.
     pub(crate) on: NaiveDate,
     /// When we learned of it.
@@ -265,6 +267,10 @@ pub(crate) struct Book {
     pub(crate) uncovered: Vec<(String, InvoiceId)>,
     /// Money of this batch.
     pub(crate) booked: Vec<Booked>,
+    /// Earlier payments that a person matches.
+    pub(crate) unapplied: BTreeMap<String, recobro_store::payments::PaymentRow>,
+    /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
+    pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
     /// Calls that people made: rows of the contact ledger.
     pub(crate) calls: Vec<recobro_store::contacts::ContactRow>,
     /// News for cases, in order.
@@ -419,7 +425,45 @@ impl Book {
             self.tell_invoice(id, "claimable.zero", origin, Vec::new());
         }
         self.credit_promises(id, allocated, on, origin);
+        self.write_off_rest(id, on, origin);
         amount_minor - allocated
+    }
+
+    /// A rest within the playbook's tolerance is written off by rule, so that the account shows why nothing is asked.
+    fn write_off_rest(&mut self, id: &InvoiceId, on: NaiveDate, origin: &Origin<'_>) {
+        let Some(bill) = self.bills.get(id) else { return };
+        let rest = bill.balance_minor;
+        if rest <= 0 || rest > bill.tolerance_minor {
+            return;
+        }
+        let (customer, amount) = (CustomerId(bill.record.customer.clone()), Money::new(rest, bill.currency()));
+        self.change_bill(id, |bill| bill.balance_minor = 0);
+        self.booked.push(Booked {
+            source: "worker".to_owned(),
+            external_id: format!("write-off/{id}/{}/{}", origin.source, origin.key),
+            kind: "write_off",
+            customer: Some(customer),
+            amount,
+            parts: vec![(id.clone(), rest)],
+            reference: "within the playbook's tolerance".to_owned(),
+            on,
+            known_at: origin.at,
+        });
+    }
+
+    /// A part of an earlier payment settles an invoice after all.
+    pub(crate) fn apply_rest(
+        &mut self,
+        payment: &str,
+        invoice: InvoiceId,
+        customer: CustomerId,
+        minor: i64,
+        at: Timestamp,
+    ) {
+        let Some(row) = self.unapplied.get_mut(payment) else { return };
+        row.unallocated_minor -= minor;
+        row.customer.get_or_insert(customer);
+        self.matched.push((payment.to_owned(), invoice, minor, at));
     }
 
     /// Promises that cover the invoice are kept as soon as their amount is reached.

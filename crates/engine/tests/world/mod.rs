@@ -238,6 +238,7 @@ pub(crate) fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
     Record::Payment(Payment {
         id: id.to_owned(),
         invoice: Some(invoice.to_owned()),
+        invoices: Vec::new(),
         customer: None,
         amount: euro(minor),
         on: on.parse().unwrap(),

@@ -106,6 +106,10 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     assert_eq!(inbound::next_at(&mut tx).await.unwrap(), Some(at(900)));
 }
 
+fn payment_with(row: PaymentRow, unallocated_minor: i64) -> PaymentRow {
+    PaymentRow { unallocated_minor, ..row }
+}
+
 fn said((id, usable): (&str, bool)) -> (String, bool) {
     (id.to_owned(), usable)
 }
@@ -172,6 +176,13 @@ async fn payments_come_back(tx: &mut Tx) {
     let answers = payments::insert(tx, &[payment("a"), payment("b"), payment("a")]).await.unwrap();
     assert_eq!(answers, [true, true, false]);
     assert_eq!(payments::insert(tx, &[payment("b"), payment("c")]).await.unwrap(), [false, true]);
+    let open = payment_with(payment("u"), 300);
+    payments::insert(tx, std::slice::from_ref(&open)).await.unwrap();
+    assert_eq!(payments::unallocated(tx, (chrono::NaiveDate::MIN, ""), 10).await.unwrap(), [open.clone()]);
+    assert_eq!(payments::unallocated(tx, (open.booked_on, &open.id), 10).await.unwrap(), []);
+    let whose = open.customer.clone();
+    payments::left(tx, &[(open.id.clone(), whose, 0)]).await.unwrap();
+    assert_eq!(payments::get(tx, std::slice::from_ref(&open.id)).await.unwrap()[0].unallocated_minor, 0);
     let allocation = |ordinal, day: &str| AllocationRow {
         payment: "a".to_owned(),
         ordinal,
