@@ -186,6 +186,7 @@ fn record(world: &World, entry: &Entry, n: usize) -> Result<Option<Record>, Stri
         Record::Payment(Payment {
             id: format!("P-{n}"),
             invoice: Some(invoice.clone()),
+            invoices: Vec::new(),
             customer: None,
             amount,
             on,

@@ -95,6 +95,16 @@ commands! {
     Case => case;
     /// Work for people: look at it, answer it
     Task => task;
+    /// Money that came in
+    Payment => payment;
+    /// Money that settles nothing yet
+    Match => matching;
+    /// What customers promised to pay
+    Promise => promise;
+    /// What customers contest
+    Dispute => dispute;
+    /// A customer's account as of any date
+    Ledger => ledger;
     /// Interest and fixed sum of a late invoice, as of any date
     Interest => interest;
     /// Invoices that no playbook took, and why

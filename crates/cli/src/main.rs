@@ -5,6 +5,7 @@
 mod command;
 mod config;
 mod demo;
+mod entry;
 mod failure;
 mod intake;
 mod out;

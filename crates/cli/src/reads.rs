@@ -1,5 +1,9 @@
 //! What the commands read from the database, in the shapes that people and programs see. Nothing here writes.
 
+mod ledger;
+
+pub(crate) use ledger::*;
+
 use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use chrono_tz::Tz;

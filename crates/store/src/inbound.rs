@@ -202,6 +202,21 @@ pub async fn waits(tx: &mut Tx, kinds: &[&str], until: Timestamp) -> Result<bool
     Ok(tx.row(&WAITS, vec![texts(kinds), until.into()]).await?.is_some())
 }
 
+/// By the unique key.
+const VERSIONS: Query = listed!(
+    "inbound.versions",
+    concat!("SELECT ", fields!(), " FROM inbound WHERE kind = $2 AND external_id"),
+    "ORDER BY external_id, received_at, id LIMIT 100000"
+);
+
+/// Returns everything that was ever said about some keys of a kind, in the order in which we learned it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn versions(tx: &mut Tx, kind: &str, keys: &[String]) -> Result<Vec<Inbound>> {
+    tx.rows(&VERSIONS, vec![texts(keys), kind.into()]).await?.iter_mut().map(read).collect()
+}
+
 async fn insert_piece(
     tx: &mut Tx,
     piece: &[NewInbound],
@@ -264,4 +279,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS, VERSIONS ; NEWEST, INSERT, PARK}

@@ -163,6 +163,21 @@ pub async fn open_of(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<Invoic
     tx.rows(&OPEN_OF, vec![texts(customers)]).await?.iter_mut().map(read).collect()
 }
 
+/// By `invoices_customer`.
+const OF_CUSTOMERS: Query = listed!(
+    "invoices.of_customers",
+    concat!("SELECT ", fields!(), " FROM invoices WHERE customer"),
+    "ORDER BY customer, id LIMIT 100000"
+);
+
+/// Returns all invoices of customers, paid ones included, ordered by customer and id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<InvoiceRow>> {
+    tx.rows(&OF_CUSTOMERS, vec![texts(customers)]).await?.iter_mut().map(read).collect()
+}
+
 fn read(row: &mut Row) -> Result<InvoiceRow> {
     Ok(InvoiceRow {
         id: row.next()?,
@@ -189,4 +204,4 @@ fn read(row: &mut Row) -> Result<InvoiceRow> {
     })
 }
 
-crate::sql::statements! {GET, BY_NAME, OPEN_OF ; UPSERT}
+crate::sql::statements! {GET, BY_NAME, OPEN_OF, OF_CUSTOMERS ; UPSERT}

@@ -117,6 +117,24 @@ pub async fn get(tx: &mut Tx, ids: &[String]) -> Result<Vec<PromiseRow>> {
     let rows = tx.rows(&GET, vec![texts(ids)]).await?;
     with_invoices(tx, rows).await
 }
+const LIST: Query = Query::new(
+    "promises.list",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM promises p WHERE p.id > $1 AND ($2 = 0 OR p.status = 'open') ORDER BY p.id LIMIT $3"
+    ),
+);
+
+/// Returns promises after an id, open ones only if asked, ordered by id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(tx: &mut Tx, open: bool, after: &str, limit: i64) -> Result<Vec<PromiseRow>> {
+    let rows = tx.rows(&LIST, args![after, open, limit]).await?;
+    with_invoices(tx, rows).await
+}
+
 /// By `promise_invoices_invoice`.
 const OPEN_OF: Query = listed!(
     "promises.open_of",
@@ -246,4 +264,4 @@ fn read(row: &mut Row) -> Result<PromiseRow> {
     })
 }
 
-crate::sql::statements! {GET, OPEN_OF, DUE, NEXT, LATEST_OF, COVERED ; UPSERT, COVER, UNCOVER}
+crate::sql::statements! {GET, LIST, OPEN_OF, DUE, NEXT, LATEST_OF, COVERED ; UPSERT, COVER, UNCOVER}

@@ -358,7 +358,8 @@ impl Range {
                 }
                 inside
             }
-            Record::Payment(payment) => payment.invoice.as_deref().is_none_or(of),
+            Record::Payment(payment) => payment.names().all(of),
+            Record::Match(matching) => of(&matching.invoice),
             Record::Dispute(dispute) => of(&dispute.invoice),
             Record::Promise(promise) => promise.invoices.iter().all(|invoice| of(invoice)),
             Record::Reply(reply) => reply.invoice.as_deref().is_none_or(of),

@@ -89,6 +89,7 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
         all.push(Record::Payment(record::Payment {
             id: format!("{number}-P{}", n + 1),
             invoice: Some(number.clone()),
+            invoices: Vec::new(),
             customer: None,
             amount: money(paid.minor),
             on: paid.on,
