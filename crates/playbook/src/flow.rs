@@ -80,10 +80,12 @@ fn backwards(builder: &Builder<'_>, jump: &Jump) {
             Diagnostic::error("PB304", &jump.place, format!("`goto: {name}` points backwards"))
                 .help("repeat a step with `repeat: {times: 3, every: 5 working days}`, or `restart` from a handler")
         }
-        None if jump.to == 0 && jump.from.is_none() => {
-            Diagnostic::error("PB304", &jump.place, format!("`goto: {name}` names the first stage, which is never ahead"))
-                .help("`then: restart` begins anew (a new due date); `then: resume` goes on; a jump names a later stage")
-        }
+        None if jump.to == 0 && jump.from.is_none() => Diagnostic::error(
+            "PB304",
+            &jump.place,
+            format!("`goto: {name}` names the first stage, which is never ahead"),
+        )
+        .help("`then: restart` begins anew (a new due date); `then: resume` goes on; a jump names a later stage"),
         Some(_) | None => return,
     };
     builder.report().push(problem);

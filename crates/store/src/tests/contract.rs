@@ -53,6 +53,8 @@ async fn single_values(store: &Store) {
     let mut tx = store.read().await.unwrap();
     assert_eq!(meta::get(&mut tx, "a").await.unwrap().as_deref(), Some("2"));
     assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), Some(at(7)));
+    meta::forget_virtual(&mut tx).await.unwrap();
+    assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), None);
     tx.rollback().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     meta::put(&mut tx, "a", "3").await.unwrap();
