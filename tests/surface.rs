@@ -139,6 +139,77 @@ fn news_about_what_nobody_knows_waits_in_sight() {
     assert!(waiting.contains("P-1") && waiting.contains("F-99"), "{waiting}");
 }
 
+const LEDGER: [(&str, &str); 2] = [
+    ("c.csv", "id,country,email\nC-1,ES,a@example.com\n"),
+    ("i.csv", "number,customer,issued,due,amount,currency\nF-1,C-1,2026-03-02,2026-04-01,900.00,EUR\n"),
+];
+
+/// A ledger of one invoice, played for some days.
+fn played(home: &Home, db: &str, until: &str) {
+    for ((file, rows), source) in LEDGER.into_iter().zip(["customers", "invoices"]) {
+        std::fs::write(home.path().join(file), rows).unwrap();
+        home.data(&["import", source, file, "--db", db]);
+    }
+    home.data(&["run", "--virtual", "--until", until, "--db", db]);
+}
+
+#[test]
+fn a_played_database_is_not_moved_to_the_machines_time_unasked() {
+    let home = Home::new();
+    played(&home, "sqlite://a.db", "2026-04-20");
+    for command in ["run", "worker"] {
+        let output = home.run(&[command, "--db", "sqlite://a.db"]);
+        assert_eq!(output.status.code(), Some(5), "{command}: {}", text_of(&output));
+        let said = text_of(&output);
+        assert!(said.contains("virtual time") && said.contains("`recobro --db sqlite://a.db run --virtual"), "{said}");
+    }
+    home.data(&["run", "--real", "--db", "sqlite://a.db"]);
+    home.data(&["run", "--db", "sqlite://a.db"]);
+}
+
+#[test]
+fn cases_are_listed_as_they_wake_and_finished_ones_last() {
+    let home = Home::new();
+    std::fs::write(home.path().join("c.csv"), "id,country,email\nC-1,ES,a@example.com\n").unwrap();
+    let invoice = |n: u32, due: &str| format!("F-{n},C-1,2026-03-02,{due},900.00,EUR\n");
+    let rows = [invoice(1, "2026-04-01"), invoice(2, "2026-04-25"), invoice(3, "2026-04-10")].concat();
+    let file = format!("number,customer,issued,due,amount,currency\n{rows}");
+    std::fs::write(home.path().join("i.csv"), file).unwrap();
+    std::fs::write(home.path().join("p.csv"), "id,invoice,amount,currency,on\nP-1,F-1,900.00,EUR,2026-04-05\n")
+        .unwrap();
+    for (source, file) in [("customers", "c.csv"), ("invoices", "i.csv"), ("payments", "p.csv")] {
+        home.data(&["import", source, file]);
+    }
+    home.data(&["run", "--virtual", "--until", "2026-04-14"]);
+    let listed = |args: &[&str]| -> Vec<(String, String)> {
+        let all = home.data(&[&["case", "list", "--json"], args].concat());
+        let row = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+        all.lines().map(row).map(|row| (text(&row["invoice"]), text(&row["next_at"]))).collect()
+    };
+    let all = listed(&[]);
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert!(all[0].1 <= all[1].1, "{all:?}");
+    assert_eq!(all[2].0, "F-1", "{all:?}");
+    assert_eq!(listed(&["--limit", "1"]), all[..1]);
+    assert_eq!(listed(&["--limit", "2"]), all[..2]);
+    assert_eq!(listed(&["--outcome", "paid"]), all[2..]);
+    assert_eq!(listed(&["--customer", "C-1"]).last(), all.last());
+}
+
+#[test]
+fn what_is_printed_to_be_done_next_names_the_same_database() {
+    let home = Home::new();
+    let db = "sqlite://my ledger.db";
+    played(&home, db, "2026-04-20");
+    let said = text(&home.run(&["case", "show", "F-1", "--db", db]).stderr);
+    assert!(said.contains("next: recobro --db 'sqlite://my ledger.db' case why F-1"), "{said}");
+    let said = text(&home.run(&["case", "pause", "F-1", "--db", db]).stderr);
+    assert!(said.contains("next: recobro --db 'sqlite://my ledger.db' run --virtual --until"), "{said}");
+    let said = text(&home.run(&["case", "show", "F-2", "--db", db]).stderr);
+    assert!(said.contains("`recobro --db 'sqlite://my ledger.db' case list`"), "{said}");
+}
+
 fn text_of(output: &std::process::Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }

@@ -225,6 +225,16 @@ pub(crate) fn temporary() -> PathBuf {
     std::env::temp_dir()
 }
 
+/// Hides the password of an address: `postgres://ana:***@host/db`.
+pub(crate) fn without_password(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
+    let Some((login, host)) = rest.rsplit_once('@') else { return value.to_owned() };
+    match login.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
+        None => value.to_owned(),
+    }
+}
+
 fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
@@ -409,5 +419,12 @@ mod tests {
         std::fs::write(&path, "two\n").unwrap();
         around.environment.insert("RECOBRO_MAIL_PASSWORD".into(), format!("file:{}", path.display()));
         assert_eq!(Config::load(&[], &around).unwrap().secret("mail.password").unwrap().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        assert_eq!(without_password("postgres://ana:s3:cret@db/r"), "postgres://ana:***@db/r");
+        assert_eq!(without_password("postgres://ana@db/r"), "postgres://ana@db/r");
+        assert_eq!(without_password("sqlite://recobro.db"), "sqlite://recobro.db");
     }
 }

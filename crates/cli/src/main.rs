@@ -41,5 +41,5 @@ fn main() -> ExitCode {
 fn start(cli: command::Cli) -> Result<Exit, Failure> {
     let session = session::Session::new(&cli.globals)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(cli.command.run(&session))
+    runtime.block_on(cli.command.run(&session)).map_err(|failure| session.located(failure))
 }

@@ -249,7 +249,7 @@ impl CaseFile {
     }
 }
 
-/// Lists cases.
+/// Lists cases: open ones by their next look, then finished ones, newest first.
 pub(crate) async fn cases(store: &Store, filter: &CaseFilter, limit: u32) -> Result<Vec<CaseRow>, Failure> {
     let wanted = cases::Filter {
         status: filter.status,
@@ -259,21 +259,26 @@ pub(crate) async fn cases(store: &Store, filter: &CaseFilter, limit: u32) -> Res
         outcome: filter.outcome.map(|outcome| outcome.name().to_owned()),
     };
     let mut tx = store.read().await?;
+    if wanted.customer.is_some() {
+        // One customer's cases are few: read whole, then put in order.
+        let mut rows = cases::list(&mut tx, &wanted, CaseNo(0), i64::from(u32::MAX)).await?;
+        let finished = |row: &cases::CaseRow| row.outcome.as_ref().is_some_and(|outcome| !outcome.is_empty());
+        rows.sort_by_key(|row| (finished(row), row.next_at.is_none(), row.next_at, row.no));
+        rows.truncate(limit as usize);
+        return Ok(rows.into_iter().map(CaseRow::from).collect());
+    }
+    let only_finished = filter.outcome.is_some() || filter.status == Some(Status::Finished);
+    let mut after = Some(if only_finished { cases::Turn::Finished(CaseNo(i64::MAX)) } else { cases::Turn::first() });
     let mut rows: Vec<CaseRow> = Vec::new();
-    let mut after = CaseNo(0);
-    loop {
+    while let Some(turn) = after {
         let left = i64::from(limit) - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        if left <= 0 {
+        let is_unwanted = matches!(turn, cases::Turn::Finished(_)) && filter.status.is_some() && !only_finished;
+        if left <= 0 || is_unwanted {
             break;
         }
-        let page = cases::list(&mut tx, &wanted, after, left.min(PAGE)).await?;
-        let Some(last) = page.last() else { break };
-        after = last.no;
-        let full = i64::try_from(page.len()).is_ok_and(|count| count == left.min(PAGE));
+        let (page, next) = cases::in_turn(&mut tx, &wanted, &turn, left.min(PAGE)).await?;
         rows.extend(page.into_iter().map(CaseRow::from));
-        if !full {
-            break;
-        }
+        after = next;
     }
     Ok(rows)
 }

@@ -1,7 +1,7 @@
 //! One run of the program: its settings, its two streams, and how the crates are wired together.
 
 use crate::command::Globals;
-use crate::config::{Config, Surroundings};
+use crate::config::{Config, Origin, Surroundings, without_password};
 use crate::failure::{Doing, Exit, Failure};
 use crate::out::{Out, Shape};
 use include_dir::{Dir, include_dir};
@@ -67,6 +67,66 @@ impl Session {
         let shape = if globals.json { Shape::Json } else { Shape::Text };
         log(&config)?;
         Ok(Self { out: Out { shape, quiet: config.truth("quiet") }, config })
+    }
+
+    /// A command that works where this one did: `recobro --db sqlite://x.db run`. What was said in a file or a variable
+    /// still holds there; what was said in flags is said again.
+    pub(crate) fn again(&self, rest: &str) -> String {
+        format!("recobro {}{rest}", self.flags())
+    }
+
+    fn flags(&self) -> String {
+        let mut flags = String::new();
+        for name in ["db", "project"] {
+            if *self.config.origin(name) == Origin::Flag {
+                // A password is not written to a screen: the pasted command will ask for it.
+                let value = without_password(self.config.text(name));
+                flags.push_str(&format!("--{name} {} ", quoted(&value)));
+            }
+        }
+        flags
+    }
+
+    /// The ways out of a failure, with this run's flags.
+    pub(crate) fn located(&self, mut failure: Failure) -> Failure {
+        let flags = self.flags();
+        if let Some(help) = failure.help.as_mut().filter(|_| !flags.is_empty()) {
+            for command in ["case", "task", "run", "unmatched", "import", "worker"] {
+                *help = help.replace(&format!("recobro {command}"), &format!("recobro {flags}{command}"));
+            }
+        }
+        failure
+    }
+
+    /// Says what takes up news that was just queued.
+    pub(crate) fn say_run(&self, clock: &Clock) {
+        if clock.is_virtual() {
+            let run = self.again("run --virtual --until DATE");
+            self.out.say(&format!("next: {run}    takes it up (this database is played in virtual time)"));
+        } else {
+            self.out.say(&format!("next: {}    (or a worker that is running) takes it up", self.again("run")));
+        }
+    }
+
+    /// The machine's clock, on a database that knows no other; `on_purpose` takes one that was played over.
+    pub(crate) async fn real_clock(&self, on_purpose: bool) -> Result<Clock, Failure> {
+        let store = self.open(&Wiring::default(), true).await?;
+        let mut tx = store.begin().await?;
+        let played = recobro_store::meta::virtual_now(&mut tx).await?;
+        if let Some(played) = played {
+            if !on_purpose {
+                let day = played.to_utc().date_naive();
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("this database was played in virtual time, up to {day}; the machine's time would mix the two"),
+                )
+                .help("`recobro run --virtual --until DATE` plays on; `recobro run --real` goes over to the machine's time for good"));
+            }
+            recobro_store::meta::forget_virtual(&mut tx).await?;
+        }
+        tx.commit().await?;
+        store.close().await;
+        Ok(Clock::Real)
     }
 
     /// Most rows of a list.
@@ -211,6 +271,16 @@ impl Session {
             channels.insert((*lane).to_owned(), opened);
         }
         Ok(channels)
+    }
+}
+
+/// A word as a shell takes it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/.:_-@=+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

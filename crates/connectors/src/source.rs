@@ -1,7 +1,7 @@
 //! The seam where news comes in: the registry of sources and the streaming reader behind all of them.
 //!
-//! A file is read row by row in constant memory (a ledger also keeps 16 bytes per invoice and 24 per customer, to find
-//! repetitions). Each row gives its records, or every problem it has with line, column, field and reason; a bad row never
+//! A file is read row by row; of what was read only 32 bytes a record are kept, to find keys that stand in it twice: with
+//! equal content they pass (the store calls them unchanged), with other content the later row is refused. Each row gives its records, or every problem it has with line, column, field and reason; a bad row never
 //! stops the next one. Defaults that were taken are counted in the report. Nothing here reads our tables: what was
 //! imported before is found by the store, by source, kind, external id and hash.
 
@@ -51,7 +51,7 @@ pub struct SourceKind {
     /// Asks for what must be mapped.
     check: fn(&Plan) -> Result<(), SourceError>,
     /// The records of one row; problems are left with the row.
-    records: fn(&Plan, &mut Take<'_>, &mut Seen) -> Vec<Record>,
+    records: fn(&Plan, &mut Take<'_>, &Seen) -> Vec<Record>,
 }
 
 /// Completes a mapping; the function says whether the file has a column.
@@ -199,7 +199,7 @@ impl ReadReport {
 
 /// A streaming reader: iterate it, then ask for the [`Reader::report`].
 pub struct Reader {
-    records: fn(&Plan, &mut Take<'_>, &mut Seen) -> Vec<Record>,
+    records: fn(&Plan, &mut Take<'_>, &Seen) -> Vec<Record>,
     input: Input,
     plan: Plan,
     report: ReadReport,
@@ -290,6 +290,9 @@ impl Reader {
             defaults: Vec::new(),
         };
         let records = records(plan, &mut take, seen);
+        if take.problems.is_empty() {
+            refuse_other_content(plan, &mut take, seen, &records);
+        }
         let Take { problems, defaults, .. } = take;
         if !problems.is_empty() {
             return self.rejected(line, problems);
@@ -297,6 +300,7 @@ impl Reader {
         for default in defaults {
             *self.report.defaults.entry(default).or_default() += 1;
         }
+        self.seen.keep(&records, line);
         for record in &records {
             *self.report.records.entry(record.kind()).or_default() += 1;
         }
@@ -323,6 +327,21 @@ impl Iterator for Reader {
                 self.whole_row(line, reason)
             }
         })
+    }
+}
+
+/// One key, two contents: which of them is meant is not ours to guess, and the last one would win today and lose tomorrow.
+fn refuse_other_content(plan: &Plan, take: &mut Take<'_>, seen: &Seen, records: &[Record]) {
+    for record in records {
+        let Some(first) = seen.other(record) else { continue };
+        let (section, field) = plan.named_by(record);
+        let id = record.external_id();
+        let id = id.split('#').next().unwrap_or(&id);
+        let reason = format!(
+            "`{id}` stood in line {} with other content, which holds; keep one of the two rows, or import the newer one as a file of its own",
+            first.line
+        );
+        take.wrong(section, field, reason);
     }
 }
 

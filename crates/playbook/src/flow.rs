@@ -29,7 +29,7 @@ pub(crate) fn check(builder: &Builder<'_>, node: &Node) {
 
 /// PB301 and PB303.
 fn reach(builder: &Builder<'_>) {
-    let reached = graph::reached(builder);
+    let graph::Reached { reached, runs_off } = graph::reached(builder);
     let mut reported = None;
     for (position, step) in builder.steps[..builder.cursor_len].iter().enumerate() {
         // A step that cannot run takes the rest of its stage with it: one report for all.
@@ -39,16 +39,14 @@ fn reach(builder: &Builder<'_>) {
         reported = Some(step.stage);
         unreached(builder, position, step);
     }
-    if reached[builder.cursor_len] {
-        let last = builder.nodes[..builder.cursor_len].iter().zip(&builder.steps).rev();
-        let last = last.filter(|(_, step)| step.next == builder.cursor_len).map(|(node, _)| node).next();
-        let Some(node) = last else { return };
-        let place = node.entries().first().map_or(&node.place, |(key, _)| &key.place);
-        builder.report().push(
-            Diagnostic::error("PB303", place, "the last stage can run off its end without an outcome")
-                .help("end with `finish: OUTCOME`"),
-        );
-    }
+    let Some(position) = runs_off else { return };
+    let node = &builder.nodes[position];
+    let key = node.key(builder.steps[position].verb.name()).or_else(|| node.entries().first().map(|(key, _)| key));
+    let place = key.map_or(&node.place, |key| &key.place);
+    builder.report().push(
+        Diagnostic::error("PB303", place, "the last stage can run off its end without an outcome")
+            .help("end with `finish: OUTCOME`"),
+    );
 }
 
 fn is_synthetic(builder: &Builder<'_>, position: usize) -> bool {
@@ -74,17 +72,23 @@ fn unreached(builder: &Builder<'_>, position: usize, step: &Step) {
     builder.report().push(problem);
 }
 
-/// PB304.
+/// PB304. A handler may stand beside any step, so from there only the first stage can never be ahead.
 fn backwards(builder: &Builder<'_>, jump: &Jump) {
-    let Some(from) = jump.from.and_then(|from| builder.steps[from].stage) else { return };
-    if jump.to > from {
-        return;
-    }
     let name = &builder.stages[jump.to].name;
-    builder.report().push(
-        Diagnostic::error("PB304", &jump.place, format!("`goto: {name}` points backwards"))
-            .help("repeat a step with `repeat: {times: 3, every: 5 working days}`, or `restart` from a handler"),
-    );
+    let problem = match jump.from.and_then(|from| builder.steps[from].stage) {
+        Some(from) if jump.to <= from => {
+            Diagnostic::error("PB304", &jump.place, format!("`goto: {name}` points backwards"))
+                .help("repeat a step with `repeat: {times: 3, every: 5 working days}`, or `restart` from a handler")
+        }
+        None if jump.to == 0 && jump.from.is_none() => Diagnostic::error(
+            "PB304",
+            &jump.place,
+            format!("`goto: {name}` names the first stage, which is never ahead"),
+        )
+        .help("`then: restart` begins anew (a new due date); `then: resume` goes on; a jump names a later stage"),
+        Some(_) | None => return,
+    };
+    builder.report().push(problem);
 }
 
 /// PB311: a jump keeps the target's day, so it may wait there.

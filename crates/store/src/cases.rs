@@ -228,6 +228,85 @@ pub async fn list(tx: &mut Tx, filter: &Filter, after: CaseNo, limit: i64) -> Re
     ];
     tx.rows(query, args).await?.iter_mut().map(read_row).collect()
 }
+macro_rules! in_turn {
+    ($name:literal, $from:literal) => {
+        Query::new(
+            $name,
+            concat!(
+                "SELECT c.no, c.id, c.invoice, c.customer, c.playbook, c.version, c.rev, c.status, c.outcome, c.stage, \
+                   c.step, c.next_at, c.next_reason, c.entered_at, c.moved_at FROM ",
+                $from
+            ),
+        )
+    };
+}
+
+/// By `wake_due`, which holds what sleeps in the order in which it wakes.
+const WAKING: Query = in_turn!(
+    "cases.waking",
+    "wake w JOIN cases c ON c.no = w.no \
+     WHERE (w.priority, w.due_at, w.no) > ($1, $2, $3) AND c.finished = 0 AND (c.status = $4 OR $4 IS NULL) \
+       AND (c.playbook = $5 OR $5 IS NULL) ORDER BY w.priority, w.due_at, w.no LIMIT $6"
+);
+
+/// By `cases_open`.
+const RESTING: Query = in_turn!(
+    "cases.resting",
+    "cases c WHERE c.finished = 0 AND c.invoice > $1 AND (c.status = $2 OR $2 IS NULL) \
+       AND (c.playbook = $3 OR $3 IS NULL) AND NOT EXISTS (SELECT 1 FROM wake w WHERE w.no = c.no) \
+     ORDER BY c.invoice LIMIT $4"
+);
+
+/// By the primary key, backwards.
+const FINISHED: Query = in_turn!(
+    "cases.finished",
+    "cases c WHERE c.no < $1 AND c.finished = 1 AND (c.outcome = $2 OR $2 IS NULL) \
+       AND (c.playbook = $3 OR $3 IS NULL) ORDER BY c.no DESC LIMIT $4"
+);
+
+/// Where a listing in turn goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Open cases by their next look; behind this priority, instant and number.
+    Waking(i64, Timestamp, CaseNo),
+    /// Open cases that nothing but news will wake; behind this invoice.
+    Resting(InvoiceId),
+    /// Finished cases, newest first; before this number.
+    Finished(CaseNo),
+}
+
+impl Turn {
+    /// Before the first of all.
+    #[must_use]
+    pub fn first() -> Self {
+        Self::Waking(-1, Timestamp::from_us(0), CaseNo(0))
+    }
+}
+
+/// Lists one page of cases: open ones by their next look, open ones without one, finished ones, newest first. The
+/// place to go on from comes with it; nothing behind the last. Customer and invoice of the filter are not asked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn in_turn(tx: &mut Tx, filter: &Filter, after: &Turn, limit: i64) -> Result<(Vec<CaseRow>, Option<Turn>)> {
+    let (query, args) = match after {
+        Turn::Waking(priority, due_at, no) => {
+            (&WAKING, args![*priority, *due_at, *no, filter.status, filter.playbook.as_ref(), limit])
+        }
+        Turn::Resting(invoice) => (&RESTING, args![invoice, filter.status, filter.playbook.as_ref(), limit]),
+        Turn::Finished(no) => (&FINISHED, args![*no, filter.outcome.as_ref(), filter.playbook.as_ref(), limit]),
+    };
+    let rows: Vec<CaseRow> = tx.rows(query, args).await?.iter_mut().map(read_row).collect::<Result<_>>()?;
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next = match (after, rows.last().filter(|_| full)) {
+        (Turn::Waking(..), Some(last)) => wake::place(tx, last.no).await?,
+        (Turn::Waking(..), None) => Some(Turn::Resting(InvoiceId::from(""))),
+        (Turn::Resting(_), Some(last)) => Some(Turn::Resting(last.invoice.clone())),
+        (Turn::Resting(_), None) => Some(Turn::Finished(CaseNo(i64::MAX))),
+        (Turn::Finished(_), last) => last.map(|last| Turn::Finished(last.no)),
+    };
+    Ok((rows, next))
+}
 /// By `cases_open`.
 const COUNT_OPEN: Query = Query::new("cases.count_open", "SELECT COUNT(*) FROM cases WHERE finished = 0 LIMIT 1");
 
@@ -278,4 +357,4 @@ fn read_row(row: &mut Row) -> Result<CaseRow> {
     })
 }
 
-crate::sql::statements! {LOAD, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, COUNT_OPEN ; }
+crate::sql::statements! {LOAD, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, WAKING, RESTING, FINISHED, COUNT_OPEN ; }

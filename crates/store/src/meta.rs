@@ -46,5 +46,15 @@ pub async fn virtual_now(tx: &mut Tx) -> Result<Option<Timestamp>> {
 pub async fn put_virtual_now(tx: &mut Tx, at: Timestamp) -> Result<()> {
     put(tx, VIRTUAL_NOW, &at.as_us().to_string()).await
 }
+const FORGET: Query = Query::new("meta.forget", "DELETE FROM meta WHERE key IN ('virtual_now', 'virtual_horizon')");
 
-crate::sql::statements! {GET, PUT ; }
+/// Forgets that the database was ever played: from now on the machine's time holds.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget_virtual(tx: &mut Tx) -> Result<()> {
+    tx.run(&FORGET, args![]).await?;
+    Ok(())
+}
+
+crate::sql::statements! {GET, PUT, FORGET ; }

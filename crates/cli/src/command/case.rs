@@ -170,7 +170,7 @@ async fn act(session: &Session, name: &str, args: Act, stage: Option<&str>) -> R
         session.out.json(&Acted { schema: "recobro/v1/act", case: case.id.to_string(), act: name, by, why })?;
     } else {
         session.out.say(&format!("{name} of {} noted for {}", args.case, who.name));
-        session.out.say("next: recobro run    (or a worker that is running) takes it up");
+        session.say_run(engine.clock());
     }
     Ok(Exit::Ok)
 }

@@ -1,6 +1,6 @@
 //! `recobro config show`.
 
-use crate::config::{KEYS, Of, variable_of};
+use crate::config::{KEYS, Of, variable_of, without_password};
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 use serde::Serialize;
@@ -49,26 +49,4 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         vec![row.name.to_owned(), row.value.clone(), row.origin.clone(), row.doc.to_owned()]
     })?;
     Ok(Exit::Ok)
-}
-
-/// Hides the password of an address: `postgres://ana:***@host/db`.
-fn without_password(value: &str) -> String {
-    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    let Some((login, host)) = rest.rsplit_once('@') else { return value.to_owned() };
-    match login.split_once(':') {
-        Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
-        None => value.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_in_addresses_are_not_shown() {
-        assert_eq!(without_password("postgres://ana:s3:cret@db/r"), "postgres://ana:***@db/r");
-        assert_eq!(without_password("postgres://ana@db/r"), "postgres://ana@db/r");
-        assert_eq!(without_password("sqlite://recobro.db"), "sqlite://recobro.db");
-    }
 }

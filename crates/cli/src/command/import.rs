@@ -77,8 +77,8 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         }
         tell(session, &said, &intake.problems)?;
     }
-    if !args.dry_run && !session.out.is_json() {
-        session.out.say("next: recobro run    takes the news up");
+    if let Some(engine) = engine.filter(|_| !session.out.is_json()) {
+        session.say_run(engine.clock());
     }
     Ok(exit)
 }

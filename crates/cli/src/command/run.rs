@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Last day to play, whole (in the creditor's time zone), or an instant
     #[arg(long, value_name = "DATE", requires = "virtual_time")]
     until: Option<String>,
+    /// Go over to the machine's time for good, where the database was played in virtual time
+    #[arg(long, conflicts_with = "virtual_time")]
+    real: bool,
 }
 
 #[derive(Serialize)]
@@ -53,7 +56,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         let until = until(args.until.as_deref(), session)?;
         play(session, until, stopped).await?
     } else {
-        let engine = session.engine(Clock::Real).await?;
+        let engine = session.engine(session.real_clock(args.real).await?).await?;
         let now = engine.clock().now();
         engine.run_virtual(Until::At(now), &Nobody, Some(stopped), &mut |_| {}).await?
     };

@@ -135,7 +135,8 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
     if row.outcome.is_none() {
         let outcome = row.outcomes.first().map_or("done", String::as_str);
         let seen = if row.kind == "approve" { format!(" --seen {}", row.seen) } else { String::new() };
-        session.out.say(&format!("next: recobro task done {} --outcome {outcome}{seen} --as PERSON", row.id));
+        let done = session.again(&format!("task done {} --outcome {outcome}{seen} --as PERSON", row.id));
+        session.out.say(&format!("next: {done}"));
     }
     Ok(Exit::Ok)
 }
@@ -165,7 +166,7 @@ async fn done(args: Done, session: &Session) -> Result<Exit, Failure> {
         session.out.json(&said)?;
     } else {
         session.out.say(&format!("{} {}: {}, noted for {}", row.kind, row.subject, answer.outcome, who.name));
-        session.out.say("next: recobro run    (or a worker that is running) takes it up");
+        session.say_run(engine.clock());
     }
     Ok(Exit::Ok)
 }

@@ -2,7 +2,6 @@
 
 use crate::failure::{Exit, Failure};
 use crate::session::{Session, interrupted};
-use recobro_engine::Clock;
 use tokio::sync::watch;
 
 /// Arguments.
@@ -10,10 +9,14 @@ use tokio::sync::watch;
 #[command(after_help = "\
 Ctrl-C or SIGTERM ends it after the batch at work. On PostgreSQL any number of workers share one database;
 an SQLite file belongs to one process.")]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Go over to the machine's time for good, where the database was played in virtual time
+    #[arg(long)]
+    real: bool,
+}
 
-pub(crate) async fn run(_args: Args, session: &Session) -> Result<Exit, Failure> {
-    let engine = session.engine(Clock::Real).await?;
+pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    let engine = session.engine(session.real_clock(args.real).await?).await?;
     session.out.say(&format!("working on {}; Ctrl-C ends it", session.config.text("db")));
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {

@@ -6,7 +6,6 @@ use super::record::Record;
 use super::take::Take;
 use super::{SourceKind, customers, disputes, invoices, payments};
 use recobro_kernel::time::Timestamp;
-use sha2::{Digest, Sha256};
 
 pub(super) const KIND: SourceKind = SourceKind {
     name: "ledger",
@@ -22,7 +21,7 @@ pub(super) const KIND: SourceKind = SourceKind {
 };
 
 /// The records of a row; a customer once, on the first row that names them.
-fn row(plan: &Plan, take: &mut Take<'_>, seen: &mut Seen) -> Option<Vec<Record>> {
+fn row(plan: &Plan, take: &mut Take<'_>, seen: &Seen) -> Option<Vec<Record>> {
     let customer = customers::customer(take, &plan.customer);
     let id = customer.as_ref().map_or("?", |customer| customer.id.as_str());
     let invoice = invoices::invoice(take, &plan.invoice, Some(id));
@@ -34,31 +33,15 @@ fn row(plan: &Plan, take: &mut Take<'_>, seen: &mut Seen) -> Option<Vec<Record>>
     if !take.problems.is_empty() {
         return None;
     }
-    if !seen.invoices.insert(digest(&invoice.id)) {
-        take.wrong(&plan.invoice, "number", format!("`{}` stood in an earlier row", invoice.number));
-        return None;
-    }
     let mut records = Vec::with_capacity(4);
     let customer = Record::Customer(customer);
-    // Low 64 bits: whether two rows of one customer agree decides a remark only.
-    let attributes = u64::from_be_bytes(customer.hash().0[..8].try_into().unwrap_or_default());
-    match seen.customers.insert(digest(&customer.external_id()), attributes) {
-        None => records.push(customer),
-        Some(first) if first == attributes => {}
-        Some(first) => {
-            seen.customers.insert(digest(&customer.external_id()), first);
-            take.report.note("customer differs from its first row, which holds", take.line);
-        }
+    if seen.other(&customer).is_some() {
+        take.report.note("customer differs from its first row, which holds", take.line);
+    } else if !seen.has(&customer) {
+        records.push(customer);
     }
     records.push(Record::Invoice(invoice));
     records.extend(payment.map(Record::Payment));
     records.extend(disputes);
     Some(records)
-}
-
-/// 128 bits of SHA-256: two different ids never meet in practice, and a set of them stays small.
-fn digest(id: &str) -> u128 {
-    let mut first = [0; 16];
-    first.copy_from_slice(&Sha256::digest(id.as_bytes())[..16]);
-    u128::from_be_bytes(first)
 }

@@ -4,9 +4,11 @@ use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
+use super::record::Record;
 use super::take::Section;
 use super::{FileKind, SourceError};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 
 /// The fields of every section, compiled against a header; a section that is not mapped has none.
 #[derive(Debug)]
@@ -23,13 +25,48 @@ pub(super) struct Plan {
     pub(super) event: Section,
 }
 
-/// What a ledger's rows have named so far: 16 bytes an invoice, 24 a customer.
+/// What the rows of a file have named so far: 32 bytes a record, whatever its size.
 #[derive(Default)]
-pub(super) struct Seen {
-    /// A hash of the customer's attributes by the digest of their id.
-    pub(super) customers: HashMap<u128, u64>,
-    /// Digests of ids.
-    pub(super) invoices: HashSet<u128>,
+pub(super) struct Seen(HashMap<u128, First>);
+
+/// The first record of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct First {
+    /// Hash of its content: 64 bits, since it decides between two rows of one key only.
+    content: u64,
+    /// Line of the file.
+    pub(super) line: u64,
+}
+
+impl Seen {
+    /// The first record of this one's key, where one came and said something else.
+    pub(super) fn other(&self, record: &Record) -> Option<First> {
+        self.0.get(&key(record)).copied().filter(|first| first.content != content(record))
+    }
+
+    /// Whether a record of this key came.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        self.0.contains_key(&key(record))
+    }
+
+    /// Keeps the records of an accepted row; what came first holds.
+    pub(super) fn keep(&mut self, records: &[Record], line: u64) {
+        for record in records {
+            self.0.entry(key(record)).or_insert(First { content: content(record), line });
+        }
+    }
+}
+
+/// 128 bits of SHA-256: two different ids never meet in practice.
+fn key(record: &Record) -> u128 {
+    let digest = Sha256::new().chain_update([record.rank()]).chain_update(record.external_id()).finalize();
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(first)
+}
+
+fn content(record: &Record) -> u64 {
+    u64::from_be_bytes(record.hash().0[..8].try_into().unwrap_or_default())
 }
 
 impl Plan {
@@ -61,6 +98,19 @@ impl Plan {
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
         Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event })
+    }
+
+    /// The section and the field that name a record.
+    pub(super) fn named_by(&self, record: &Record) -> (&Section, &'static str) {
+        let section = match record {
+            Record::Customer(_) => &self.customer,
+            Record::Invoice(_) => &self.invoice,
+            Record::Payment(_) => &self.payment,
+            Record::Dispute(_) => &self.dispute,
+            Record::Promise(_) => &self.promise,
+            Record::Reply(_) => &self.reply,
+        };
+        (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }
 
     /// Asks that one field of each group is mapped, before a million rows are rejected one by one.

@@ -60,24 +60,25 @@ fn the_ibm_ledger_needs_its_mapping_only() {
         4 payment {"amount":{"currency":"EUR","minor":6174},"at":"2013-02-26T00:00:00.000000Z","id":"7900771/payment","invoice":"7900771","on":"2013-02-26"}
         line 5, column 6 `DueDate`: invoice.due `2/30/2013` is no date after M/D/YYYY
         line 5, column 7 `InvoiceAmount`: invoice.amount `61.749` has more decimals than EUR knows (2)
-        line 6, column 4 `invoiceNumber`: invoice.number `611365` stood in an earlier row
+        6 invoice {"amount":{"currency":"EUR","minor":5594},"at":"2013-01-01T23:00:00.000000Z","customer":"0379-NEVHP","due":"2013-02-01","id":"611365","issued":"2013-01-02","number":"611365","product":"services","reference":"611365"}
+        6 payment {"amount":{"currency":"EUR","minor":5594},"at":"2013-01-14T23:00:00.000000Z","id":"611365/payment","invoice":"611365","on":"2013-01-15"}
         line 7, column 1 `countryCode`: derive.country `999` is not in the table `countries`
     "#]].assert_eq(&out);
     expect![[r#"
         ReadReport {
             rows: 6,
-            rejected: 3,
+            rejected: 2,
             records: {
                 "customer": 2,
                 "dispute": 2,
-                "invoice": 3,
-                "payment": 3,
+                "invoice": 4,
+                "payment": 4,
             },
             defaults: {
                 (
                     "customer.locale",
                     "es",
-                ): 1,
+                ): 2,
                 (
                     "customer.locale",
                     "pt",
@@ -89,7 +90,7 @@ fn the_ibm_ledger_needs_its_mapping_only() {
                 (
                     "customer.time_zone",
                     "Europe/Madrid",
-                ): 1,
+                ): 2,
             },
             notes: {
                 "dispute dropped: settled on or before the day it would open": Note {
@@ -476,6 +477,28 @@ fn rules_test_columns_in_every_way_the_document_names() {
         }
     }
     assert_eq!(tags, ["empty", "starts", "contains", "hundreds", "even", "listed", "other", "none"]);
+}
+
+#[test]
+fn a_key_twice_in_a_file_is_refused_unless_it_says_the_same() {
+    check_csv(
+        "payments",
+        "id,invoice,on,amount,currency\nP1,I1,2026-02-01,1,EUR\nP1,I1,2026-02-01,1,EUR\nP1,I1,2026-02-01,2,EUR\nP2,I1,2026-02-01,2,EUR\n",
+        &expect![[r#"
+            2 payment {"amount":{"currency":"EUR","minor":100},"id":"P1","invoice":"I1","on":"2026-02-01"}
+            3 payment {"amount":{"currency":"EUR","minor":100},"id":"P1","invoice":"I1","on":"2026-02-01"}
+            line 4, column 1 `id`: payment.id `P1` stood in line 2 with other content, which holds; keep one of the two rows, or import the newer one as a file of its own
+            5 payment {"amount":{"currency":"EUR","minor":200},"id":"P2","invoice":"I1","on":"2026-02-01"}
+        "#]],
+    );
+    check_csv(
+        "customers",
+        "id,country,locale,time_zone,kind,segment\nC1,ES,es,Europe/Madrid,business,standard\nC1,FR,fr,Europe/Paris,business,standard\n",
+        &expect![[r#"
+            2 customer {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false}
+            line 3, column 1 `id`: customer.id `C1` stood in line 2 with other content, which holds; keep one of the two rows, or import the newer one as a file of its own
+        "#]],
+    );
 }
 
 #[test]

@@ -3,11 +3,21 @@
 use crate::build::Builder;
 use recobro_kernel::playbook::{Choice, Outlet, Step, Verb};
 
-/// For each position of the cursor, and the one behind the last, whether something leads there.
-pub(super) fn reached(builder: &Builder<'_>) -> Vec<bool> {
+/// What the cursor can reach.
+pub(super) struct Reached {
+    /// By position.
+    pub(super) reached: Vec<bool>,
+    /// The last step on the page from which the end is reached without an outcome; one that stands on the page, where
+    /// there is one.
+    pub(super) runs_off: Option<usize>,
+}
+
+/// Walks from the first step, and from wherever handlers, backlogs and other playbooks enter.
+pub(super) fn reached(builder: &Builder<'_>) -> Reached {
     let end = builder.cursor_len;
     let mut reached = vec![false; end + 1];
     let mut open = vec![0];
+    let mut runs_off = None;
     let first = |stage: usize| builder.stages.get(stage).map_or(end, |stage| stage.first);
     open.extend(builder.jumps.iter().filter(|jump| jump.from.is_none()).map(|jump| first(jump.to)));
     open.extend(builder.head.backlog.map(|backlog| first(backlog.start_at)));
@@ -18,14 +28,20 @@ pub(super) fn reached(builder: &Builder<'_>) -> Vec<bool> {
             continue;
         }
         if let Some(step) = builder.steps.get(position).filter(|_| position < end) {
-            ways(step, &mut |way| match way {
-                Way::Next => open.push(step.next),
-                Way::Position(to) => open.push(to),
-                Way::Stage(stage) => open.push(first(stage)),
+            ways(step, &mut |way| {
+                let to = match way {
+                    Way::Next => step.next,
+                    Way::Position(to) => to,
+                    Way::Stage(stage) => first(stage),
+                };
+                if to == end {
+                    runs_off = runs_off.max(Some((!super::is_synthetic(builder, position), position)));
+                }
+                open.push(to);
             });
         }
     }
-    reached
+    Reached { reached, runs_off: runs_off.map(|(_, position)| position) }
 }
 
 enum Way {

@@ -54,6 +54,12 @@ async fn single_values(store: &Store) {
     let mut tx = store.read().await.unwrap();
     assert_eq!(meta::get(&mut tx, "a").await.unwrap().as_deref(), Some("2"));
     assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), Some(at(7)));
+    drop(tx);
+    let mut tx = store.begin().await.unwrap();
+    meta::forget_virtual(&mut tx).await.unwrap();
+    assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), None);
+    tx.commit().await.unwrap();
+    let mut tx = store.read().await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     meta::put(&mut tx, "a", "3").await.unwrap();
@@ -368,6 +374,15 @@ async fn a_batch_of_turns_moves_its_cases_and_leaves_out_only_the_losers(store: 
     assert_eq!(list(&mut tx, of).await, [case_id(9), case_id(902)]);
     let of = Filter { invoice: Some(invoice_id(9)), outcome: Some("handed_over".to_owned()), ..Filter::default() };
     assert_eq!(list(&mut tx, of).await, [case_id(9)]);
+    let (mut seen, mut after) = (Vec::new(), Some(cases::Turn::first()));
+    while let Some(turn) = after {
+        let (page, next) = cases::in_turn(&mut tx, &Filter::default(), &turn, 50).await.unwrap();
+        seen.extend(page.into_iter().map(|case| (case.no, case.status)));
+        after = next;
+    }
+    assert_eq!(seen.iter().map(|(no, _)| no).collect::<std::collections::BTreeSet<_>>().len(), seen.len());
+    let open = seen.iter().take_while(|(_, status)| *status != Status::Finished).count();
+    assert_eq!((open, seen[open..].iter().all(|(_, status)| *status == Status::Finished)), (230, true));
     let row = &cases::list(&mut tx, &Filter::default(), nos[4], 1).await.unwrap()[0];
     assert_eq!((row.id, row.rev, row.status, row.next_at), (case_id(5), 2, Status::WaitingTime, Some(at(100))));
 }

@@ -70,6 +70,7 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
         let _ = write!(text, "\ntrouble {trouble}");
     }
     session.out.line(&text)?;
-    session.out.say(&format!("next: recobro case why {}    every decision, with the facts it read", args.case));
+    let why = session.again(&format!("case why {}", args.case));
+    session.out.say(&format!("next: {why}    every decision, with the facts it read"));
     Ok(Exit::Ok)
 }
