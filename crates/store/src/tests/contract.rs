@@ -476,11 +476,20 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
 }
 
 async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(outbox::database_now(&mut tx).await.unwrap().is_some(), store.is_shared(), "one clock for all workers");
+    assert!(crate::inbound::route_alone(&mut tx).await.unwrap());
+    if store.is_shared() {
+        let mut other = store.begin().await.unwrap();
+        assert!(!crate::inbound::route_alone(&mut other).await.unwrap(), "one worker routes at a time");
+    }
+    drop(tx);
     let mut opening = first(1);
     opening.effects = (0..3).map(|n| effect(n, 1)).collect();
     opening.effects[2].birth = outbox::Birth::Carried { owner: "w".to_owned(), lease_until: at(50) };
     let no = commit(store, &[opening]).await[0];
     let mut tx = store.begin().await.unwrap();
+    assert_eq!(crate::cases::seen(&mut tx, &[no]).await.unwrap().len(), 1);
     outbox::claim(&mut tx, at(10), &[], 10, &lease("w", 50)).await.unwrap();
     let sending = [(effect_id(0), 1), (effect_id(1), 1)];
     assert_eq!(outbox::hold(&mut tx, &sending).await.unwrap().len(), 2);
