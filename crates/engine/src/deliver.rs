@@ -577,7 +577,9 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, tick: &mut Tick) -> Resu
         return Ok(Swept { again: Vec::new(), rows });
     }
     // The try that was interrupted is the one that goes on.
-    again.iter_mut().for_each(|row| row.tries = (row.tries - 1).max(0));
+    for row in &mut again {
+        row.tries = (row.tries - 1).max(0);
+    }
     Ok(Swept { again: check(engine, tx, again, Ask::Nobody, tick).await?, rows })
 }
 

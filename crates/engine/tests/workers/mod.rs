@@ -189,11 +189,15 @@ async fn work(workers: usize) -> (BTreeMap<String, String>, Vec<String>) {
         engines.push(world.worker(&format!("w{n}"), Faults::none()).await.unwrap());
     }
     let mut now = at("2026-03-02T00:00:00Z");
-    engines.iter().for_each(|engine| engine.clock().move_to(now));
+    for engine in &engines {
+        engine.clock().move_to(now);
+    }
     receive(&engines[0], portfolio()).await;
     while now < at("2026-03-31T00:00:00Z") {
         now = now.plus_us(3 * HOUR_US);
-        engines.iter().for_each(|engine| engine.clock().move_to(now));
+        for engine in &engines {
+            engine.clock().move_to(now);
+        }
         match &engines[..] {
             [a, b] => {
                 tokio::join!(drain(a), drain(b));
