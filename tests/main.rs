@@ -9,4 +9,5 @@ mod program;
 mod scenarios;
 mod simulate;
 mod surface;
+mod worker;
 mod world;

@@ -82,6 +82,11 @@ pub enum Delivery {
         /// For people: what and why.
         reason: String,
     },
+    /// Nothing was said of this item yet: the other side was away, or there was no time. Does not count as a try.
+    NotTried {
+        /// For people: what and why.
+        reason: String,
+    },
     /// It may have been taken. Never tried again blindly; counts as a contact.
     Unknown {
         /// For people: what was seen last.
@@ -97,6 +102,17 @@ pub trait Channel: Send + Sync {
 
     /// Whether the same key twice is one act at the other side.
     fn idempotent(&self) -> bool;
+
+    /// How many items are handed over at once: before each slice it is asked again whether they may leave. Nothing where
+    /// a hand-over takes no time worth speaking of.
+    fn slice(&self) -> Option<usize> {
+        Some(8)
+    }
+
+    /// The longest that one call of [`Channel::deliver`] may take; leases last longer.
+    fn longest(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// The exact bytes that would leave, for evidence; [`Channel::deliver`] sends `raw` where it is set.
     ///

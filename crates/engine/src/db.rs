@@ -67,15 +67,15 @@ pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Resu
     Ok(claimed)
 }
 
-/// Cases by number.
-pub(crate) async fn load_cases(tx: &mut Tx, numbers: &[CaseNo]) -> Result<BTreeMap<CaseNo, Case>, Error> {
+/// Cases by number, as they are now.
+pub(crate) async fn seen_cases(tx: &mut Tx, numbers: &[CaseNo]) -> Result<BTreeMap<CaseNo, Case>, Error> {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable();
     numbers.dedup();
     if numbers.is_empty() {
         return Ok(BTreeMap::new());
     }
-    cases::load(tx, &numbers).await?.iter().map(|row| Ok((row.no, case_of(row)?))).collect()
+    cases::seen(tx, &numbers).await?.iter().map(|row| Ok((row.no, case_of(row)?))).collect()
 }
 
 /// Loads what turns over these invoices may know.
@@ -257,9 +257,16 @@ pub(crate) struct Keys {
     pub(crate) told: BTreeSet<CustomerId>,
 }
 
-/// Loads the working set that a batch of rows names.
+/// Loads the working set that a batch of rows names, to be changed in memory and written back by [`save`].
+///
+/// On PostgreSQL the customers concerned are locked before anything is read that will be written: every writer of a
+/// balance, a promise, a dispute or a count holds the lock of its customer, so nothing is lost between read and write.
+/// The order is everywhere the same: rows of inbound or outbox, customers by id, everything else. A batch whose working
+/// set widens locks once more, out of order; two workers may then wait for each other, which the database ends as a
+/// conflict, and the transaction is run again.
 pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Result<Book, Error> {
     let mut book = Book::default();
+    lock_owners(tx, keys).await?;
     let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
     if !ids.is_empty() {
         let found = invoices::get(tx, &ids).await?;
@@ -297,6 +304,26 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
         }
     }
     Ok(book)
+}
+
+/// Locks the customers that are named, and those of the invoices that are named.
+async fn lock_owners(tx: &mut Tx, keys: &Keys) -> Result<(), Error> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
+    let mut owners: BTreeSet<CustomerId> = keys.customers.union(&keys.all_of).cloned().collect();
+    owners.extend(keys.told.iter().cloned());
+    if !ids.is_empty() {
+        // An invoice may be named by its id or its printed number; whose it is does not change.
+        let names: Vec<String> = keys.invoices.iter().cloned().collect();
+        owners.extend(invoices::get(tx, &ids).await?.into_values().map(|row| row.customer));
+        owners.extend(invoices::by_name(tx, &names).await?.into_iter().map(|row| row.customer));
+    }
+    if !owners.is_empty() {
+        recobro_store::contacts::lock_budget(tx, &owners.into_iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 async fn load_clients(tx: &mut Tx, book: &mut Book, ids: &[CustomerId]) -> Result<(), Error> {
@@ -338,7 +365,7 @@ async fn load_open_cases(engine: &Engine, tx: &mut Tx, book: &mut Book) -> Resul
     let counts = cases::count_of(tx, &ids).await?;
     // Cases are read for their playbook's tolerance only where any playbook has one.
     let pinned = if engine.shelf.has_tolerance() {
-        load_cases(tx, &open.values().map(|(no, _)| *no).collect::<Vec<_>>()).await?
+        seen_cases(tx, &open.values().map(|(no, _)| *no).collect::<Vec<_>>()).await?
     } else {
         BTreeMap::new()
     };

@@ -2,8 +2,12 @@
 //! handed over with no transaction open, settled. The only caller of a channel.
 //!
 //! Only a case waits: an effect that may not leave now goes back to its case as `outcome.returned` and spends nothing.
-//! In real time the check is asked twice: at the claim, and again in the transition to `sending`. A virtual run does
-//! both in one transaction, because nothing can come between.
+//! In real time the check is asked twice: at the claim, and again in the transition to `sending`, and only as much is
+//! claimed as leaves at once ([`Channel::slice`]), so that news stop what has not begun. A virtual run does both in one
+//! transaction, because nothing can come between.
+//!
+//! What a dead worker left as `sending` may have left the house: it is not asked again, but handed over again under its
+//! key where the lane is idempotent, else unknown.
 
 use crate::db;
 use crate::facts::Loaded;
@@ -12,7 +16,7 @@ use crate::observe::Act;
 use crate::render::{Recipient, Rendering, render};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
-use recobro_connectors::channel::{Channel, Delivery, Outgoing};
+use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{ContactMade, Facts};
@@ -31,6 +35,9 @@ const MONEY: &[&str] = &["payment", "dispute"];
 
 /// Effects of one claim.
 const BATCH: i64 = 1_000;
+
+/// The shortest pause of what was not even tried, and of a lane where nothing could be, seconds.
+const NOT_TRIED_S: i64 = 60;
 
 /// An effect that passed the check and is about to be handed over.
 pub(crate) struct Handing {
@@ -51,8 +58,8 @@ enum Outcome {
     Failed(String),
     /// Nobody knows.
     Unknown(String),
-    /// Tried again later.
-    Later(Timestamp, String),
+    /// Tried again later, with this many tries counted.
+    Later(Timestamp, i64, String),
 }
 
 /// A handed-over effect with its outcome: what the next transaction settles.
@@ -70,15 +77,50 @@ pub(crate) struct Settling {
 /// [`Error::Store`], [`Error::Bundle`].
 pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut Tick) -> Result<Vec<Handing>, Error> {
     engine.settings.faults.pass("deliver.before_claim")?;
-    let until = engine.clock.now().plus_us(engine.settings.lease_seconds * 1_000_000);
-    let lease = outbox::Lease { owner: engine.settings.worker.clone(), until };
-    let rows = outbox::claim(tx, span.horizon, &[], BATCH, &lease).await?;
+    let (lease, _) = lease(engine, tx).await?;
+    let mut rows = Vec::new();
+    for (lanes, limit) in shares(engine, span) {
+        rows.extend(outbox::claim(tx, span.horizon, &lanes, limit, &lease).await?);
+    }
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let handings = check(engine, tx, rows, tick).await?;
+    let handings = check(engine, tx, rows, Ask::Guard, tick).await?;
     engine.settings.faults.pass("deliver.claimed")?;
     Ok(handings)
+}
+
+/// What is claimed together: in virtual time everything; in real time of each slow lane only what leaves at once, so
+/// that nothing claimed waits behind a minute of others. Lanes that rest are left out.
+fn shares(engine: &Engine, span: Span) -> Vec<(Vec<String>, i64)> {
+    if !span.sliced {
+        return vec![(Vec::new(), BATCH)];
+    }
+    let now = engine.clock.now();
+    let rests = engine.rests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let awake = LANES.iter().filter(|lane| rests.get(**lane).is_none_or(|until| *until <= now));
+    let (mut wide, mut shares) = (Vec::new(), Vec::new());
+    for lane in awake {
+        match engine.channels.get(*lane).and_then(|channel| channel.slice()) {
+            Some(slice) => shares.push((vec![(*lane).to_owned()], i64::try_from(slice.max(1)).unwrap_or(BATCH))),
+            None => wide.push((*lane).to_owned()),
+        }
+    }
+    if !wide.is_empty() {
+        shares.push((wide, BATCH));
+    }
+    shares
+}
+
+/// A lease that begins now, and now: by the database's clock where several processes compare theirs in real time, since
+/// a process whose clock is wrong must not take over what another one is just sending.
+async fn lease(engine: &Engine, tx: &mut Tx) -> Result<(outbox::Lease, Timestamp), Error> {
+    let mut now = engine.clock.now();
+    if !engine.clock.is_virtual() {
+        now = outbox::database_now(tx).await?.unwrap_or(now);
+    }
+    let until = now.plus_us(engine.lease_us());
+    Ok((outbox::Lease { owner: engine.settings.worker.clone(), until }, now))
 }
 
 /// The second check, in the transition to `sending` of a real run: what may no longer leave goes back to its case.
@@ -91,8 +133,16 @@ pub(crate) async fn check_again(
     handings: Vec<Handing>,
     tick: &mut Tick,
 ) -> Result<Vec<Handing>, Error> {
-    let now = engine.clock.now();
-    if inbound::waits(tx, MONEY, now).await? {
+    // Whoever lost its lease has no say any more, and writes nothing: neither a check's result nor a row of the ledger,
+    // which is the other worker's by now.
+    let claimed: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
+    let held = outbox::hold(tx, &claimed).await?;
+    warn_stale(claimed.len() - held.len());
+    let handings: Vec<Handing> = handings.into_iter().filter(|handing| held.contains(&handing.row.id)).collect();
+    if handings.is_empty() {
+        return Ok(handings);
+    }
+    if inbound::waits(tx, MONEY, engine.clock.now()).await? {
         let returned = handings.iter().map(|handing| {
             let rule = "news of money is being read".to_owned();
             returned(&handing.row, &handing.effect, handing.at, rule, Some(handing.at))
@@ -103,30 +153,46 @@ pub(crate) async fn check_again(
         return Ok(Vec::new());
     }
     let rows = handings.into_iter().map(|handing| handing.row).collect();
-    let handings = check(engine, tx, rows, tick).await?;
-    mark_sending(tx, &handings).await?;
+    let handings = check(engine, tx, rows, Ask::Guard, tick).await?;
+    let handings = mark_sending(engine, tx, handings).await?;
     engine.settings.faults.pass("deliver.sending")?;
     Ok(handings)
 }
 
-/// The last write before the hand-over.
+/// The last write before the hand-over; the lease begins anew. Answers what is still ours to hand over.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn mark_sending(tx: &mut Tx, handings: &[Handing]) -> Result<(), Error> {
-    let rows: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
-    if !rows.is_empty() {
-        outbox::mark_sending(tx, &rows).await?;
+pub(crate) async fn mark_sending(engine: &Engine, tx: &mut Tx, handings: Vec<Handing>) -> Result<Vec<Handing>, Error> {
+    if handings.is_empty() {
+        return Ok(handings);
     }
-    Ok(())
+    let (lease, _) = lease(engine, tx).await?;
+    let rows: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
+    let held = outbox::mark_sending(tx, &rows, lease.until).await?;
+    Ok(handings.into_iter().zip(held).filter_map(|(handing, held)| held.then_some(handing)).collect())
+}
+
+/// Whether the guard has a say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Guard,
+    /// It may have left already: what the guard says now would only falsify the record.
+    Nobody,
 }
 
 /// Asks the guard of every row, in order, each contact counting for the ones behind it. What may not leave is settled
 /// as returned; what may has its row in the contact ledger.
-async fn check(engine: &Engine, tx: &mut Tx, rows: Vec<OutboxRow>, tick: &mut Tick) -> Result<Vec<Handing>, Error> {
+async fn check(
+    engine: &Engine,
+    tx: &mut Tx,
+    rows: Vec<OutboxRow>,
+    ask: Ask,
+    tick: &mut Tick,
+) -> Result<Vec<Handing>, Error> {
     let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
     contacts::lock_budget(tx, &customers).await?;
-    let cases = db::load_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
+    let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
     let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
     let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;
     let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
@@ -139,7 +205,11 @@ async fn check(engine: &Engine, tx: &mut Tx, rows: Vec<OutboxRow>, tick: &mut Ti
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
         let Some(facts) = loaded.facts_without(&row.invoice, Some(row.id), at, &engine.settings) else { continue };
-        match guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at) {
+        let verdict = match ask {
+            Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
+            Ask::Nobody => Verdict::Allow,
+        };
+        match verdict {
             Verdict::Allow => {
                 spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
                 handings.push(prepare(engine, row, effect, at, case, bundle, &facts, &loaded));
@@ -266,7 +336,9 @@ pub(crate) async fn hand_over(
                 Err(reason) => settling.push(finish(handing, Outcome::Failed(reason), None, tick)),
             }
         }
-        let mut answers = if items.is_empty() { Vec::new() } else { channel.deliver(&items).await }.into_iter();
+        let answers = if items.is_empty() { Vec::new() } else { channel.deliver(&items).await };
+        rest_where_nothing_was_tried(engine, &lane, &answers);
+        let mut answers = answers.into_iter();
         engine.settings.faults.pass("deliver.delivered")?;
         for (handing, item) in ready.into_iter().zip(items) {
             let silent = || Delivery::Unknown { reason: "the channel did not answer for this item".to_owned() };
@@ -275,6 +347,24 @@ pub(crate) async fn hand_over(
         }
     }
     Ok(settling)
+}
+
+/// A relay that is away costs one slice of time, not one per slice: its lane rests, the others go on.
+fn rest_where_nothing_was_tried(engine: &Engine, lane: &str, answers: &[Delivery]) {
+    let mut reasons = answers.iter().map(|answer| match answer {
+        Delivery::NotTried { reason } => Some(reason),
+        Delivery::Accepted { .. } | Delivery::Refused { .. } | Delivery::Retry { .. } | Delivery::Unknown { .. } => {
+            None
+        }
+    });
+    if let Some(Some(reason)) = reasons.next()
+        && reasons.all(|reason| reason.is_some())
+    {
+        tracing::warn!(lane, reason, "nothing could be handed over; the lane rests for {NOT_TRIED_S} seconds");
+        let until = engine.clock.now().plus_us(NOT_TRIED_S * 1_000_000);
+        let mut rests = engine.rests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        rests.insert(lane.to_owned(), until);
+    }
 }
 
 /// The item with the exact bytes that leave.
@@ -292,6 +382,10 @@ fn outcome(handing: &Handing, answer: Delivery) -> Outcome {
         Delivery::Accepted { reference } => Outcome::Accepted(reference),
         Delivery::Refused { reason } => Outcome::Refused(reason),
         Delivery::Unknown { reason } => Outcome::Unknown(reason),
+        Delivery::NotTried { reason } => {
+            let pause_us = handing.effect.retry.first_s.max(NOT_TRIED_S).saturating_mul(1_000_000);
+            Outcome::Later(handing.at.plus_us(pause_us), handing.row.tries, reason)
+        }
         Delivery::Retry { reason } => {
             let retry = handing.effect.retry;
             let before = u32::try_from(handing.row.tries).unwrap_or(u32::MAX);
@@ -300,7 +394,7 @@ fn outcome(handing: &Handing, answer: Delivery) -> Outcome {
             }
             let factor = i64::from(retry.factor.max(1)).saturating_pow(before);
             let pause_us = retry.first_s.saturating_mul(factor).saturating_mul(1_000_000);
-            Outcome::Later(handing.at.plus_us(pause_us), reason)
+            Outcome::Later(handing.at.plus_us(pause_us), handing.row.tries + 1, reason)
         }
     }
 }
@@ -329,51 +423,59 @@ impl Outcome {
     }
 }
 
-/// Settles what was handed over: evidence, contact ledger, news for the case. An unknown outcome keeps its row.
+/// Settles what was handed over: evidence, contact ledger, news for the case. An unknown outcome keeps its row. What
+/// another worker has taken over meanwhile is left to it: nothing of it is written or counted.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: Vec<Settling>) -> Result<(), Error> {
+pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: &[Settling]) -> Result<(), Error> {
+    let customers: Vec<CustomerId> = settling.iter().map(|one| one.handing.effect.customer.clone()).collect();
+    if !customers.is_empty() {
+        contacts::lock_budget(tx, &db::unique(&customers)).await?;
+    }
     let (mut done, mut later, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut counted, mut gone) = (Vec::new(), Vec::new());
     for one in settling {
-        let row = &one.handing.row;
         match &one.outcome {
-            Outcome::Later(due_at, reason) => {
-                gone.push(row.id.to_string());
-                later.push(outbox::Later { effect: row.id, fence: row.fence, due_at: *due_at, reason: reason.clone() });
+            Outcome::Later(due_at, tries, reason) => {
+                let row = &one.handing.row;
+                let (effect, fence, reason) = (row.id, row.fence, reason.clone());
+                later.push(outbox::Later { effect, fence, due_at: *due_at, tries: *tries, reason });
             }
-            Outcome::Unknown(reason) => {
-                let reason = reason.clone();
-                let settled = settled(one)?;
-                unknown.push((settled, reason));
-            }
-            Outcome::Accepted(_) => {
-                counted.extend(one.handing.effect.channel.map(|_| one.handing.effect.customer.clone()));
-                done.push(settled(one)?);
-            }
-            Outcome::Refused(_) | Outcome::Failed(_) => done.push(settled(one)?),
+            Outcome::Unknown(reason) => unknown.push((one, reason)),
+            Outcome::Accepted(_) | Outcome::Refused(_) | Outcome::Failed(_) => done.push(one),
         }
     }
+    let mut counted = Vec::new();
     if !done.is_empty() {
-        let held = outbox::settle(tx, &done).await?;
-        warn_stale(&held);
+        let rows = done.iter().map(|one| settled(one)).collect::<Result<Vec<_>, Error>>()?;
+        let held = outbox::settle(tx, &rows).await?;
+        warn_stale(held.iter().filter(|held| !**held).count());
+        let accepted = done.iter().zip(held).filter(|(one, held)| *held && one.is_accepted_contact());
+        counted.extend(accepted.map(|(one, _)| one.handing.effect.customer.clone()));
     }
     if !later.is_empty() {
-        outbox::retry_later(tx, &later).await?;
-        contacts::delete(tx, &gone).await?;
+        let held = outbox::retry_later(tx, &later).await?;
+        warn_stale(held.iter().filter(|held| !**held).count());
+        let ours = later.iter().zip(held).filter(|(_, held)| *held);
+        contacts::delete(tx, &ours.map(|(row, _)| row.effect.to_string()).collect::<Vec<_>>()).await?;
     }
     for (one, reason) in unknown {
-        counted.extend(one.communication.iter().map(|c| c.customer.clone()));
         // Rare, and each has its own reason: one statement each.
-        outbox::mark_unknown(tx, &[one], &reason).await?;
+        if outbox::mark_unknown(tx, &[settled(one)?], reason).await? == [true] {
+            counted.push(one.handing.effect.customer.clone());
+        }
     }
     count_contacts(tx, &counted).await?;
     engine.settings.faults.pass("deliver.settled")
 }
 
-fn warn_stale(held: &[bool]) {
-    let stale = held.iter().filter(|held| !**held).count();
+impl Settling {
+    fn is_accepted_contact(&self) -> bool {
+        matches!(self.outcome, Outcome::Accepted(_)) && self.handing.effect.channel.is_some()
+    }
+}
+
+fn warn_stale(stale: usize) {
     if stale > 0 {
         tracing::warn!(stale, "effects were taken over by another worker; its outcome counts");
     }
@@ -392,11 +494,12 @@ async fn count_contacts(tx: &mut Tx, counted: &[CustomerId]) -> Result<(), Error
     Ok(())
 }
 
-fn settled(one: Settling) -> Result<Settled, Error> {
+fn settled(one: &Settling) -> Result<Settled, Error> {
     let Settling { handing, outcome, bytes } = one;
     let Handing { row, effect, at, .. } = handing;
+    let at = *at;
     let mut fields = vec![("effect", Value::text(effect.id.to_string()))];
-    let (name, mark, reference) = match &outcome {
+    let (name, mark, reference) = match outcome {
         Outcome::Accepted(reference) => {
             fields.push(("ref", Value::text(reference)));
             fields.push(("channel", Value::text(&effect.lane)));
@@ -406,7 +509,7 @@ fn settled(one: Settling) -> Result<Settled, Error> {
             fields.push(("reason", Value::text(reason)));
             ("outcome.refused", LedgerMark::Goes, None)
         }
-        Outcome::Failed(reason) | Outcome::Later(_, reason) => {
+        Outcome::Failed(reason) | Outcome::Later(_, _, reason) => {
             fields.push(("reason", Value::text(reason)));
             ("outcome.failed", LedgerMark::Goes, None)
         }
@@ -415,7 +518,7 @@ fn settled(one: Settling) -> Result<Settled, Error> {
             ("outcome.unknown", LedgerMark::Counts, None)
         }
     };
-    let news = news(&row, name, at, fields)?;
+    let news = news(row, name, at, fields)?;
     let communication = Communication {
         effect: row.id,
         no: row.no,
@@ -426,24 +529,35 @@ fn settled(one: Settling) -> Result<Settled, Error> {
         to: effect.to.clone(),
         state: outcome.state().to_owned(),
         reference,
-        bytes,
+        bytes: bytes.clone(),
         at,
     };
     let communication = Some(communication);
     Ok(Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication, news: Some(news) })
 }
 
-/// Frees what a dead worker held: idempotent lanes go again with the same key, the others are unknown.
+/// What a sweep found.
+pub(crate) struct Swept {
+    /// Taken over: to be handed over again under the same keys, without asking.
+    pub(crate) again: Vec<Handing>,
+    /// Rows that were looked at.
+    pub(crate) rows: usize,
+}
+
+/// Looks after what a dead worker held: what it had only claimed is ready again; what may have left goes again with the
+/// same key on idempotent lanes, and is unknown on the others.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Result<usize, Error> {
-    let idempotent: Vec<String> =
-        engine.channels.iter().filter(|(_, channel)| channel.idempotent()).map(|(lane, _)| lane.clone()).collect();
-    let orphans = outbox::sweep(tx, until, &idempotent, BATCH).await?;
-    let mut unknown = Vec::new();
+pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, tick: &mut Tick) -> Result<Swept, Error> {
+    let lanes = engine.channels.iter().filter(|(_, channel)| channel.idempotent());
+    let idempotent: Vec<String> = lanes.map(|(lane, _)| lane.clone()).collect();
+    let (lease, now) = lease(engine, tx).await?;
+    let found = outbox::sweep(tx, now, &idempotent, &lease, BATCH).await?;
+    let rows = found.freed + found.again.len() + found.unsure.len();
     let reason = "the worker died while it was handing over";
-    for row in orphans.iter().filter(|row| row.state == outbox::State::Sending) {
+    let mut unknown = Vec::new();
+    for row in &found.unsure {
         let fields = vec![("effect", Value::text(row.id.to_string())), ("reason", Value::text(reason))];
         let news = news(row, "outcome.unknown", row.due_at.max(engine.clock.now()), fields)?;
         unknown.push(Settled {
@@ -458,7 +572,15 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Res
     if !unknown.is_empty() {
         outbox::mark_unknown(tx, &unknown, reason).await?;
     }
-    Ok(orphans.len())
+    let mut again = found.again;
+    if again.is_empty() {
+        return Ok(Swept { again: Vec::new(), rows });
+    }
+    // The try that was interrupted is the one that goes on.
+    for row in &mut again {
+        row.tries = (row.tries - 1).max(0);
+    }
+    Ok(Swept { again: check(engine, tx, again, Ask::Nobody, tick).await?, rows })
 }
 
 fn act(effect: &Effect, case: &Case, facts: &Facts, at: Timestamp) -> Act {

@@ -1,13 +1,16 @@
 //! The engine's handle: database, library, channels, settings.
 
 use crate::library::{Bundle, Pin, Shelf};
-use crate::{Channels, Clock, Error, Settings, deliver};
+use crate::{Channels, Clock, Error, Settings};
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_playbook::{Files, Library};
 use recobro_store::playbooks::{self, VersionRow};
-use recobro_store::{Store, Tx};
+use recobro_store::{Store, Tx, outbox};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// What a lease has left when the slowest hand-over ends: time to settle it.
+const LEASE_MARGIN_S: i64 = 60;
 
 /// The worker of one database. Open one per process.
 pub struct Engine {
@@ -16,6 +19,8 @@ pub struct Engine {
     pub(crate) channels: Channels,
     pub(crate) settings: Settings,
     pub(crate) shelf: Shelf,
+    /// Lanes where nothing could be handed over, until when they are left alone.
+    pub(crate) rests: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 impl Engine {
@@ -32,7 +37,7 @@ impl Engine {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let engine = Self { store, clock, channels, settings, shelf: Shelf::new(library) };
+        let engine = Self { store, clock, channels, settings, shelf: Shelf::new(library), rests: Mutex::default() };
         let mut tx = engine.store.begin().await?;
         if let (true, Some(reached)) = (engine.clock.is_virtual(), recobro_store::meta::virtual_now(&mut tx).await?) {
             engine.clock.move_to(reached);
@@ -42,7 +47,8 @@ impl Engine {
         }
         // Nobody else can hold a lease on a database of one process; a virtual run is alone on any.
         if engine.clock.is_virtual() || !engine.store.is_shared() {
-            while deliver::sweep(&engine, &mut tx, Timestamp::MAX).await? > 0 {}
+            // The first round finds them and looks after each.
+            outbox::end_leases(&mut tx, "", Timestamp::from_us(0)).await?;
         }
         tx.commit().await?;
         Ok(engine)
@@ -100,6 +106,13 @@ impl Engine {
             playbooks::get(tx, pin.0, pin.1).await?.ok_or_else(|| gone("it was never published here".to_owned()))?;
         let texts: BTreeMap<String, String> = serde_json::from_str(&row.sources).map_err(|e| gone(e.to_string()))?;
         Ok(texts.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
+    }
+
+    /// How long a lease lasts: as set, but longer than one slice of every lane may take, one lane after the other.
+    pub(crate) fn lease_us(&self) -> i64 {
+        let longest: std::time::Duration = self.channels.values().map(|channel| channel.longest()).sum();
+        let longest_s = i64::try_from(longest.as_secs()).unwrap_or(i64::MAX / 4_000_000);
+        self.settings.lease_seconds.max(longest_s + LEASE_MARGIN_S).saturating_mul(1_000_000)
     }
 
     /// How far back the contact ledger is read.

@@ -13,14 +13,24 @@ pub const POINTS: &[&str] = &[
     "advance.before_commit",
     "deliver.before_claim",
     "deliver.claimed",
+    "deliver.claim_committed",
     "deliver.sending",
     "deliver.delivered",
     "deliver.settled",
 ];
 
-/// Ends the run at the n-th fault point passed.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Option<Arc<Countdown>>);
+/// Ends the run at the n-th fault point passed, or where a watcher says so.
+#[derive(Clone, Default)]
+pub struct Faults(Option<Seam>);
+
+/// Asked at every fault point; false ends the run there.
+pub type Watcher = dyn Fn(&'static str) -> bool + Send + Sync;
+
+#[derive(Clone)]
+enum Seam {
+    Countdown(Arc<Countdown>),
+    Watcher(Arc<Watcher>),
+}
 
 #[derive(Debug)]
 struct Countdown {
@@ -38,13 +48,23 @@ impl Faults {
     /// Dies at the `n`-th point passed, counted from 1; 0 never dies and only counts.
     #[must_use]
     pub fn at(n: u64) -> Self {
-        Self(Some(Arc::new(Countdown { left: AtomicU64::new(n), passed: AtomicU64::new(0) })))
+        let count = Countdown { left: AtomicU64::new(n), passed: AtomicU64::new(0) };
+        Self(Some(Seam::Countdown(Arc::new(count))))
+    }
+
+    /// Asks a watcher at every point: it may let another worker act right there, or end this one.
+    #[must_use]
+    pub fn watched(watcher: Arc<Watcher>) -> Self {
+        Self(Some(Seam::Watcher(watcher)))
     }
 
     /// Points passed so far.
     #[must_use]
     pub fn passed(&self) -> u64 {
-        self.0.as_ref().map_or(0, |count| count.passed.load(Ordering::SeqCst))
+        match &self.0 {
+            Some(Seam::Countdown(count)) => count.passed.load(Ordering::SeqCst),
+            Some(Seam::Watcher(_)) | None => 0,
+        }
     }
 
     /// Passes a point.
@@ -53,7 +73,11 @@ impl Faults {
     /// [`Error::Fault`] where the test says so.
     pub fn pass(&self, point: &'static str) -> Result<(), Error> {
         debug_assert!(POINTS.contains(&point), "{point} is not registered in POINTS");
-        let Some(count) = &self.0 else { return Ok(()) };
+        let count = match &self.0 {
+            None => return Ok(()),
+            Some(Seam::Watcher(watcher)) => return if watcher(point) { Ok(()) } else { Err(Error::Fault(point)) },
+            Some(Seam::Countdown(count)) => count,
+        };
         count.passed.fetch_add(1, Ordering::SeqCst);
         match count.left.load(Ordering::SeqCst) {
             0 => Ok(()),

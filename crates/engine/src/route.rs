@@ -60,6 +60,9 @@ pub(crate) async fn route(
     people: &dyn People,
     tick: &mut Tick,
 ) -> Result<Left, Error> {
+    if !inbound::route_alone(tx).await? {
+        return Ok(Left::Nothing);
+    }
     let rows = inbound::unrouted(tx, span.cell_end, BATCH).await?;
     if rows.is_empty() {
         return Ok(Left::Nothing);

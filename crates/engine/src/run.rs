@@ -1,5 +1,6 @@
 //! The loops: one over virtual time, one over real time. Both repeat one round: settle what was handed over, route,
-//! judge promises, advance, claim what may leave (one transaction), then hand over with none open.
+//! judge promises, advance, claim what may leave, then hand over with no transaction open. In virtual time that is one
+//! transaction; in real time each tick has its own, so that workers that share a database never hold the locks of two.
 //!
 //! A virtual run takes everything due within a cell of a quarter of an hour in time order. Where neither news nor a
 //! promise's limit comes in between, a round looks on to the end of the day: cases of different customers do not touch
@@ -64,6 +65,8 @@ pub(crate) struct Span {
     pub(crate) cell_end: Timestamp,
     /// Cases and effects due at or before this are taken.
     pub(crate) horizon: Timestamp,
+    /// In real time: of a slow lane no more is claimed than leaves at once.
+    pub(crate) sliced: bool,
 }
 
 /// What one round adds up.
@@ -108,8 +111,8 @@ struct Round {
     done: bool,
 }
 
-/// How far the last virtual round that handed something over had looked.
-const HORIZON: &str = "virtual_horizon";
+/// How often a piece of real work is begun again in a row when another worker was faster or the database was away.
+const AGAIN_MAX: u32 = 10;
 
 /// Rounds of one virtual transaction.
 const ROUNDS_MAX: u32 = 32;
@@ -125,6 +128,9 @@ const ROUTE_PASSES: u32 = 8;
 
 /// A day in microseconds.
 const DAY_US: i64 = 24 * HOUR_US;
+
+/// The pause after another worker was faster.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The longest sleep of a real run between two looks at the database.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -149,7 +155,7 @@ impl Engine {
         loop {
             let stopping = stop.as_ref().is_some_and(|stop| *stop.borrow());
             let mut tx = self.store.begin().await?;
-            deliver::settle(self, &mut tx, std::mem::take(&mut settling)).await?;
+            deliver::settle(self, &mut tx, &std::mem::take(&mut settling)).await?;
             let round = if stopping {
                 Round { handings: Vec::new(), worked: false, done: true }
             } else {
@@ -172,16 +178,17 @@ impl Engine {
         }
     }
 
-    /// What the last round of a killed run had claimed is handed over again with the same keys before anything else,
-    /// so that its outcomes are decided together with the same news as they would have been.
+    /// What a killed run was handing over is handed over again with the same keys before anything else, so that its
+    /// outcomes are decided together with the same news as they would have been.
     async fn hand_over_again(&self, tick: &mut Tick) -> Result<Vec<Settling>, Error> {
         let mut tx = self.store.begin().await?;
-        let reached = meta::get(&mut tx, HORIZON).await?.and_then(|text| text.parse::<Timestamp>().ok());
         let mut handings = Vec::new();
-        if let Some(horizon) = reached {
-            let span = Span { now: self.clock.now(), cell_end: horizon, horizon };
-            handings = deliver::claim(self, &mut tx, span, tick).await?;
-            deliver::mark_sending(&mut tx, &handings).await?;
+        loop {
+            let swept = deliver::sweep(self, &mut tx, tick).await?;
+            handings.extend(swept.again);
+            if swept.rows == 0 {
+                break;
+            }
         }
         tx.commit().await?;
         deliver::hand_over(self, handings, tick).await
@@ -230,11 +237,8 @@ impl Engine {
         self.clock.move_to(at);
         tick.progress.quanta += 1;
         let span = self.span(next, limit);
-        let round = self.round(tx, span, next, people, tick).await?;
-        if !round.handings.is_empty() {
-            deliver::mark_sending(tx, &round.handings).await?;
-            meta::put(tx, HORIZON, &span.horizon.to_string()).await?;
-        }
+        let mut round = self.round(tx, span, next, people, tick).await?;
+        round.handings = deliver::mark_sending(self, tx, round.handings).await?;
         Ok(round)
     }
 
@@ -251,7 +255,7 @@ impl Engine {
             Some(at) => end_of(DAY_US).min(at.plus_us(-1)),
             None => end_of(DAY_US),
         };
-        Span { now, cell_end, horizon: horizon.min(limit).max(cell_end) }
+        Span { now, cell_end, horizon: horizon.min(limit).max(cell_end), sliced: false }
     }
 
     /// One round in one transaction.
@@ -313,10 +317,8 @@ impl Engine {
         let watch = Stopwatch::start();
         let mut tick = Tick::default();
         while !*stop.borrow() {
-            let worked = self.real_round(&mut tick).await?;
-            tick.progress.now = self.clock.now();
-            tick.progress.seconds = watch.seconds();
-            progress(&tick.progress);
+            let worked = self.surely_real_round(&mut tick).await?;
+            self.note(&mut tick, watch, progress);
             if !worked {
                 // A changed flag ends the sleep early; a lost sender means that nobody can stop us but the process.
                 let _ = tokio::time::timeout(SLEEP_MAX, stop.changed()).await;
@@ -325,35 +327,130 @@ impl Engine {
         Ok(tick.progress)
     }
 
+    /// Works in real time until nothing is due now, or until told to stop: what the rounds themselves order is done too.
+    ///
+    /// # Errors
+    /// [`Error`] where the database is gone.
+    pub async fn run_due(&self, stop: &Stop, progress: &mut (dyn FnMut(&Progress) + Send)) -> Result<Progress, Error> {
+        let watch = Stopwatch::start();
+        let mut tick = Tick::default();
+        self.note(&mut tick, watch, progress);
+        while !*stop.borrow() && self.surely_real_round(&mut tick).await? {
+            self.note(&mut tick, watch, progress);
+        }
+        Ok(tick.progress)
+    }
+
+    fn note(&self, tick: &mut Tick, watch: Stopwatch, progress: &mut (dyn FnMut(&Progress) + Send)) {
+        tick.progress.now = self.clock.now();
+        tick.progress.seconds = watch.seconds();
+        progress(&tick.progress);
+    }
+
     /// One round in real time: everything due by now, handed over and settled. Says whether there was anything to do.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn round_once(&self) -> Result<bool, Error> {
-        self.real_round(&mut Tick::default()).await
+        self.surely_real_round(&mut Tick::default()).await
+    }
+
+    /// A round; begun again where another worker was faster. What a round had committed before stays and is not repeated.
+    async fn surely_real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
+        for _ in 1..AGAIN_MAX {
+            match self.real_round(tick).await {
+                Err(Error::Store(error)) if error.may_retry() => pause(&error).await,
+                done => return done,
+            }
+        }
+        self.real_round(tick).await
     }
 
     async fn real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
         let next = Next::read(&mut tx).await?;
+        let swept = deliver::sweep(self, &mut tx, tick).await?;
+        tx.commit().await?;
         let now = self.clock.now();
-        deliver::sweep(self, &mut tx, now).await?;
-        let span = Span { now, cell_end: now, horizon: now };
-        let round = self.round(&mut tx, span, next, &Nobody, tick).await?;
+        let span = Span { now, cell_end: now, horizon: now, sliced: true };
+        let mut worked = swept.rows > 0;
+        tick.progress.quanta += 1;
+        worked |= self.hand_over_and_settle(swept.again, tick).await?;
+        worked |= self.real_news(span, next, tick).await?;
+        let mut tx = self.store.begin().await?;
+        let advanced = advance::advance(self, &mut tx, span, &Nobody, tick).await?;
+        tx.commit().await?;
+        let mut tx = self.store.begin().await?;
+        let handings = deliver::claim(self, &mut tx, span, tick).await?;
         tx.commit().await?;
         self.tell_observer(tick);
-        tick.progress.quanta += 1;
-        if round.handings.is_empty() {
-            return Ok(round.worked);
+        worked |= advanced > 0;
+        if handings.is_empty() {
+            return Ok(worked);
         }
+        self.settings.faults.pass("deliver.claim_committed")?;
         let mut tx = self.store.begin().await?;
-        let handings = deliver::check_again(self, &mut tx, round.handings, tick).await?;
+        let handings = deliver::check_again(self, &mut tx, handings, tick).await?;
         tx.commit().await?;
+        self.hand_over_and_settle(handings, tick).await?;
+        Ok(true)
+    }
+
+    /// Routes what came and judges promises. Says whether there was anything.
+    async fn real_news(&self, span: Span, next: Next, tick: &mut Tick) -> Result<bool, Error> {
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= span.now);
+        let routed = tick.progress.routed;
+        if due(next.inbound) {
+            // Rows about an invoice wait for its case: one instant may need several passes.
+            for _ in 0..ROUTE_PASSES {
+                let mut tx = self.store.begin().await?;
+                let left = route::route(self, &mut tx, span, &Nobody, tick).await?;
+                tx.commit().await?;
+                if left == route::Left::Nothing {
+                    break;
+                }
+            }
+        }
+        let mut judged = 0;
+        if due(next.promise) {
+            let mut tx = self.store.begin().await?;
+            judged = promise::judge(self, &mut tx, span.cell_end).await?;
+            tx.commit().await?;
+        }
+        Ok(tick.progress.routed > routed || judged > 0)
+    }
+
+    /// Hands over and settles; settling alone is begun again on a conflict, because the hand-over cannot be.
+    async fn hand_over_and_settle(&self, handings: Vec<deliver::Handing>, tick: &mut Tick) -> Result<bool, Error> {
+        if handings.is_empty() {
+            return Ok(false);
+        }
         let settling = deliver::hand_over(self, handings, tick).await?;
-        let mut tx = self.store.begin().await?;
-        deliver::settle(self, &mut tx, settling).await?;
-        tx.commit().await?;
+        for _ in 1..AGAIN_MAX {
+            match self.settle_once(&settling).await {
+                Err(Error::Store(error)) if error.may_retry() => pause(&error).await,
+                done => {
+                    self.tell_observer(tick);
+                    return done.map(|()| true);
+                }
+            }
+        }
+        self.settle_once(&settling).await?;
         self.tell_observer(tick);
         Ok(true)
     }
+
+    async fn settle_once(&self, settling: &[Settling]) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        deliver::settle(self, &mut tx, settling).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// A moment for the other worker, or for the database to come back.
+async fn pause(error: &recobro_store::Error) {
+    tracing::warn!(%error, "the same work is begun again");
+    let pause = if matches!(error, recobro_store::Error::Unavailable(_)) { SLEEP_MAX } else { CONFLICT_PAUSE };
+    tokio::time::sleep(pause).await;
 }

@@ -60,7 +60,7 @@ pub struct Settings {
     pub batch: usize,
     /// Width of a virtual quantum, minutes; the design says 15.
     pub quantum_minutes: i64,
-    /// How long a claimed effect belongs to its worker, seconds.
+    /// How long a claimed effect belongs to its worker, seconds; never less than its channels may take.
     pub lease_seconds: i64,
     /// Listener for contacts and tasks.
     pub observer: Option<Arc<dyn crate::observe::Observer>>,
@@ -92,7 +92,7 @@ impl Default for Settings {
             render: true,
             batch: 200,
             quantum_minutes: 15,
-            lease_seconds: 60,
+            lease_seconds: 300,
             observer: None,
             faults: Faults::none(),
         }

@@ -117,6 +117,15 @@ pub async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<
 pub async fn load(tx: &mut Tx, nos: &[CaseNo]) -> Result<Vec<Claimed>> {
     tx.rows(&LOAD, vec![numbers(nos)]).await?.iter_mut().map(read).collect()
 }
+const SEEN: Query = listed!("cases.seen", concat!("SELECT ", state!(), " FROM cases WHERE no"), "ORDER BY no");
+
+/// The same without locks, for a check that changes no case.
+///
+/// # Errors
+/// Those of the database.
+pub async fn seen(tx: &mut Tx, nos: &[CaseNo]) -> Result<Vec<Claimed>> {
+    tx.rows(&SEEN, vec![numbers(nos)]).await?.iter_mut().map(read).collect()
+}
 const BY_ID: Query =
     Query::new("cases.by_id", concat!("SELECT ", state!(), " FROM cases WHERE id = $1 ORDER BY no LIMIT 1"));
 
@@ -357,4 +366,4 @@ fn read_row(row: &mut Row) -> Result<CaseRow> {
     })
 }
 
-crate::sql::statements! {LOAD, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, WAKING, RESTING, FINISHED, COUNT_OPEN ; }
+crate::sql::statements! {LOAD, SEEN, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, WAKING, RESTING, FINISHED, COUNT_OPEN ; }

@@ -47,7 +47,9 @@ const LOCK_BUDGET: Query = listed!(
     " FOR UPDATE"
 );
 
-/// Locks the budget rows of customers until the end of the transaction, in order of id. Nothing to do on SQLite.
+/// Locks customers until the end of the transaction, in order of id: by their budget rows, which are made where missing.
+/// Whoever reads contacts, balances or counts of a customer in order to write them holds this first, after rows of
+/// inbound or outbox and before rows of invoices, cases and wake. Nothing to do on SQLite, which has one writer.
 ///
 /// # Errors
 /// Those of the database.

@@ -109,6 +109,23 @@ macro_rules! fields {
     };
 }
 
+/// `2301` is this product's word for "routing" among the database's advisory locks.
+const ALONE: Query = Query {
+    name: "inbound.alone",
+    sqlite: "SELECT 1",
+    postgres: "SELECT pg_try_advisory_xact_lock(2301)::INT::BIGINT",
+    locking: "SELECT pg_try_advisory_xact_lock(2301)::INT::BIGINT",
+};
+
+/// Whether this transaction is the only one that routes, until its end. News are taken in their order by one worker at a
+/// time: else a payment could be parked for want of an invoice that another worker is just writing.
+///
+/// # Errors
+/// Those of the database.
+pub async fn route_alone(tx: &mut Tx) -> Result<bool> {
+    Ok(tx.row(&ALONE, args![]).await?.map(|mut row| row.next::<i64>()).transpose()? == Some(1))
+}
+
 /// By `inbound_unrouted`.
 const UNROUTED: Query = locked!(
     "inbound.unrouted",
@@ -279,4 +296,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS, VERSIONS ; NEWEST, INSERT, PARK}

@@ -212,22 +212,42 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, lanes: &[String], limit: i64, le
     claimed.sort_by_key(|row| (row.due_at, row.id));
     Ok(claimed)
 }
+static HOLD: Bulk = Bulk::new(
+    "outbox.hold",
+    columns!(id Text, fence Int),
+    Tail::Locking(
+        "SELECT outbox.id FROM x JOIN outbox ON outbox.id = x.id AND outbox.fence = x.fence
+         WHERE outbox.status = 1 ORDER BY outbox.id LIMIT 1000",
+        "FOR UPDATE OF outbox",
+    ),
+);
+
+/// Returns which of these claimed effects, at most 1,000, still belong to who holds the fence. On PostgreSQL they stay
+/// locked until the commit, so that nobody can take them over in between.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hold(tx: &mut Tx, rows: &[(EffectId, i64)]) -> Result<BTreeSet<EffectId>> {
+    let args = newest(rows, |row| row.0).flat_map(|(id, fence)| args![*id, *fence]).collect();
+    ids(tx.bulk(&HOLD, args).await?)
+}
+
 static SENDING: Bulk = Bulk::new(
     "outbox.sending",
-    columns!(id Text, fence Int),
+    columns!(id Text, fence Int, lease_until Int),
     Tail::Text(
-        "UPDATE outbox SET status = 2, tries = tries + 1 FROM x
+        "UPDATE outbox SET status = 2, tries = tries + 1, lease_until = x.lease_until FROM x
          WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status = 1 RETURNING outbox.id",
     ),
 );
 
-/// Marks claimed effects as `sending`, the last commit before the hand-over; counts a try. Answers per row whether the
-/// fence still held.
+/// Marks claimed effects as `sending`, the last commit before the hand-over; counts a try, and the lease begins anew.
+/// Answers per row whether the fence still held.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn mark_sending(tx: &mut Tx, rows: &[(EffectId, i64)]) -> Result<Vec<bool>> {
-    let args = newest(rows, |row| row.0).flat_map(|(id, fence)| args![*id, *fence]).collect();
+pub async fn mark_sending(tx: &mut Tx, rows: &[(EffectId, i64)], until: Timestamp) -> Result<Vec<bool>> {
+    let args = newest(rows, |row| row.0).flat_map(|(id, fence)| args![*id, *fence, until]).collect();
     let held = ids(tx.bulk(&SENDING, args).await?)?;
     Ok(rows.iter().map(|(id, _)| held.contains(id)).collect())
 }
@@ -242,9 +262,9 @@ pub async fn settle(tx: &mut Tx, rows: &[Settled]) -> Result<Vec<bool>> {
 }
 static LATER: Bulk = Bulk::new(
     "outbox.later",
-    columns!(id Text, fence Int, due_at Int, reason Text),
+    columns!(id Text, fence Int, due_at Int, tries Int, reason Text),
     Tail::Text(
-        "UPDATE outbox SET status = 0, due_at = x.due_at, reason = x.reason, lease_until = NULL, owner = NULL FROM x
+        "UPDATE outbox SET status = 0, due_at = x.due_at, tries = x.tries, reason = x.reason, lease_until = NULL, owner = NULL FROM x
          WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status IN (1, 2) RETURNING outbox.id",
     ),
 );
@@ -254,8 +274,8 @@ static LATER: Bulk = Bulk::new(
 /// # Errors
 /// Those of the database.
 pub async fn retry_later(tx: &mut Tx, rows: &[Later]) -> Result<Vec<bool>> {
-    let args = newest(rows, |row| row.effect).flat_map(|l| args![l.effect, l.fence, l.due_at, &l.reason]).collect();
-    let held = ids(tx.bulk(&LATER, args).await?)?;
+    let args = newest(rows, |row| row.effect).flat_map(|l| args![l.effect, l.fence, l.due_at, l.tries, &l.reason]);
+    let held = ids(tx.bulk(&LATER, args.collect()).await?)?;
     Ok(rows.iter().map(|row| held.contains(&row.effect)).collect())
 }
 
@@ -268,6 +288,8 @@ pub struct Later {
     pub fence: i64,
     /// Not before.
     pub due_at: Timestamp,
+    /// Tries that count from now on.
+    pub tries: i64,
     /// Why.
     pub reason: String,
 }
@@ -313,28 +335,76 @@ const FREE: Query = listed!(
     ""
 );
 
-/// Frees effects whose lease ended before `now`, at most `limit`: leased ones, and `sending` ones of idempotent lanes,
-/// are ready again with the same key; the others are returned in state `Sending` and must be given to [`mark_unknown`].
+const TAKE_OVER: Query = listed!(
+    "outbox.take_over",
+    "UPDATE outbox SET fence = fence + 1, lease_until = $2, owner = $3 WHERE id",
+    concat!("RETURNING ", fields!())
+);
+
+/// What was found with a lease that had ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Nothing had left: ready again.
+    pub freed: usize,
+    /// May have left by an idempotent lane: still `sending`, taken over with a new fence, to be handed over again with
+    /// the same key. Ordered by due time and id.
+    pub again: Vec<OutboxRow>,
+    /// May have left by another lane: must be given to [`mark_unknown`].
+    pub unsure: Vec<OutboxRow>,
+}
+
+/// Looks after effects whose lease ended before `now`, at most `limit`. What nobody can have handed over loses its row
+/// of the contact ledger too; what may have left is never made ready, because ready effects are asked, and recalled.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn sweep(tx: &mut Tx, now: Timestamp, idempotent_lanes: &[String], limit: i64) -> Result<Vec<OutboxRow>> {
+pub async fn sweep(
+    tx: &mut Tx,
+    now: Timestamp,
+    idempotent_lanes: &[String],
+    lease: &Lease,
+    limit: i64,
+) -> Result<Swept> {
     let mut rows = tx.rows(&EXPIRED, args![now, limit]).await?;
     let expired = rows.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
-    let (unsure, free): (Vec<_>, Vec<_>) =
-        expired.into_iter().partition(|row| row.state == State::Sending && !idempotent_lanes.contains(&row.lane));
+    let (sending, free): (Vec<_>, Vec<_>) = expired.into_iter().partition(|row| row.state == State::Sending);
     if !free.is_empty() {
         let ids: Vec<EffectId> = free.iter().map(|row| row.id).collect();
         tx.run(&FREE, vec![texts(&ids)]).await?;
+        contacts::delete(tx, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()).await?;
     }
-    Ok(unsure)
+    let (same, unsure): (Vec<_>, Vec<_>) = sending.into_iter().partition(|row| idempotent_lanes.contains(&row.lane));
+    let mut again = Vec::new();
+    if !same.is_empty() {
+        let ids: Vec<EffectId> = same.iter().map(|row| row.id).collect();
+        let args = vec![texts(&ids), lease.until.into(), (&lease.owner).into()];
+        again = tx.rows(&TAKE_OVER, args).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+        again.sort_by_key(|row| (row.due_at, row.id));
+    }
+    Ok(Swept { freed: free.len(), again, unsure })
+}
+/// The clock that all workers of a shared database see.
+const NOW: Query = Query {
+    name: "outbox.now",
+    sqlite: "SELECT NULL",
+    postgres: "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT",
+    locking: "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT",
+};
+
+/// The time of the database's own clock, by which several processes compare their leases; nothing on SQLite, which
+/// belongs to one process.
+///
+/// # Errors
+/// Those of the database.
+pub async fn database_now(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    Ok(tx.row(&NOW, args![]).await?.map(|mut row| row.next()).transpose()?.flatten())
 }
 const END_LEASES: Query = Query::new(
     "outbox.end_leases",
     "UPDATE outbox SET lease_until = $2 WHERE status IN (1, 2) AND (owner IS NULL OR owner <> $1)",
 );
 
-/// Frees at once everything that owners other than `owner` hold (single-process databases at start).
+/// Ends at once every lease that owners other than `owner` hold, for [`sweep`] (single-process databases at start).
 ///
 /// # Errors
 /// Those of the database.
@@ -572,4 +642,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, LEASE, EXPIRED, FREE, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}
+crate::sql::statements! {READY, READY_ON, LEASE, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}

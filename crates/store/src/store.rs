@@ -153,6 +153,12 @@ impl Tx {
         }
     }
 
+    /// Whether other processes may write at the same time (PostgreSQL).
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.is_postgres()
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.0, Kind::Postgres(_) | Kind::Snapshot(_))
     }

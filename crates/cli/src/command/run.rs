@@ -57,8 +57,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         play(session, until, stopped).await?
     } else {
         let engine = session.engine(session.real_clock(args.real).await?).await?;
-        let now = engine.clock().now();
-        engine.run_virtual(Until::At(now), &Nobody, Some(stopped), &mut |_| {}).await?
+        engine.run_due(&stopped, &mut |_| {}).await?
     };
     report(session, &done)?;
     Ok(Exit::Ok)

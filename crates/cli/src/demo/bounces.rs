@@ -21,6 +21,10 @@ impl Channel for Bounces {
         self.0.idempotent()
     }
 
+    fn slice(&self) -> Option<usize> {
+        self.0.slice()
+    }
+
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
         self.0.render(item)
     }

@@ -27,6 +27,10 @@ impl Channel for EmailFiles {
         true
     }
 
+    fn slice(&self) -> Option<usize> {
+        None
+    }
+
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
         message::compose(item)
     }

@@ -23,6 +23,10 @@ impl Channel for Null {
         true
     }
 
+    fn slice(&self) -> Option<usize> {
+        None
+    }
+
     fn render(&self, _item: &Outgoing) -> Result<Vec<u8>, String> {
         Ok(Vec::new())
     }

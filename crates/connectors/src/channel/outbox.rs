@@ -31,6 +31,10 @@ impl Channel for Outbox {
         true
     }
 
+    fn slice(&self) -> Option<usize> {
+        None
+    }
+
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
         // A text message or a request has no use for the same words with markup.
         let html = item.html.clone().filter(|_| item.lane == "letter" || item.lane == "email");

@@ -111,6 +111,16 @@ impl Channel for Smtp {
         false
     }
 
+    /// Two for each connection.
+    fn slice(&self) -> Option<usize> {
+        Some(2 * CONNECTIONS)
+    }
+
+    /// What was begun at the end of the first deadline takes a second one; then the farewells.
+    fn longest(&self) -> Duration {
+        2 * self.deadline + QUIT_TIMEOUT
+    }
+
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
         message::compose(item)
     }
@@ -146,13 +156,18 @@ impl Smtp {
         let mut connection = None;
         for item in items {
             if is_late.load(Ordering::SeqCst) {
-                answers.push(Delivery::Retry { reason: NOT_TRIED.to_owned() });
+                answers.push(Delivery::NotTried { reason: NOT_TRIED.to_owned() });
                 continue;
             }
-            let is_past_marker = AtomicBool::new(false);
-            let attempt = timeout(self.deadline, self.attempt(item, &mut connection, &is_past_marker)).await;
-            let answer = attempt.unwrap_or_else(|_| {
-                lost(&is_past_marker, format!("no answer from {} within {:?}", self.host, self.deadline))
+            let (has_begun, is_past_marker) = (AtomicBool::new(false), AtomicBool::new(false));
+            let attempt = self.attempt(item, &mut connection, &has_begun, &is_past_marker);
+            let answer = timeout(self.deadline, attempt).await.unwrap_or_else(|_| {
+                let reason = format!("no answer from {} within {:?}", self.host, self.deadline);
+                if has_begun.load(Ordering::SeqCst) {
+                    lost(&is_past_marker, reason)
+                } else {
+                    Delivery::NotTried { reason }
+                }
             });
             if !matches!(answer, Delivery::Accepted { .. }) {
                 connection = None;
@@ -170,6 +185,7 @@ impl Smtp {
         &self,
         item: &Outgoing,
         connection: &mut Option<AsyncSmtpConnection>,
+        has_begun: &AtomicBool,
         is_past_marker: &AtomicBool,
     ) -> Delivery {
         let parts = message::address("sender", &item.from_address).and_then(|from| {
@@ -188,8 +204,9 @@ impl Smtp {
         let mut open = match open {
             Ok(open) => open,
             // Nothing was said about the message yet: a wrong password must not turn a portfolio into refusals.
-            Err(reason) => return Delivery::Retry { reason },
+            Err(reason) => return Delivery::NotTried { reason },
         };
+        has_begun.store(true, Ordering::SeqCst);
         let answer = transact(&mut open, from, to, &bytes, is_past_marker).await;
         *connection = Some(open);
         answer

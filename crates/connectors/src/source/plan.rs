@@ -109,6 +109,7 @@ impl Plan {
             Record::Dispute(_) => &self.dispute,
             Record::Promise(_) => &self.promise,
             Record::Reply(_) => &self.reply,
+            Record::Event(_) | Record::Match(_) => &self.event,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

@@ -89,7 +89,7 @@ async fn cases_before(tx: &mut Tx, book: &Book) -> Result<BTreeMap<InvoiceId, Ca
     }
     let ids: Vec<InvoiceId> = book.reopening.keys().cloned().collect();
     let latest = cases::latest_of(tx, &ids).await?;
-    let loaded = db::load_cases(tx, &latest.values().map(|(no, _)| *no).collect::<Vec<_>>()).await?;
+    let loaded = db::seen_cases(tx, &latest.values().map(|(no, _)| *no).collect::<Vec<_>>()).await?;
     Ok(loaded.into_values().map(|case| (case.invoice.clone(), case)).collect())
 }
 

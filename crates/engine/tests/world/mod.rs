@@ -43,6 +43,7 @@ pub(crate) struct Lane {
     out: Arc<Mutex<Vec<Outgoing>>>,
     answers: Arc<Mutex<VecDeque<Delivery>>>,
     idempotent: bool,
+    slice: Option<usize>,
 }
 
 #[async_trait]
@@ -52,6 +53,9 @@ impl Channel for Lane {
     }
     fn idempotent(&self) -> bool {
         self.idempotent
+    }
+    fn slice(&self) -> Option<usize> {
+        self.slice
     }
     fn render(&self, item: &Outgoing) -> Result<Vec<u8>, String> {
         Ok(item.text.clone().into_bytes())
@@ -86,9 +90,12 @@ impl Observer for Notes {
 /// A database, what left it, and what happened.
 pub(crate) struct World {
     dir: tempfile::TempDir,
+    /// Where it is not a file of its own.
+    url: Option<String>,
     pub(crate) email: Arc<Mutex<Vec<Outgoing>>>,
     pub(crate) answers: Arc<Mutex<VecDeque<Delivery>>>,
     pub(crate) idempotent: bool,
+    pub(crate) slice: Option<usize>,
     pub(crate) faults: Faults,
     acts: Arc<Notes>,
 }
@@ -97,9 +104,11 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            url: None,
             email: Arc::default(),
             answers: Arc::default(),
             idempotent: true,
+            slice: None,
             faults: Faults::none(),
             acts: Arc::default(),
         }
@@ -112,8 +121,19 @@ impl World {
         world
     }
 
+    /// A world on a database of its own on PostgreSQL.
+    pub(crate) async fn shared() -> Self {
+        let create = || recobro_testkit::postgres::cluster().database();
+        Self { url: Some(tokio::task::spawn_blocking(create).await.unwrap()), ..Self::new() }
+    }
+
     fn url(&self) -> String {
-        format!("sqlite://{}", self.dir.path().join("test.db").display())
+        self.url.clone().unwrap_or_else(|| format!("sqlite://{}", self.dir.path().join("test.db").display()))
+    }
+
+    /// A second handle on the database, as another process has it.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(&self.url(), Options { durable: false, create: true }).await.unwrap()
     }
 
     pub(crate) async fn engine(&self) -> Engine {
@@ -121,17 +141,26 @@ impl World {
     }
 
     pub(crate) async fn try_engine(&self) -> Result<Engine, Error> {
-        let store = Store::open(&self.url(), Options { durable: false, create: true }).await?;
+        self.worker("worker", self.faults.clone()).await
+    }
+
+    /// One of several workers, each with its own connections and clock.
+    pub(crate) async fn worker(&self, name: &str, faults: Faults) -> Result<Engine, Error> {
+        let store = self.store().await;
         let mut channels = Channels::new();
         for lane in LANES {
             let out = if *lane == "email" { Arc::clone(&self.email) } else { Arc::default() };
             let answers = if *lane == "email" { Arc::clone(&self.answers) } else { Arc::default() };
             let name = (*lane).to_owned();
-            channels.insert(name.clone(), Arc::new(Lane { name, out, answers, idempotent: self.idempotent }));
+            channels.insert(
+                name.clone(),
+                Arc::new(Lane { name, out, answers, idempotent: self.idempotent, slice: self.slice }),
+            );
         }
         let observer: Arc<dyn Observer> = Arc::clone(&self.acts) as Arc<dyn Observer>;
         let settings = Settings {
-            faults: self.faults.clone(),
+            worker: name.to_owned(),
+            faults,
             observer: Some(observer),
             payment_link: "https://pay.example.com/{invoice}".to_owned(),
             ..Settings::default()

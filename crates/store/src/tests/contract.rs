@@ -486,14 +486,15 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     assert_eq!(outbox::next_due(&mut tx).await.unwrap(), None);
     contacts::put(&mut tx, &[contact(0, 1, 10), contact(1, 1, 10)]).await.unwrap();
     let rows = [(effect_id(0), 1), (effect_id(1), 9), (effect_id(2), 1)];
-    assert_eq!(outbox::mark_sending(&mut tx, &rows).await.unwrap(), [true, false, true]);
+    assert_eq!(outbox::mark_sending(&mut tx, &rows, at(60)).await.unwrap(), [true, false, true]);
     tx.commit().await.unwrap();
 
     let mut tx = store.begin().await.unwrap();
     let stale = Settled { fence: 7, ..settled(1, no, 7) };
     assert_eq!(outbox::settle(&mut tx, &[settled(0, no, 1), stale]).await.unwrap(), [true, false]);
     assert_eq!(outbox::settle(&mut tx, &[settled(0, no, 1)]).await.unwrap(), [false], "settled once");
-    let later = |n, fence| Later { effect: effect_id(n), fence, due_at: at(700), reason: "greylisted".to_owned() };
+    let later =
+        |n, fence| Later { effect: effect_id(n), fence, due_at: at(700), tries: 1, reason: "greylisted".to_owned() };
     assert_eq!(outbox::retry_later(&mut tx, &[later(2, 1), later(1, 7)]).await.unwrap(), [true, false]);
     let row = &outbox::get(&mut tx, &[effect_id(2)]).await.unwrap()[0];
     assert_eq!((row.state, row.due_at, row.fence, row.tries), (State::Ready, at(700), 1, 1));
@@ -525,18 +526,35 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
 }
 
 async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(outbox::database_now(&mut tx).await.unwrap().is_some(), store.is_shared(), "one clock for all workers");
+    assert!(crate::inbound::route_alone(&mut tx).await.unwrap());
+    if store.is_shared() {
+        let mut other = store.begin().await.unwrap();
+        assert!(!crate::inbound::route_alone(&mut other).await.unwrap(), "one worker routes at a time");
+    }
+    drop(tx);
     let mut opening = first(1);
     opening.effects = (0..3).map(|n| effect(n, 1)).collect();
     opening.effects[2].birth = outbox::Birth::Carried { owner: "w".to_owned(), lease_until: at(50) };
     let no = commit(store, &[opening]).await[0];
     let mut tx = store.begin().await.unwrap();
+    assert_eq!(crate::cases::seen(&mut tx, &[no]).await.unwrap().len(), 1);
     outbox::claim(&mut tx, at(10), &[], 10, &lease("w", 50)).await.unwrap();
-    outbox::mark_sending(&mut tx, &[(effect_id(0), 1)]).await.unwrap();
+    let sending = [(effect_id(0), 1), (effect_id(1), 1)];
+    assert_eq!(outbox::hold(&mut tx, &sending).await.unwrap().len(), 2);
+    outbox::mark_sending(&mut tx, &sending[..1], at(50)).await.unwrap();
+    assert_eq!(
+        outbox::hold(&mut tx, &sending).await.unwrap(),
+        [effect_id(1)].into(),
+        "what is being sent is not held again"
+    );
     contacts::put(&mut tx, &[contact(0, 1, 10)]).await.unwrap();
-    assert!(outbox::sweep(&mut tx, at(50), &[], 10).await.unwrap().is_empty());
+    let next = lease("v", 90);
+    assert_eq!(outbox::sweep(&mut tx, at(50), &[], &next, 10).await.unwrap(), outbox::Swept::default());
     assert_eq!(outbox::end_leases(&mut tx, "w", at(20)).await.unwrap(), 0);
     assert_eq!(outbox::end_leases(&mut tx, "v", at(20)).await.unwrap(), 3);
-    let unsure = outbox::sweep(&mut tx, at(20), &[], 10).await.unwrap();
+    let unsure = outbox::sweep(&mut tx, at(20), &[], &next, 10).await.unwrap().unsure;
     assert_eq!(unsure.iter().map(|row| row.id).collect::<Vec<_>>(), [effect_id(0)]);
     let ready = outbox::list(&mut tx, Some(State::Ready), "", 10).await.unwrap();
     assert_eq!(ready.iter().map(|row| row.fence).collect::<Vec<_>>(), [2, 2], "the dead worker's fence is over");

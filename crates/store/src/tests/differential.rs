@@ -143,14 +143,21 @@ async fn bring_news(tx: &mut Tx, dice: &mut Dice) -> String {
 
 async fn deliver(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
     let now = at(i64::try_from(number).unwrap());
-    let unsure = outbox::sweep(tx, now, &[], 5).await.unwrap();
     let lease = Lease { owner: format!("w{}", dice.roll(2)), until: at(i64::try_from(number + dice.roll(9)).unwrap()) };
+    let lanes = if dice.roll(2) == 0 { vec!["email".to_owned()] } else { Vec::new() };
+    let swept = outbox::sweep(tx, now, &lanes, &lease, 5).await.unwrap();
     let rows = outbox::claim(tx, now, &[], 6, &lease).await.unwrap();
     let (mut settled, mut later, mut sending, mut made) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in &rows {
         made.push(contacts::ContactRow { id: row.id.to_string(), no: row.no, ..contact(0, 1, 5) });
         match dice.roll(4) {
-            0 => later.push(Later { effect: row.id, fence: row.fence, due_at: at(300), reason: "busy".to_owned() }),
+            0 => later.push(Later {
+                effect: row.id,
+                fence: row.fence,
+                due_at: at(300),
+                tries: 1,
+                reason: "busy".to_owned(),
+            }),
             1 => sending.push((row.id, row.fence)),
             kind => settled.push(Settled {
                 effect: row.id,
@@ -163,7 +170,7 @@ async fn deliver(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
         }
     }
     contacts::put(tx, &made).await.unwrap();
-    let sent = outbox::mark_sending(tx, &sending).await.unwrap();
+    let sent = outbox::mark_sending(tx, &sending, lease.until).await.unwrap();
     let later = outbox::retry_later(tx, &later).await.unwrap();
     let settled = outbox::settle(tx, &settled).await.unwrap();
     let unknown: Vec<_> = outbox::list(tx, Some(State::Sending), "", 2).await.unwrap();
@@ -176,7 +183,7 @@ async fn deliver(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
         news: None,
     };
     let lost = outbox::mark_unknown(tx, &unknown.iter().map(none).collect::<Vec<_>>(), "lost").await.unwrap();
-    format!("{unsure:?} {rows:?} {sent:?} {later:?} {settled:?} {lost:?} {:?}", effect_id(number))
+    format!("{swept:?} {rows:?} {sent:?} {later:?} {settled:?} {lost:?} {:?}", effect_id(number))
 }
 
 async fn work(tx: &mut Tx, dice: &mut Dice) -> String {
