@@ -152,11 +152,37 @@ pub(crate) async fn check_again(
         outbox::settle(tx, &returned).await?;
         return Ok(Vec::new());
     }
+    let handings = wait_for_news(engine, tx, handings, tick).await?;
     let rows = handings.into_iter().map(|handing| handing.row).collect();
     let handings = check(engine, tx, rows, Ask::Guard, tick).await?;
     let handings = mark_sending(engine, tx, handings).await?;
     engine.settings.faults.pass("deliver.sending")?;
     Ok(handings)
+}
+
+/// What a case has not read yet may hold back what it ordered before: a promise, a dispute, an opt-out. The effect goes
+/// back, and the case decides again with its news.
+async fn wait_for_news(
+    engine: &Engine,
+    tx: &mut Tx,
+    handings: Vec<Handing>,
+    tick: &mut Tick,
+) -> Result<Vec<Handing>, Error> {
+    let now = engine.clock.now();
+    let numbers = db::unique(&handings.iter().map(|handing| handing.row.no).collect::<Vec<_>>());
+    let unread = recobro_store::events::next_of(tx, &numbers).await?;
+    let is_waiting = |handing: &Handing| unread.get(&handing.row.no).is_some_and(|at| *at <= now);
+    let (waiting, ready): (Vec<_>, Vec<_>) = handings.into_iter().partition(is_waiting);
+    if !waiting.is_empty() {
+        let rule = || "news of the case is being read".to_owned();
+        let returned: Vec<_> = waiting
+            .iter()
+            .map(|handing| returned(&handing.row, &handing.effect, handing.at, rule(), Some(handing.at)))
+            .collect::<Result<_, _>>()?;
+        tick.progress.returned += returned.len() as u64;
+        outbox::settle(tx, &returned).await?;
+    }
+    Ok(ready)
 }
 
 /// The last write before the hand-over; the lease begins anew. Answers what is still ours to hand over.

@@ -46,6 +46,17 @@ fn a_finish_keeps_the_pending_thank_you_and_drops_the_reminder() {
     assert_eq!(world.sent(), ["first", "thanks"]);
 }
 
+/// A friendly note before the due date is no thank-you: it is not sent for an invoice that was paid meanwhile.
+#[test]
+fn a_courtesy_of_a_stage_is_taken_back_by_the_payment() {
+    let mut playbook = playbook();
+    playbook.templates.get_mut("first").unwrap().class = recobro_kernel::facts::Class::Courtesy;
+    let mut world = World::new(playbook);
+    assert_eq!(world.waiting_at("2026-05-05T07:00:00Z"), ["first"]);
+    world.pay("2026-05-05T07:00:01Z");
+    assert_eq!(world.waiting_at("2026-05-05T07:00:01Z"), ["thanks"]);
+}
+
 #[test]
 fn a_hold_stops_the_clock_and_its_limit_ends_it() {
     let mut world = World::new(playbook());

@@ -204,7 +204,7 @@ fn each_source_reads_columns_of_its_own_names() {
         "id,invoice,on,amount,currency\nP1,I1,2026-02-01,10.5,EUR\nP2,,2026-02-01T10:00:00Z,-10.5,EUR\nP3,I1,2026-02-01T10:00:00Z,0,EUR\n",
         &expect![[r#"
             2 payment {"amount":{"currency":"EUR","minor":1050},"id":"P1","invoice":"I1","on":"2026-02-01"}
-            line 3, column 2 `invoice`: payment.invoice neither an invoice nor a customer is named
+            line 3, column 2 `invoice`: payment.invoice neither an invoice, a customer nor a reference is named
             line 4, column 4 `amount`: payment.amount is zero
         "#]],
     );

@@ -109,6 +109,43 @@ async fn a_worker_that_lost_its_lease_hands_nothing_over() {
     assert_eq!(keys(&world).len(), 1);
 }
 
+/// Another worker routes a promise after this one has claimed the reminder and before it leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_promise_that_the_case_has_not_read_yet_stops_what_it_ordered_before() {
+    let mut world = World::new();
+    let mine: Arc<Mutex<Option<Arc<Engine>>>> = Arc::default();
+    let told = Arc::clone(&mine);
+    let faults = once("deliver.claim_committed", move || {
+        let engine = told.lock().unwrap().clone().unwrap();
+        tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                let mut tx = engine.store().begin().await.unwrap();
+                let case = cases(&engine).await.remove(0);
+                let now = engine.clock().now();
+                let body = serde_json::json!({
+                    "id": recobro_kernel::ids::EventId::derive(&["promise"]), "name": "promise.made", "at": now,
+                    "actor": "test", "fields": {},
+                });
+                let id = recobro_kernel::ids::EventId::derive(&["promise"]);
+                let news = recobro_store::events::NewEvent { no: case.no, id, at: now, body: body.to_string() };
+                recobro_store::events::insert(&mut tx, &[news]).await.unwrap();
+                tx.commit().await.unwrap();
+            });
+        });
+    });
+    world.slice = Some(2);
+    let engine = Arc::new(world.worker("a", faults).await.unwrap());
+    *mine.lock().unwrap() = Some(Arc::clone(&engine));
+    engine.clock().move_to(at("2026-04-03T07:00:00Z"));
+    receive(&engine, one_invoice()).await;
+    for _ in 0..24 * 6 {
+        drain(&engine).await;
+        engine.clock().move_to(engine.clock().now().plus_us(HOUR_US));
+    }
+    let asked = world.contacts().iter().filter(|act| act.contains("overdue")).count();
+    assert_eq!(asked, 0, "{:?}", world.acts());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_payments_of_one_invoice_booked_at_once_both_count() {
     let world = World::shared().await;

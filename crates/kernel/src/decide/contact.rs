@@ -93,7 +93,8 @@ impl Walk<'_> {
             locale: route.locale,
             to: route.to,
             content: info.hash,
-            exempt: info.class.is_exempt(),
+            // What a stage says by itself is said about an invoice that is owed: paid or held, it stays unsaid.
+            exempt: info.class.is_exempt() && !order.of_cursor,
             ..self.effect(id, lane, template, step, order)?
         };
         let state = Self::in_flight(order, &effect, route.via);

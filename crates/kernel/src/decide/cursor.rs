@@ -82,8 +82,7 @@ impl Walk<'_> {
     /// Contacts and adverse acts wait while there is nothing to ask for; an event brings the case back.
     fn nothing_claimable(&self, step: &Step) -> bool {
         let asks = match &step.verb {
-            Verb::Send(_) | Verb::OfferPlan(_) => !self.class_of(step).is_exempt(),
-            Verb::Escalate(_) | Verb::Outsource(_) => true,
+            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Escalate(_) | Verb::Outsource(_) => true,
             _ => false,
         };
         asks && self.facts.invoice.claimable_minor() <= 0

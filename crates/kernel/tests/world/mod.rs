@@ -426,6 +426,13 @@ impl World {
         [news, wake].into_iter().flatten().min()
     }
 
+    /// A turn at an instant; what waits in the outbox afterwards, nothing of it handed over.
+    pub(crate) fn waiting_at(&mut self, when: &str) -> Vec<String> {
+        self.now = at(when);
+        self.turn();
+        self.outbox.iter().map(|effect| effect.step.clone()).collect()
+    }
+
     pub(crate) fn until(&mut self, when: &str) {
         self.advance_to(at(when));
     }

@@ -59,7 +59,7 @@ async fn single_values(store: &Store) {
     meta::forget_virtual(&mut tx).await.unwrap();
     assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), None);
     tx.commit().await.unwrap();
-    let mut tx = store.read().await.unwrap();
+    let tx = store.read().await.unwrap();
     tx.rollback().await.unwrap();
     let mut tx = store.begin().await.unwrap();
     meta::put(&mut tx, "a", "3").await.unwrap();
@@ -103,6 +103,8 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     inbound::park(&mut tx, &[(due[2].id, "no customer".to_owned())], at(10)).await.unwrap();
     let parked = inbound::parked(&mut tx, 0, 10).await.unwrap();
     assert_eq!((parked.len(), parked[0].reason.as_str()), (1, "no customer"));
+    let said = inbound::versions(&mut tx, "invoice", &["1".to_owned()]).await.unwrap();
+    assert_eq!(said.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(), ["a", "A", "a"]);
     inbound::unpark(&mut tx, &["no customer `X`".to_owned()]).await.unwrap();
     assert_eq!(inbound::parked(&mut tx, 0, 10).await.unwrap().len(), 1, "another reason");
     inbound::unpark(&mut tx, &["no customer".to_owned()]).await.unwrap();
@@ -186,6 +188,7 @@ async fn payments_come_back(tx: &mut Tx) {
     payments::insert(tx, std::slice::from_ref(&open)).await.unwrap();
     assert_eq!(payments::unallocated(tx, (chrono::NaiveDate::MIN, ""), 10).await.unwrap(), [open.clone()]);
     assert_eq!(payments::unallocated(tx, (open.booked_on, &open.id), 10).await.unwrap(), []);
+    assert!(payments::of_customers(tx, &[customer_id(1)]).await.unwrap().contains(&open));
     let whose = open.customer.clone();
     payments::left(tx, &[(open.id.clone(), whose, 0)]).await.unwrap();
     assert_eq!(payments::get(tx, std::slice::from_ref(&open.id)).await.unwrap()[0].unallocated_minor, 0);
@@ -200,6 +203,7 @@ async fn payments_come_back(tx: &mut Tx) {
     payments::allocate(tx, &[allocation(2, "2026-02-05"), allocation(1, "2026-02-03")]).await.unwrap();
     let since = payments::allocations(tx, &[invoice_id(1)], on("2026-02-04")).await.unwrap();
     assert_eq!(since, [allocation(2, "2026-02-05")]);
+    assert_eq!(payments::parts(tx, &["a".to_owned(), "b".to_owned()]).await.unwrap(), [("a".to_owned(), 2)].into());
 }
 
 async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
@@ -210,6 +214,8 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     invoices::upsert(&mut tx, &[invoice(1), due_first, paid]).await.unwrap();
     assert_eq!(invoices::get(&mut tx, &[invoice_id(1)]).await.unwrap()[&invoice_id(1)], invoice(1));
     assert_eq!(invoices::by_name(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
+    let of_one: Vec<_> = invoices::of_customers(&mut tx, &[customer_id(3)]).await.unwrap();
+    assert_eq!(of_one.iter().map(|i| (i.id.as_str(), i.balance_minor)).collect::<Vec<_>>(), [("I0003", 0)]);
     let open = invoices::open_of(&mut tx, &[customer_id(1), customer_id(3)]).await.unwrap();
     assert_eq!(open.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["I0002", "I0001"]);
 
@@ -243,7 +249,7 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     };
     contacts::put(&mut tx, &[contact(1, 1, 5)]).await.unwrap();
     let loaded = facts::load(&mut tx, &wanted).await.unwrap();
-    assert_eq!((loaded.invoices.len(), loaded.customers.len(), loaded.points[&customer_id(1)].len()), (2, 1, 2));
+    assert_eq!((loaded.invoices.len(), loaded.customers.len(), loaded.points[&customer_id(1)].len()), (2, 1, 3));
     assert_eq!(loaded.aggregates[&customer_id(1)], counted);
     assert_eq!(loaded.disputes[&invoice_id(1)].id, "d2", "the latest");
     assert_eq!(loaded.contacts[&customer_id(1)], [contact(1, 1, 5)]);
@@ -297,6 +303,12 @@ async fn promises_and_plans_are_found_by_their_invoices(store: &Store) {
     promises::upsert(&mut tx, std::slice::from_ref(&judged)).await.unwrap();
     assert_eq!(promises::due(&mut tx, at(1_000), 10).await.unwrap(), [new]);
     assert_eq!(promises::get(&mut tx, &["a".to_owned()]).await.unwrap(), [judged]);
+    let ids = |rows: Vec<PromiseRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(promises::list(&mut tx, false, "", 10).await.unwrap()), ["a", "b"]);
+    assert_eq!(ids(promises::list(&mut tx, true, "", 10).await.unwrap()), ["b"]);
+    assert_eq!(ids(promises::list(&mut tx, false, "a", 10).await.unwrap()), ["b"]);
+    promises::uncover(&mut tx, &[("b".to_owned(), invoice_id(1))]).await.unwrap();
+    assert!(promises::open_of(&mut tx, &[invoice_id(1)]).await.unwrap().is_empty());
     let plan = plans::PlanRow {
         id: "p".to_owned(),
         customer: customer_id(1),

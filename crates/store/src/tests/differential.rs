@@ -64,16 +64,16 @@ async fn ledger(tx: &mut Tx, dice: &mut Dice) -> String {
     let points: Vec<_> = picked.iter().map(|n| point(&format!("p{}", n % 7), *n)).collect();
     customers::upsert_points(tx, &points).await.unwrap();
     let ids: Vec<_> = picked.iter().map(|n| customer_id(*n)).collect();
-    let opt_out = consents::OptOut {
-        customer: ids[0].clone(),
-        channel: points[0].channel.clone(),
+    let opt_outs = ids.iter().zip(&points).take(1).map(|(customer, point)| consents::OptOut {
+        customer: customer.clone(),
+        channel: point.channel.clone(),
         source: "test".to_owned(),
         booked_on: on("2026-05-05"),
         known_at: at(1),
-    };
-    consents::opt_out(tx, &[opt_out]).await.unwrap();
+    });
+    consents::opt_out(tx, &opt_outs.collect::<Vec<_>>()).await.unwrap();
     consents::close_points(tx, &ids).await.unwrap();
-    customers::replace_points(tx, &points[..1]).await.unwrap();
+    customers::replace_points(tx, &points[..points.len().min(1)]).await.unwrap();
     let points = customers::points(tx, &ids).await.unwrap();
     format!("{:?} {points:?}", invoices::open_of(tx, &ids).await.unwrap())
 }
