@@ -50,7 +50,7 @@ struct Writer {
 
 impl Sqlite {
     pub(crate) async fn open(path: &Path, options: Options) -> Result<Self> {
-        let lock = own(path, options.create)?;
+        let lock = own_soon(path, options.create).await?;
         let sync = if options.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
         let connect = SqliteConnectOptions::new()
             .filename(path)
@@ -255,6 +255,20 @@ impl Writer {
         }
         result
     }
+}
+
+/// Waits a moment for a command that is just ending.
+const PATIENCE: (u32, Duration) = (20, Duration::from_millis(25));
+
+/// Owns the file; one that another command is about to leave is waited for.
+async fn own_soon(path: &Path, create: bool) -> Result<File> {
+    for _ in 0..PATIENCE.0 {
+        match own(path, create) {
+            Err(Error::InUse { .. }) => tokio::time::sleep(PATIENCE.1).await,
+            owned => return owned,
+        }
+    }
+    own(path, create)
 }
 
 /// Owns the file: creates it for its user only and locks a file beside it.
