@@ -118,6 +118,40 @@ async fn a_refusal_tries_the_next_channel_and_an_unknown_outcome_asks_a_person()
     assert!(acts.iter().any(|act| act.ends_with("upcoming-invoice email refused")), "{acts:?}");
 }
 
+/// Who looked says whether the message left; the case goes on as if the channel had said it, also after a payment.
+#[tokio::test]
+async fn a_person_resolves_what_nobody_knew() {
+    for (word, pays) in [("sent", false), ("not_sent", false), ("sent", true), ("not_sent", true)] {
+        let world = World::new();
+        let unknown = Delivery::Unknown { reason: "connection lost after the end".to_owned() };
+        world.answers.lock().unwrap().push_back(unknown);
+        let mut rows = vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-01")];
+        if pays {
+            rows.push(payment("P", "I", 100_000, "2026-03-30"));
+        }
+        let engine = world.play(rows, Some("2026-03-31")).await;
+        let mut tx = engine.store().read().await.unwrap();
+        let open = recobro_store::tasks::Filter { open: true, ..recobro_store::tasks::Filter::default() };
+        let tasks = recobro_store::tasks::list(&mut tx, &open, None, 10).await.unwrap();
+        drop(tx);
+        let task = tasks.iter().find(|row| row.task.subject == "resolve-unknown-outcome").expect("somebody is asked");
+        assert_eq!(task.task.outcomes, ["sent", "not_sent"]);
+        let who = Who { name: "person:ana".to_owned(), why: String::new() };
+        let answer = Answer { outcome: word.to_owned(), ..Answer::default() };
+        engine.task_done(task.task.id, &answer, &who).await.unwrap();
+        run(&engine, Some("2026-04-15"), &Nobody).await.unwrap();
+        let mut tx = engine.store().read().await.unwrap();
+        let left = recobro_store::outbox::list(&mut tx, Some(recobro_store::outbox::State::Unknown), "", 10).await;
+        assert!(left.unwrap().is_empty(), "{word} {pays}");
+        let rows = recobro_store::contacts::list(&mut tx, (Timestamp::from_us(0), ""), 100).await.unwrap();
+        let first: Vec<_> = rows.iter().filter(|row| row.step == "upcoming-invoice").collect();
+        let states: Vec<&str> = first.iter().map(|row| row.state.as_str()).collect();
+        assert_eq!(states, if word == "sent" { vec!["sent"] } else { vec![] }, "{word} {pays}");
+        let reminded = world.contacts().iter().any(|act| act.contains("overdue-first email accepted"));
+        assert_eq!(reminded, !pays, "{word} {pays}: {:?}", world.acts());
+    }
+}
+
 #[tokio::test]
 async fn two_invoices_of_one_customer_keep_the_gap() {
     let world = World::new();

@@ -285,6 +285,9 @@ pub struct Work {
     /// For an approval asked again: the covered position that waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renews: Option<usize>,
+    /// The effect of which nobody knows whether it left: the answer says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectId>,
 }
 
 /// What waits beside the cursor.

@@ -79,6 +79,8 @@ pub struct Turn {
     pub effects: Vec<Effect>,
     /// Effects not yet handed over that must go from the outbox.
     pub recalls: Vec<EffectId>,
+    /// Effects of which nobody knew whether they left, with a person's word that they did.
+    pub resolved: Vec<(EffectId, bool)>,
     /// Work to open.
     pub opened: Vec<NewTask>,
     /// Work to close.
@@ -168,6 +170,7 @@ struct Walk<'a> {
     records: Vec<Record>,
     effects: Vec<Effect>,
     recalls: Vec<EffectId>,
+    resolved: Vec<(EffectId, bool)>,
     opened: Vec<NewTask>,
     closed: Vec<ClosedTask>,
     consumed: Vec<EventId>,
@@ -197,6 +200,7 @@ impl<'a> Walk<'a> {
             records: Vec::new(),
             effects: Vec::new(),
             recalls: Vec::new(),
+            resolved: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
             consumed: Vec::new(),
@@ -449,6 +453,7 @@ impl<'a> Walk<'a> {
             body,
             effects: self.effects,
             recalls: self.recalls,
+            resolved: self.resolved,
             opened: self.opened,
             closed: self.closed,
             consumed: self.consumed,

@@ -205,6 +205,7 @@ fn turn(name: &str, no: Option<CaseNo>, expected: u64, prev: Hash, wake: Option<
         wake: wake.map(|due| WakeAt { due_at: second(due), priority: Priority::Timer }),
         effects: Vec::new(),
         recalls: Vec::new(),
+        resolved: Vec::new(),
         opened: Vec::new(),
         closed: Vec::new(),
         consumed: Vec::new(),

@@ -72,6 +72,8 @@ pub struct TurnCommit {
     pub effects: Vec<NewEffect>,
     /// Effects not handed over that must go from the outbox, with their rows in the contact ledger.
     pub recalls: Vec<EffectId>,
+    /// Unknown effects that a person resolved: whether they left. They go from the outbox; what left counts.
+    pub resolved: Vec<(EffectId, bool)>,
     /// Work opened.
     pub opened: Vec<OpenTask>,
     /// Work closed.
@@ -272,7 +274,15 @@ async fn settle(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
         outbox::keep(tx, settled.iter().filter_map(|s| s.communication.as_ref())).await?;
     }
     let recalls: Vec<EffectId> = batch.winners().flat_map(|(_, turn)| turn.recalls.iter().copied()).collect();
-    outbox::recall(tx, &recalls).await
+    outbox::recall(tx, &recalls).await?;
+    let resolved: Vec<(EffectId, bool)> = batch.winners().flat_map(|(_, turn)| turn.resolved.iter().copied()).collect();
+    if !resolved.is_empty() {
+        outbox::delete(tx, &resolved.iter().map(|(effect, _)| *effect).collect::<Vec<_>>()).await?;
+        let said = |left| resolved.iter().filter(move |(_, sent)| *sent == left).map(|(effect, _)| effect.to_string());
+        contacts::mark(tx, &said(true).collect::<Vec<_>>(), "sent").await?;
+        contacts::delete(tx, &said(false).collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 static APPEND: Bulk = Bulk::insert(

@@ -2,7 +2,7 @@
 
 use super::{Entry, Follow, Input, Walk, empty_case};
 use crate::calendar::Calendar;
-use crate::case::{Case, End, Marks, Watch};
+use crate::case::{Case, End, InFlight, Marks, Watch};
 use crate::event::Event;
 use crate::playbook::{Handover, Outcome, Playbook};
 use crate::record::{Inheritance, Record};
@@ -148,7 +148,9 @@ pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
     if walk.case.is_finished() {
         return;
     }
-    let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| !state.exempt).map(|(id, _)| *id).collect();
+    // What may have left cannot be taken back: its question stays open.
+    let goes = |state: &InFlight| !state.exempt && !state.unknown;
+    let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| goes(state)).map(|(id, _)| *id).collect();
     for effect in out {
         walk.recalls.push(effect);
         walk.emit(Record::Recalled { effect, reason: outcome.name().to_owned() });
@@ -163,7 +165,8 @@ pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
         }
     }
     let rev = walk.case.rev;
-    let earlier: Vec<_> = walk.case.work.iter().filter(|work| work.opened_rev < rev).map(|work| work.id).collect();
+    let earlier = walk.case.work.iter().filter(|work| work.opened_rev < rev && work.effect.is_none());
+    let earlier: Vec<_> = earlier.map(|work| work.id).collect();
     for task in earlier {
         walk.close_work(task, outcome.name(), "");
     }

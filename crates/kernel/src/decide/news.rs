@@ -19,6 +19,7 @@ struct Saved {
     records: usize,
     effects: usize,
     recalls: usize,
+    resolved: usize,
     opened: usize,
     closed: usize,
 }
@@ -53,6 +54,7 @@ impl Walk<'_> {
             records: self.records.len(),
             effects: self.effects.len(),
             recalls: self.recalls.len(),
+            resolved: self.resolved.len(),
             opened: self.opened.len(),
             closed: self.closed.len(),
         }
@@ -68,6 +70,7 @@ impl Walk<'_> {
         self.vars = None;
         self.effects.truncate(before.effects);
         self.recalls.truncate(before.recalls);
+        self.resolved.truncate(before.resolved);
         self.opened.truncate(before.opened);
         self.closed.truncate(before.closed);
         if let Some((place, message)) = failed {
@@ -98,7 +101,7 @@ impl Walk<'_> {
             let reason = format!("the case is {}", self.case.outcome.map_or("over", Outcome::name));
             self.emit(Record::Ignored { what: event.name.clone(), reason });
             if event.name == "task.done" {
-                self.close_left_over(event);
+                return self.close_left_over(event);
             }
             return Ok(());
         }
@@ -146,11 +149,34 @@ impl Walk<'_> {
     }
 
     /// Work left open by the finish: its late answer closes it.
-    fn close_left_over(&mut self, event: &Event) {
-        let open = self.case.work.iter().find(|work| work.id.to_string() == event.text("task")).map(|work| work.id);
-        if let Some(task) = open {
+    fn close_left_over(&mut self, event: &Event) -> Flow {
+        let open = self.case.work.iter().find(|work| work.id.to_string() == event.text("task"));
+        if let Some((task, effect)) = open.map(|work| (work.id, work.effect)) {
             self.close_work(task, event.text("outcome"), event.text("by"));
+            if let Some(effect) = effect {
+                return self.resolve(effect, event.text("outcome"), event);
+            }
         }
+        Ok(())
+    }
+
+    /// A person's word on an effect of which nobody knew whether it left: the case goes on as if the channel had said it.
+    pub(super) fn resolve(&mut self, effect: EffectId, outcome: &str, event: &Event) -> Flow {
+        let sent = outcome == super::work::SENT;
+        self.resolved.push((effect, sent));
+        let Some(state) = self.case.in_flight.get(&effect).cloned() else {
+            // A jump left its step meanwhile.
+            let state = if sent { "late accepted" } else { "late failed" };
+            self.emit(Record::Delivery { effect, state: state.to_owned(), reason: event.text("by").to_owned() });
+            return Ok(());
+        };
+        if sent {
+            self.accepted(effect, &state, event);
+            return Ok(());
+        }
+        let reason = format!("not sent, says {}", event.text("by"));
+        self.emit(Record::Delivery { effect, state: "failed".to_owned(), reason: reason.clone() });
+        self.next_channel(effect, &state, &reason)
     }
 
     /// Walks `whenever` from the top; the first whose event equals and whose `when` is true takes it.
@@ -311,7 +337,7 @@ impl Walk<'_> {
             "unknown" => {
                 self.emit(Record::Delivery { effect, state: "unknown".to_owned(), reason });
                 let place = self.place(state.step);
-                self.open_engine_task(place, "resolve-unknown-outcome");
+                self.ask_whether_it_left(place, effect);
                 Ok(())
             }
             other => {

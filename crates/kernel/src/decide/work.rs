@@ -4,7 +4,7 @@ use super::{ClosedTask, Flow, Stop, Walk};
 use crate::case::{Approval, End, Phase, Watch, Work};
 use crate::effect::NewTask;
 use crate::event::Event;
-use crate::ids::{Hash, TaskId};
+use crate::ids::{EffectId, Hash, TaskId};
 use crate::playbook::{Outlet, Step, Verb};
 use crate::record::{Place, Record};
 use crate::schedule;
@@ -12,6 +12,10 @@ use crate::step::OUTCOMES_OF_WORK;
 use crate::time::{Span, Timestamp};
 use crate::value::Value;
 use std::sync::Arc;
+
+/// Answers of a person who looked whether a message left.
+pub(super) const SENT: &str = "sent";
+const NOT_SENT: &str = "not_sent";
 
 /// How long a fix may take before it is shown as overdue.
 const FIX_WITHIN: Span = Span::working_days(1);
@@ -63,6 +67,7 @@ impl Walk<'_> {
             missing: if matches!(step.verb, Verb::Approve(_)) { step.options.by.clone() } else { Vec::new() },
             answered_by: Vec::new(),
             renews: opening.renews,
+            effect: None,
         };
         self.push_work(place, work, subject, outcomes_of(step), step.options.by.clone(), opening.blocks);
         if step.options.hold_while_open {
@@ -124,6 +129,15 @@ impl Walk<'_> {
 
     /// Work that the engine opens itself: a fix, a review, a second person's approval.
     pub(super) fn open_engine_task(&mut self, place: Place, subject: &str) -> TaskId {
+        self.open_own_work(place, subject, None)
+    }
+
+    /// Nobody knows whether an effect left: a person looks and says.
+    pub(super) fn ask_whether_it_left(&mut self, place: Place, effect: EffectId) {
+        self.open_own_work(place, "resolve-unknown-outcome", Some(effect));
+    }
+
+    fn open_own_work(&mut self, place: Place, subject: &str, effect: Option<EffectId>) -> TaskId {
         let id = self.task_id(&format!("engine/{subject}/{}", self.case.rev), 0, 0, None);
         let approval = subject.starts_with("approve-");
         let work = Work {
@@ -138,8 +152,13 @@ impl Walk<'_> {
             missing: Vec::new(),
             answered_by: Vec::new(),
             renews: None,
+            effect,
         };
-        let answers: &[&str] = if approval { &["approved", "rejected"] } else { &["done"] };
+        let answers: &[&str] = match (approval, effect) {
+            (true, _) => &["approved", "rejected"],
+            (false, Some(_)) => &[SENT, NOT_SENT],
+            (false, None) => &["done"],
+        };
         let outcomes = answers.iter().map(|name| (*name).to_owned()).collect();
         self.push_work(place, work, subject, outcomes, Vec::new(), false);
         id
@@ -169,7 +188,10 @@ impl Walk<'_> {
         let by = event.text("by").to_owned();
         let Some(position) = work.step else {
             self.close_work(work.id, &outcome, &by);
-            return Ok(());
+            return match work.effect {
+                Some(effect) => self.resolve(effect, &outcome, event),
+                None => Ok(()),
+            };
         };
         if work.kind == "approve" && outcome == "approved" {
             return self.approve(work, position, &by);

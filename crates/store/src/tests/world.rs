@@ -166,6 +166,7 @@ pub(super) fn turn(n: usize, no: Option<CaseNo>, expected: u64, prev: Hash) -> T
         wake: Some(WakeAt { due_at: at(100), priority: Priority::Timer }),
         effects: Vec::new(),
         recalls: Vec::new(),
+        resolved: Vec::new(),
         opened: Vec::new(),
         closed: Vec::new(),
         consumed: Vec::new(),
