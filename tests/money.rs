@@ -50,3 +50,92 @@ fn a_payment_whose_reference_names_two_invoices_waits_in_sight() {
     let waiting = book().data(&["unmatched"]);
     assert!(waiting.contains("several invoices carry the number or reference `RF18`"), "{waiting}");
 }
+
+/// A payment for two invoices and more, matched by a person; the account on any day, and as it was known.
+#[test]
+fn money_is_entered_matched_and_accounted_for() {
+    let home = Home::new();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\n");
+    put(
+        "invoices.csv",
+        "id,number,customer,issued,due,amount,currency\nI1,2026/1,C1,2026-01-02,2026-02-01,100.00,EUR\n\
+         I2,2026/2,C1,2026-01-02,2026-02-01,50.00,EUR\nI3,2026/3,C1,2026-01-02,2026-02-20,30.00,EUR\n",
+    );
+    home.data(&["import", "customers", "customers.csv"]);
+    home.data(&["import", "invoices", "invoices.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-02-05"]);
+    let add = ["payment", "add", "165", "--invoice", "2026/1", "--invoice", "I2", "--on", "2026-02-05"];
+    let noted = home.data(&add);
+    assert!(noted.starts_with("noted as "), "{noted}");
+    assert!(home.data(&add).contains("was noted before"), "said twice is said once");
+    home.data(&["run", "--virtual", "--until", "2026-02-06"]);
+    let list: serde_json::Value = serde_json::from_str(home.data(&["match", "list", "--json"]).trim()).unwrap();
+    assert_eq!(
+        (list["unapplied"].as_str(), list["candidates"][0]["invoice"].as_str()),
+        (Some("15.00 EUR"), Some("2026/3"))
+    );
+    let id = list["payment"].as_str().unwrap().to_owned();
+    assert_eq!(home.run(&["match", "accept", &id, "2026/3", "--amount", "15.01"]).status.code(), Some(4));
+    home.data(&["match", "accept", &id, "2026/3"]);
+    home.data(&["run", "--virtual", "--until", "2026-02-10"]);
+    assert_eq!(home.data(&["match", "list"]), "");
+    let parts: serde_json::Value =
+        serde_json::from_str(home.data(&["payment", "list", "C1", "--json"]).trim()).unwrap();
+    let settles: Vec<_> = parts["settles"].as_array().unwrap().iter().map(|part| part["amount"].as_str()).collect();
+    assert_eq!(settles, [Some("100.00"), Some("50.00"), Some("15.00")]);
+    let open = |day: &str| -> serde_json::Value {
+        serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", day, "--json"])).unwrap()
+    };
+    assert_eq!(open("2026-02-04")["totals"]["EUR"]["balance"], "180.00");
+    assert_eq!(open("2026-02-10")["totals"]["EUR"]["balance"], "15.00");
+    expect![[r#"
+        C1  Acme SL  ES, as of 2026-02-10
+
+        invoice         due  days late       amount    paid   open  disputed  interest + fixed
+        2026/1   2026-02-01          9  EUR  100.00  100.00   0.00      0.00             40.11
+        2026/2   2026-02-01          9  EUR   50.00   50.00   0.00      0.00             40.06
+        2026/3   2026-02-20          0  EUR   30.00   15.00  15.00      0.00              0.00
+
+        15.00 EUR open, 80.17 EUR interest and fixed sums: 95.17 EUR owed
+    "#]]
+    .assert_eq(&home.data(&["ledger", "show", "C1", "--as-of", "2026-02-10"]));
+}
+
+/// An invoice ten days late.
+fn late() -> Home {
+    let home = Home::new();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\n");
+    put(
+        "invoices.csv",
+        "id,number,customer,issued,due,amount,currency\nI1,2026/1,C1,2025-12-02,2026-01-10,6000.00,EUR\n",
+    );
+    home.data(&["import", "customers", "customers.csv"]);
+    home.data(&["import", "invoices", "invoices.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-20"]);
+    home
+}
+
+#[test]
+fn promises_and_disputes_are_entered_listed_and_ended() {
+    let home = late();
+    assert_eq!(home.run(&["promise", "add", "2026-01-01", "--invoice", "I1"]).status.code(), Some(2), "in the past");
+    home.data(&["promise", "add", "2026-02-10", "--invoice", "I1"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let promise: serde_json::Value = serde_json::from_str(home.data(&["promise", "list", "--json"]).trim()).unwrap();
+    assert_eq!((promise["status"].as_str(), promise["amount"].as_str()), (Some("open"), Some("6,000.00 EUR")));
+    assert!(home.data(&["case", "show", "I1"]).contains("held    promise since 2026-01-"), "the case is held");
+    home.data(&["promise", "cancel", "I1"]);
+    home.data(&["dispute", "open", "I1", "--reason", "quality", "--amount", "100"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-22"]);
+    assert_eq!(home.data(&["promise", "list", "--open"]), "");
+    let dispute: serde_json::Value =
+        serde_json::from_str(home.data(&["dispute", "list", "--open", "--json"]).trim()).unwrap();
+    assert_eq!((dispute["reason"].as_str(), dispute["amount"].as_str()), (Some("quality"), Some("100.00 EUR")));
+    let id = dispute["dispute"].as_str().unwrap();
+    home.data(&["dispute", "close", id, "--outcome", "withdrawn"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-23"]);
+    assert_eq!(home.data(&["dispute", "list", "--open"]), "");
+    assert_eq!(home.run(&["dispute", "close", id, "--outcome", "rejected"]).status.code(), Some(4));
+}

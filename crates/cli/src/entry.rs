@@ -79,20 +79,19 @@ impl Entry {
 pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Result<Exit, Failure> {
     let (id, by) = (record.external_id(), session.config.actor());
     let shown = serde_json::from_str(&record.body())?;
-    let accepted = if dry_run {
-        false
-    } else {
-        let engine = session.engine(session.clock().await?).await?;
-        engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0
+    let engine = if dry_run { None } else { Some(session.engine(session.clock().await?).await?) };
+    let accepted = match &engine {
+        Some(engine) => engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0,
+        None => false,
     };
     if session.out.is_json() {
         let said = Said { schema: "recobro/v1/entry", id: &id, by: &by, record: shown, accepted, dry_run };
         session.out.json(&said)?;
     } else if dry_run {
         session.out.line(&format!("would be noted as {id}: {shown}"))?;
-    } else if accepted {
+    } else if let Some(engine) = engine.filter(|_| accepted) {
         session.out.line(&format!("noted as {id} for {by}"))?;
-        session.out.say("next: recobro run    (or a worker that is running) takes it up");
+        session.say_run(engine.clock());
     } else {
         session.out.line(&format!("{id} was noted before; another one of the same content needs its own --id"))?;
     }

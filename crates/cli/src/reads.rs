@@ -7,6 +7,7 @@ pub(crate) use ledger::*;
 use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use recobro_engine::Clock;
 use recobro_kernel::case::{Case, Status};
 use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId, TaskId};
 use recobro_kernel::money::Money;
@@ -306,6 +307,13 @@ pub(crate) async fn find_case(store: &Store, name: &str) -> Result<Found, Failur
         Some(claimed) => Found::of(claimed),
         None => Err(no_case(name)),
     }
+}
+
+/// The time of the database: that which was played, else the machine's.
+pub(crate) async fn now(store: &Store) -> Result<Timestamp, Failure> {
+    let mut tx = store.read().await?;
+    let played = recobro_store::meta::virtual_now(&mut tx).await?;
+    Ok(played.unwrap_or_else(|| Clock::Real.now()))
 }
 
 /// Finds an invoice by its id, printed number or payment reference.

@@ -33,6 +33,10 @@ fn collect(root: &str, dir: &Dir<'_>, into: &mut Files) {
     }
 }
 
+/// Commands that failures name as a way out.
+const COMMANDS: &[&str] =
+    &["case", "dispute", "import", "ledger", "match", "payment", "promise", "run", "task", "unmatched", "worker"];
+
 /// One run of the program.
 pub(crate) struct Session {
     /// Where words go.
@@ -91,7 +95,7 @@ impl Session {
     pub(crate) fn located(&self, mut failure: Failure) -> Failure {
         let flags = self.flags();
         if let Some(help) = failure.help.as_mut().filter(|_| !flags.is_empty()) {
-            for command in ["case", "task", "run", "unmatched", "import", "worker"] {
+            for command in COMMANDS {
                 *help = help.replace(&format!("recobro {command}"), &format!("recobro {flags}{command}"));
             }
         }

@@ -65,12 +65,11 @@ struct SaidLine {
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
     let law = session.library()?.law;
-    // The clock opens the database as well, and SQLite lets in one at a time.
+    let store = session.store().await?;
     let as_of = match args.as_of {
         Some(date) => date,
-        None => session.clock().await?.now().date_in(session.settings()?.creditor.time_zone),
+        None => reads::now(&store).await?.date_in(session.settings()?.creditor.time_zone),
     };
-    let store = session.store().await?;
     let invoice = reads::find_invoice(&store, &args.invoice).await?;
     let (customer, debt) = debt(&store, &invoice).await?;
     let statement = compute(&law, &customer, &debt, as_of)?;

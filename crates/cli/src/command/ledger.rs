@@ -1,6 +1,5 @@
 //! `recobro ledger`: a customer's account on any day, and as it was known at any time.
 
-use crate::entry;
 use crate::failure::{Exit, Failure};
 use crate::out::table;
 use crate::reads::{self, Account, AccountLine};
@@ -91,14 +90,14 @@ struct Total {
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
     let Verb::Show(args) = args.verb;
-    let as_of = match args.as_of {
-        Some(day) => day,
-        None => entry::today(session).await?,
-    };
     let zone = session.settings()?.creditor.time_zone;
     let known = args.known_at.as_deref().map(|text| reads::instant(text, zone)).transpose()?;
     let law = session.library()?.law;
     let store = session.store().await?;
+    let as_of = match args.as_of {
+        Some(day) => day,
+        None => reads::now(&store).await?.date_in(zone),
+    };
     let account = reads::account(&store, &args.customer, as_of, known.unwrap_or(Timestamp::MAX)).await?;
     let lines: Vec<(&AccountLine, i64)> =
         account.invoices.iter().map(|line| (line, charges(&law, &account, line, as_of))).collect();

@@ -236,7 +236,8 @@ impl Walk<'_> {
     fn exhausted_beside(&mut self, position: usize, fallback: bool, why: &[String]) -> Flow {
         let Some(step) = self.step(position) else { return Ok(()) };
         let place = self.place(position);
-        let message = format!("`{}` reached nobody: {}", step.path, why.join("; "));
+        let what = if fallback { "had no second try, the first one had arrived" } else { "reached nobody" };
+        let message = format!("`{}` {what}: {}", step.path, why.join("; "));
         self.emit(Record::Error { place, message, parks: false });
         if fallback || self.case.is_finished() {
             return Ok(());

@@ -31,9 +31,12 @@ struct Shown {
 
 pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure> {
     let store = session.store().await?;
+    let now = reads::now(&store).await?;
     let found = reads::find_case(&store, &args.case).await?;
     let file = reads::case_file(&store, &found).await?;
-    let story = Story::of(&file.compiled.playbook, file.zone, &file.turns());
+    let mut story = Story::of(&file.compiled.playbook, file.zone, &file.turns());
+    // A hold that is running counts as well.
+    story.totals.held_days = found.case.clock.held_until(now, file.zone);
     let row = found.row(&file.compiled.playbook);
     if session.out.is_json() {
         let shown = Shown {
@@ -65,6 +68,9 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     if let Some(at) = row.next_at {
         let reason = row.next_reason.clone().map_or(String::new(), |reason| format!("  {reason}"));
         let _ = write!(text, "\nnext    {}{reason}", at.local(file.zone).format("%a %Y-%m-%d %H:%M"));
+    }
+    for hold in &found.case.holds {
+        let _ = write!(text, "\nheld    {} since {}", hold.name, hold.opened_at.date_in(file.zone));
     }
     if let Some(trouble) = &found.case.trouble {
         let _ = write!(text, "\ntrouble {trouble}");
