@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// How many messages are remembered for late bounces.
 const RECENT_MAX: usize = 4;
 
+/// How many events are remembered by id. The store's key keeps duplicates of older ones away for good.
+const SEEN_MAX: usize = 256;
+
 /// When a record was written: logical time and the date at the customer's place.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -98,6 +101,7 @@ pub fn begin(record: &Record, stamp: Stamp) -> Option<Case> {
         vars: Arc::new(old.map_or_else(BTreeMap::new, |o| o.vars.clone())),
         splits: old.map_or_else(BTreeMap::new, |o| o.splits.clone()),
         seen: Vec::new(),
+        heard: 0,
         trouble: None,
         paused: None,
         wake: None,
@@ -115,7 +119,12 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         | Record::Superseded { .. }
         | Record::Ignored { .. } => {}
         Record::Event { event, answer } => {
+            // A case written before there was a count begins with what it remembers.
+            let before = case.heard.max(u32::try_from(case.seen.len()).unwrap_or(u32::MAX));
+            case.heard = before.saturating_add(1);
             case.seen.push(event.id);
+            let surplus = case.seen.len().saturating_sub(SEEN_MAX);
+            case.seen.drain(..surplus);
             if *answer {
                 Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
             }
@@ -371,6 +380,7 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
             case.last_end = None;
             case.rolled_days = 0;
             case.approvals.clear();
+            case.placed_with = None;
         }
         Record::Split { place, arm, to } => {
             case.splits.insert(place.step.clone(), arm.clone());

@@ -21,7 +21,7 @@ use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
 use crate::facts::Facts;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
-use crate::playbook::{Handover, Hashes, Outcome, Playbook, Step, Verb};
+use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
 use crate::record::{Decision, Inheritance, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -454,10 +454,6 @@ impl<'a> Walk<'a> {
             consumed: self.consumed,
             follow: self.follow,
         }
-    }
-
-    fn finish_as(&mut self, outcome: Outcome, reason: &str) {
-        ends::finish(self, outcome, reason);
     }
 }
 

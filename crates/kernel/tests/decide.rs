@@ -2,9 +2,13 @@
 
 mod world;
 
+use chrono::Datelike;
 use recobro_kernel::case::Status;
-use recobro_kernel::playbook::Outcome;
+use recobro_kernel::expr::Arg;
+use recobro_kernel::playbook::{Outcome, Repeat, Then, Verb};
 use recobro_kernel::record::Record;
+use recobro_kernel::time::Span;
+use recobro_kernel::value::Value;
 use world::{World, at, playbook};
 
 #[test]
@@ -185,4 +189,89 @@ fn a_call_is_not_opened_again_while_the_case_is_held() {
     let held = tries(&world);
     world.until("2026-06-20T00:00:00Z");
     assert!(held < 3 && tries(&world) == 3, "{held} while held, {} after", tries(&world));
+}
+
+fn calling(every: Span) -> recobro_kernel::playbook::Playbook {
+    let mut playbook = playbook();
+    playbook.steps[2].options.attempts = Some(Repeat { times: 3, every });
+    playbook.steps[2].options.within = Some(Span::days(30));
+    playbook
+}
+
+#[test]
+fn a_second_try_of_a_call_keeps_to_contact_hours_and_working_days() {
+    let mut world = World::new(calling(Span::days(1)));
+    world.answer("call", "no_answer");
+    world.run_to_the_end();
+    let opened: Vec<_> = world.opened_at("call").map(|at| at.to_string()).collect();
+    assert!(opened.len() == 3, "{opened:?}");
+    for at in &opened {
+        assert!(at.contains("T07:00:00") || at.contains("T08:00:00"), "a call at night: {opened:?}");
+    }
+    let mut weekend = World::new(calling(Span::days(3)));
+    weekend.answer("call", "no_answer");
+    weekend.run_to_the_end();
+    let days: Vec<_> = weekend.opened_on("call").collect();
+    assert!(days.iter().all(|day| day.weekday().number_from_monday() < 6), "{days:?}");
+}
+
+#[test]
+fn no_call_is_opened_while_there_is_nothing_to_ask_for() {
+    let mut world = World::new(playbook());
+    // The second reminder left on 19 May; the call would open on the 22nd.
+    world.until("2026-05-20T00:00:00Z");
+    world.balance(0);
+    world.until("2026-07-10T00:00:00Z");
+    assert_eq!(world.opened_at("call").count(), 0);
+}
+
+fn placing() -> recobro_kernel::playbook::Playbook {
+    let mut playbook = playbook();
+    playbook.steps[2].verb = Verb::Outsource(Arg::Const("agency-a".to_owned()));
+    playbook.steps[2].options.within = Some(Span::days(20));
+    playbook.handlers.push(recobro_kernel::playbook::Handler {
+        event: "invoice.due_changed".to_owned(),
+        when: None,
+        steps: vec![],
+        then: Then::Restart,
+        file: "test.yaml".to_owned(),
+        line: 1,
+    });
+    playbook
+}
+
+#[test]
+fn a_placement_that_runs_out_or_a_restart_takes_the_claim_back_from_the_agency() {
+    let mut world = World::new(placing());
+    world.until("2026-06-20T00:00:00Z");
+    assert_eq!(world.ordered("placement.recall"), 1, "`within` ended the placement");
+    world.run_to_the_end();
+    assert_eq!(world.ordered("placement.recall"), 1, "and nothing is taken back twice");
+
+    let mut world = World::new(placing());
+    world.until("2026-05-25T00:00:00Z");
+    let to = Value::Date("2026-07-01".parse().expect("a literal"));
+    world.tell("invoice.due_changed", "2026-05-25T10:00:00Z", &[("to", to)]);
+    world.until("2026-05-26T00:00:00Z");
+    assert_eq!(world.ordered("placement.recall"), 1, "the restart ended the placement");
+}
+
+#[test]
+fn what_a_case_remembers_of_its_news_is_bounded() {
+    let mut world = World::new(playbook());
+    for day in 0..40 {
+        for hour in 0..24 {
+            world.tell(
+                "customer.changed",
+                &format!("2026-0{}-{:02}T{hour:02}:00:00Z", 5 + day / 28, 1 + day % 28),
+                &[],
+            );
+        }
+    }
+    world.until("2026-07-01T00:00:00Z");
+    assert!(world.case.seen.len() <= 256, "{}", world.case.seen.len());
+    let before = world.case.seen.clone();
+    world.tell_again();
+    world.until("2026-07-01T00:00:01Z");
+    assert_eq!(world.case.seen, before, "a duplicate among the newest has no effect");
 }

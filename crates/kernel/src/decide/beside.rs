@@ -4,7 +4,6 @@ use super::contact::{Order, Ordered};
 use super::work::Opening;
 use super::{Flow, Walk, ends};
 use crate::case::{PendingContact, Watch};
-use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::facts::Class;
 use crate::ids::GroupId;
@@ -18,7 +17,7 @@ impl Walk<'_> {
     /// Runs a handler's list: effects and work are ordered, nothing waits.
     pub(super) fn run_steps_beside(&mut self, steps: &[usize], key: &str, event: Option<&Arc<Event>>) -> Flow {
         let group = self.group_of(key);
-        let occurrence = u32::try_from(self.case.seen.len()).unwrap_or(u32::MAX);
+        let occurrence = self.case.heard;
         for &position in steps {
             let Some(step) = self.step(position) else { continue };
             let place = self.place(position);
@@ -81,7 +80,7 @@ impl Walk<'_> {
             }
             Verb::Finish(outcome) => {
                 let path = step.path.clone();
-                self.finish_as(*outcome, &path);
+                ends::finish(self, *outcome, &path);
                 Ok(())
             }
             // The checker refuses these in handlers: they would wait (PB306).
@@ -113,7 +112,7 @@ impl Walk<'_> {
                 Ok(())
             }
             Outlet::Finish(outcome) => {
-                self.finish_as(*outcome, "handler");
+                ends::finish(self, *outcome, "handler");
                 Ok(())
             }
             Outlet::Remind(role) => {
@@ -142,8 +141,8 @@ impl Walk<'_> {
                 Watch::Fallback { step, channel, since, held_days } => {
                     self.move_fallback(index, step, channel, (since, held_days))
                 }
-                Watch::Recall { step, attempt, due_at, limit_at } => {
-                    self.move_recall(index, step, attempt, due_at, limit_at)?
+                Watch::Recall { step, attempt, occurrence, due_at, limit_at } => {
+                    self.move_recall(index, step, (occurrence, attempt), due_at, limit_at)?
                 }
             };
             if moved {
@@ -294,7 +293,7 @@ impl Walk<'_> {
         &mut self,
         index: usize,
         position: usize,
-        attempt: u32,
+        (occurrence, attempt): (u32, u32),
         due_at: Timestamp,
         limit_at: Option<Timestamp>,
     ) -> Flow<bool> {
@@ -302,8 +301,12 @@ impl Walk<'_> {
         // A call is a contact: it is not opened again while the case is held or nothing can be asked for.
         let quiet = self.case.is_held() || self.facts.invoice.claimable_minor() <= 0;
         if quiet && !limit_passed {
+            if let Some(limit) = limit_at {
+                self.want(limit, || "limit of a call".to_owned());
+            }
             return Ok(false);
         }
+        let due_at = self.call_again_at(position, (occurrence, attempt), due_at);
         if due_at > self.now && !limit_passed {
             self.want(limit_at.map_or(due_at, |limit| limit.min(due_at)), || "call again".to_owned());
             return Ok(false);
@@ -323,16 +326,27 @@ impl Walk<'_> {
             }
             return Ok(true);
         }
-        self.open_work(&Opening {
-            position,
-            occurrence: self.case.cursor.occurrence,
-            attempt,
-            limit_at,
-            renews: None,
-            blocks,
-            event: None,
-        })?;
+        self.open_work(&Opening { position, occurrence, attempt, limit_at, renews: None, blocks, event: None })?;
         Ok(true)
+    }
+
+    /// A later try is a contact like the first: it keeps contact hours, working days and caps. The gap is kept to what
+    /// others sent; between the tries of one call the playbook's own `every` is the distance.
+    fn call_again_at(&self, position: usize, (occurrence, attempt): (u32, u32), due_at: Timestamp) -> Timestamp {
+        let Some(step) = self.step(position) else { return due_at };
+        let tries = |n| GroupId::of_call(self.task_id(&step.path, occurrence, n, None));
+        let own: Vec<GroupId> = (1..attempt).map(tries).collect();
+        let others: Vec<_> = self.facts.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
+        let rules = &self.playbook.contact;
+        let gapless = crate::playbook::ContactRules { min_gap: None, ..rules.clone() };
+        let wish = Wish { channel: Some(crate::facts::Channel::Call), group: None, exempt: false };
+        let place = self.schedule();
+        let apart = schedule::Place { contacts: &others, ..place };
+        // Each of the two only moves forward; a few rounds settle it.
+        (0..8).fold(due_at.max(self.now), |at, _| {
+            let at = schedule::limits(apart, rules, wish, at).0;
+            schedule::limits(place, &gapless, wish, at).0
+        })
     }
 
     /// The friendly word while a season keeps a step waiting, at most once per `every`.
@@ -358,10 +372,5 @@ impl Walk<'_> {
             Watch::Contact(contact) if contact.effect == Some(effect) => Some((index, contact.clone())),
             Watch::Contact(_) | Watch::Fallback { .. } | Watch::Recall { .. } => None,
         })
-    }
-
-    /// Whether an effect is a message to the customer.
-    pub(super) fn is_message(kind: EffectKind) -> bool {
-        kind == EffectKind::Contact
     }
 }

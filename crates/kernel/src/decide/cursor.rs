@@ -17,7 +17,7 @@ impl Walk<'_> {
     pub(super) fn advance(&mut self) -> Flow<bool> {
         let position = self.case.cursor.position;
         if position >= self.playbook.cursor_len {
-            self.finish_as(Outcome::NeedsReview, "the last stage ran off its end");
+            ends::finish(self, Outcome::NeedsReview, "the last stage ran off its end");
             return Ok(true);
         }
         match self.case.cursor.phase {
@@ -83,7 +83,7 @@ impl Walk<'_> {
     fn nothing_claimable(&self, step: &Step) -> bool {
         let asks = match &step.verb {
             Verb::Send(_) | Verb::OfferPlan(_) => !self.class_of(step).is_exempt(),
-            Verb::Escalate(_) | Verb::Outsource(_) => true,
+            Verb::Call(_) | Verb::Escalate(_) | Verb::Outsource(_) => true,
             _ => false,
         };
         asks && self.facts.invoice.claimable_minor() <= 0
@@ -350,7 +350,7 @@ impl Walk<'_> {
             Outlet::Finish(how) => {
                 self.end_step(end, outcome, position);
                 let path = &step.path;
-                self.finish_as(*how, path);
+                ends::finish(self, *how, path);
             }
             Outlet::Handover(handover) => {
                 self.end_step(end, outcome, position);

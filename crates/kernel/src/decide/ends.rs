@@ -206,7 +206,7 @@ pub(super) fn hand_over(walk: &mut Walk<'_>, handover: &Handover) {
         channel: None,
     };
     walk.follow = Some(Follow { handover: handover.clone(), inherits });
-    walk.finish_as(Outcome::HandedOver, &format!("handover to {}", handover.playbook));
+    finish(walk, Outcome::HandedOver, &format!("handover to {}", handover.playbook));
 }
 
 /// A new due date was agreed: everything from the first step, with variables and splits kept.
@@ -231,6 +231,9 @@ pub(super) fn restart(walk: &mut Walk<'_>, event: &Arc<Event>) {
     let open: Vec<_> = walk.case.work.iter().map(|work| work.id).collect();
     for task in open {
         walk.close_work(task, "restart", "");
+    }
+    if let Some(agency) = walk.case.placed_with.clone() {
+        walk.order_recall(&agency);
     }
     let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
     for name in names {

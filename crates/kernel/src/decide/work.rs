@@ -60,6 +60,7 @@ impl Walk<'_> {
             opened_rev: self.case.rev,
             limit_at,
             attempt: opening.attempt,
+            occurrence: opening.occurrence,
             missing: if matches!(step.verb, Verb::Approve(_)) { step.options.by.clone() } else { Vec::new() },
             answered_by: Vec::new(),
             renews: opening.renews,
@@ -103,7 +104,7 @@ impl Walk<'_> {
         )
     }
 
-    fn task_id(&self, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
+    pub(super) fn task_id(&self, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
         TaskId::derive(&[
             &self.case.id.to_string(),
             &self.case.generation.to_string(),
@@ -135,6 +136,7 @@ impl Walk<'_> {
             opened_rev: self.case.rev,
             limit_at: (!approval).then(|| schedule::limit(&self.staff, self.zone, self.now, FIX_WITHIN)),
             attempt: 1,
+            occurrence: 0,
             missing: Vec::new(),
             answered_by: Vec::new(),
             renews: None,
@@ -207,7 +209,8 @@ impl Walk<'_> {
                 stretches: false,
             });
         }
-        let watch = Watch::Recall { step: position, attempt: work.attempt + 1, due_at, limit_at: work.limit_at };
+        let (attempt, occurrence, limit_at) = (work.attempt + 1, work.occurrence, work.limit_at);
+        let watch = Watch::Recall { step: position, attempt, occurrence, due_at, limit_at };
         self.emit(Record::WatchOpened { place, watch });
         true
     }

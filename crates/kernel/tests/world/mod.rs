@@ -448,6 +448,25 @@ impl World {
         self.bodies.iter().flat_map(|body| &body.records)
     }
 
+    fn works(&self, kind: &str) -> impl Iterator<Item = &TurnBody> {
+        self.bodies.iter().filter(move |body| {
+            body.records.iter().any(|record| matches!(record, Record::WorkOpened { work, .. } if work.kind == kind))
+        })
+    }
+
+    pub(crate) fn opened_at(&self, kind: &str) -> impl Iterator<Item = Timestamp> {
+        self.works(kind).map(|body| body.at)
+    }
+
+    pub(crate) fn opened_on(&self, kind: &str) -> impl Iterator<Item = chrono::NaiveDate> {
+        self.works(kind).map(|body| body.local)
+    }
+
+    /// How often an effect of a subject was ordered.
+    pub(crate) fn ordered(&self, what: &str) -> usize {
+        self.records().filter(|record| matches!(record, Record::Ordered { subject, .. } if subject == what)).count()
+    }
+
     fn deliveries(&self) -> impl Iterator<Item = (&TurnBody, &str, &str)> {
         self.bodies.iter().flat_map(|body| {
             body.records.iter().filter_map(move |record| match record {
