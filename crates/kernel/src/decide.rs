@@ -132,14 +132,28 @@ pub fn decide(input: &Input<'_>, case: &Case, events: &[Event]) -> Decided {
     walk.answer(walked)
 }
 
-/// Parks a case whose rule was stopped by the wall clock three times: `slow rule`.
+/// Parks a case that cannot go on for a reason outside it: a rule stopped by the wall clock, a playbook that is gone.
+///
+/// Of `events` only operators' acts are taken, which ask no rule: unread, the next `retry` would count as the same one.
 #[must_use]
-pub fn park(input: &Input<'_>, case: &Case, cause: &str) -> Turn {
+pub fn park(input: &Input<'_>, case: &Case, events: &[Event], cause: &str) -> Turn {
     let mut walk = Walk::new(input, case.clone());
-    let place = walk.place(walk.case.cursor.position);
-    walk.park(place, format!("slow rule: {cause}"));
-    walk.rest();
-    walk.into_turn()
+    for event in events.iter().filter(|event| event.name.starts_with("operator.")) {
+        if walk.take_event(event).is_ok() {
+            walk.consumed.push(event.id);
+        }
+    }
+    walk.parked(cause)
+}
+
+/// Opens a case that is parked before its first step: its first turn cannot be committed as it was decided.
+#[must_use]
+pub fn enter_parked(input: &Input<'_>, entry: Entry, cause: &str) -> Turn {
+    let (first, case) = ends::entered(input, entry);
+    let mut walk = Walk::new(input, case);
+    walk.records.push(first);
+    ends::wait_after_return(&mut walk);
+    walk.parked(cause)
 }
 
 /// Why a walk stops early.
@@ -364,6 +378,16 @@ impl<'a> Walk<'a> {
         }
         self.emit(Record::Error { place: place.clone(), message, parks: true });
         self.open_engine_task(place, "fix-rule");
+    }
+
+    /// The turn that only parks the case; one that an operator has just ended stays ended.
+    fn parked(mut self, cause: &str) -> Turn {
+        if !self.case.is_finished() {
+            let place = self.place(self.case.cursor.position);
+            self.park(place, cause.to_owned());
+        }
+        self.rest();
+        self.into_turn()
     }
 
     fn group_of(&self, key: &str) -> GroupId {

@@ -5,7 +5,8 @@ mod world;
 use chrono::Datelike;
 use recobro_kernel::case::Status;
 use recobro_kernel::expr::Arg;
-use recobro_kernel::playbook::{Outcome, Repeat, Then, Verb};
+use recobro_kernel::facts::Class;
+use recobro_kernel::playbook::{Handler, Handover, Outcome, Outlet, Playbook, Repeat, Stage, Step, Then, Verb};
 use recobro_kernel::record::Record;
 use recobro_kernel::time::Span;
 use recobro_kernel::value::Value;
@@ -191,7 +192,7 @@ fn a_call_is_not_opened_again_while_the_case_is_held() {
     assert!(held < 3 && tries(&world) == 3, "{held} while held, {} after", tries(&world));
 }
 
-fn calling(every: Span) -> recobro_kernel::playbook::Playbook {
+fn calling(every: Span) -> Playbook {
     let mut playbook = playbook();
     playbook.steps[2].options.attempts = Some(Repeat { times: 3, every });
     playbook.steps[2].options.within = Some(Span::days(30));
@@ -225,7 +226,7 @@ fn no_call_is_opened_while_there_is_nothing_to_ask_for() {
     assert_eq!(world.opened_at("call").count(), 0);
 }
 
-fn placing() -> recobro_kernel::playbook::Playbook {
+fn placing() -> Playbook {
     let mut playbook = playbook();
     playbook.steps[2].verb = Verb::Outsource(Arg::Const("agency-a".to_owned()));
     playbook.steps[2].options.within = Some(Span::days(20));
@@ -274,4 +275,51 @@ fn what_a_case_remembers_of_its_news_is_bounded() {
     world.tell_again();
     world.until("2026-07-01T00:00:01Z");
     assert_eq!(world.case.seen, before, "a duplicate among the newest has no effect");
+}
+
+/// `playbook` with a hand-over in place of the call, on its day 20.
+fn handing_over(stage: Option<&str>) -> Playbook {
+    let mut playbook = playbook();
+    let handover = Handover { playbook: "test".to_owned(), at: stage.map(str::to_owned) };
+    playbook.steps[2].verb = Verb::Handover(handover.clone());
+    playbook.steps[2].day = Some(20);
+    playbook.handlers.push(on("customer.changed", vec![], Then::Handover(handover)));
+    playbook
+}
+
+fn on(event: &str, steps: Vec<usize>, then: Then) -> Handler {
+    Handler { event: event.to_owned(), when: None, steps, then, file: "test.yaml".to_owned(), line: 1 }
+}
+
+#[test]
+fn a_hand_over_to_a_stage_begins_on_its_first_day_whatever_was_held_before() {
+    let mut world = World::new(handing_over(Some("firm")));
+    world.tell("dispute.opened", "2026-05-05T12:00:00Z", &[]);
+    world.run_to_the_end();
+    assert_eq!(world.case.outcome, Some(Outcome::HandedOver));
+    assert_eq!(world.linked(playbook()).clock_day(), 40, "the first day that a step of `firm` names");
+}
+
+#[test]
+fn a_hand_over_without_a_stage_keeps_the_clock_day() {
+    let mut world = World::new(handing_over(None));
+    world.tell("dispute.opened", "2026-05-05T12:00:00Z", &[]);
+    let firm = [("who", Value::text("ana")), ("why", Value::text("test")), ("stage", Value::text("firm"))];
+    world.tell("operator.goto", "2026-05-18T10:00:00Z", &firm);
+    world.run_to_the_end();
+    assert_eq!((world.case.outcome, world.clock_day()), (Some(Outcome::HandedOver), 20));
+    assert_eq!(world.linked(playbook()).clock_day(), 20);
+}
+
+#[test]
+fn what_a_linked_case_inherits_points_at_no_step_of_the_old_playbook() {
+    let mut world = World::new(handing_over(None));
+    world.tell("dispute.opened", "2026-05-08T12:00:00Z", &[]);
+    world.tell("customer.changed", "2026-05-10T12:00:00Z", &[]);
+    world.until("2026-05-11T00:00:00Z");
+    let mut linked = world.linked(playbook());
+    let holds: Vec<_> = linked.case.holds.iter().map(|hold| (hold.name.as_str(), hold.step)).collect();
+    assert_eq!(holds, [("dispute", None)]);
+    linked.until("2026-05-19T00:00:00Z");
+    assert!(linked.case.holds.is_empty(), "its limit still ends it");
 }

@@ -37,6 +37,41 @@ pub(crate) fn library() -> &'static Library {
     })
 }
 
+/// A playbook whose only act is to hand the case over to `general`.
+const HANDING_OVER: &str = "
+playbook: probe
+version: 1
+title: One rule at a time
+owner: credit-control
+currency: EUR
+calendar: es-business
+policy: [eu-b2b]
+applies_to: {customer.kind: business, priority: 90}
+contact: {locales: [= customer.locale, es], hours: 09:00-18:00}
+stages:
+  - stage: only
+    steps:
+      - {handover: {playbook: general, at: firm}, day: 10}
+whenever:
+  - event: invoice.paid
+    do: [{send: thank-you, via: [email]}]
+    then: {finish: paid}
+";
+
+/// The shipped library with [`HANDING_OVER`], with and without the playbook it hands over to.
+pub(crate) fn handing_over() -> (Library, Library) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = recobro_playbook::read_dir(&root).unwrap();
+    files.insert("workflows/probe.yaml".to_owned(), HANDING_OVER.as_bytes().to_vec());
+    let checked = recobro_playbook::check(&files);
+    let all = checked.library;
+    let names: Vec<_> = all.playbooks.iter().map(|p| p.playbook.name.as_str()).collect();
+    assert!(names.contains(&"probe"), "{}", recobro_playbook::report::text(&checked.diagnostics, &files));
+    let playbooks = all.playbooks.iter().filter(|p| p.playbook.name != "general").cloned().collect();
+    let (law, templates) = (Arc::clone(&all.law), all.templates.clone());
+    (all, Library { playbooks, law, templates })
+}
+
 /// Notes what leaves one lane and answers as told; accepts where nothing was told.
 pub(crate) struct Lane {
     name: String,
@@ -121,6 +156,10 @@ impl World {
     }
 
     pub(crate) async fn try_engine(&self) -> Result<Engine, Error> {
+        self.try_engine_with(library()).await
+    }
+
+    pub(crate) async fn try_engine_with(&self, library: &Library) -> Result<Engine, Error> {
         let store = Store::open(&self.url(), Options { durable: false, create: true }).await?;
         let mut channels = Channels::new();
         for lane in LANES {
@@ -136,7 +175,7 @@ impl World {
             payment_link: "https://pay.example.com/{invoice}".to_owned(),
             ..Settings::default()
         };
-        Engine::start(store, library(), channels, settings, Clock::virtual_at(Timestamp::from_us(0))).await
+        Engine::start(store, library, channels, settings, Clock::virtual_at(Timestamp::from_us(0))).await
     }
 
     /// Receives rows and plays to the end of a date.

@@ -2,7 +2,7 @@
 
 use super::{Entry, Follow, Input, Walk, empty_case};
 use crate::calendar::Calendar;
-use crate::case::{Case, End, Marks, Watch};
+use crate::case::{Case, End, Hold, Marks, Watch};
 use crate::event::Event;
 use crate::playbook::{Handover, Outcome, Playbook};
 use crate::record::{Inheritance, Record};
@@ -54,9 +54,11 @@ pub(super) fn wait_after_return(walk: &mut Walk<'_>) {
 /// Where a new case starts: hand-over stage, what a returned payment left, backlog stage, or the first step.
 fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveDate) -> (usize, i64) {
     let overdue = (today - due).num_days();
+    let (held, skipped) = entry.continues.as_ref().map_or((0, 0), |old| (old.held_days, old.skipped_days));
     let at = |stage: usize| {
         let position = playbook.stages[stage].first;
-        (position, first_day(playbook, stage).map_or(0, |day| day - overdue))
+        // The clock shows the stage's first day, also where the case before was held.
+        (position, first_day(playbook, stage).map_or(skipped, |day| day - overdue + held))
     };
     let named = entry.at_stage.as_deref().and_then(|name| playbook.stages.iter().position(|stage| stage.name == name));
     if let Some(stage) = named {
@@ -64,9 +66,9 @@ fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveD
     }
     if let Some(old) = &entry.continues {
         if entry.at_stage.is_none() && old.reason == "returned payment" {
-            return (after_marks(playbook, &old.marks), 0);
+            return (after_marks(playbook, &old.marks), skipped);
         }
-        return (0, 0);
+        return (0, skipped);
     }
     match &playbook.backlog {
         Some(backlog) if overdue > backlog_days(backlog.over, due) => at(backlog.start_at),
@@ -194,12 +196,15 @@ pub(super) fn hand_over(walk: &mut Walk<'_>, handover: &Handover) {
             .collect(),
         answered_at: case.marks.answered_at,
     };
+    // The new playbook knows nothing of the step that opened a hold: only its event, date and limit go along.
+    let kept = case.holds.iter().filter(|hold| hold.name != "placement" && hold.task.is_none());
     let inherits = Inheritance {
         case: case.id,
         reason: "handover".to_owned(),
         held_days: case.clock.held_until(walk.now, walk.zone),
+        skipped_days: case.clock.skipped_days,
         marks,
-        holds: case.holds.iter().filter(|hold| hold.name != "placement" && hold.task.is_none()).cloned().collect(),
+        holds: kept.map(|hold| Hold { step: None, ..hold.clone() }).collect(),
         vars: std::collections::BTreeMap::new(),
         splits: std::collections::BTreeMap::new(),
         generation: case.generation,
