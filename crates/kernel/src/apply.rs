@@ -224,6 +224,7 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
             case.in_flight.insert(*effect, state.clone());
         }
         Record::Returned { effect, rule, not_before } => {
+            not_placed(case, *effect);
             if take_of_cursor(case, *effect) {
                 case.cursor.not_before = *not_before;
                 case.cursor.rule = Some(rule.clone());
@@ -251,6 +252,7 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
             }
         }
         Record::Recalled { effect, .. } => {
+            not_placed(case, *effect);
             take_of_cursor(case, *effect);
         }
         Record::Delivery { effect, state, .. } => match state.as_str() {
@@ -260,11 +262,19 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
                 }
             }
             "refused" | "failed" => {
+                not_placed(case, *effect);
                 take_of_cursor(case, *effect);
             }
             _ => {}
         },
         _ => unreachable!("apply sends only records of effects here"),
+    }
+}
+
+/// A placement that came to nothing: nobody took the claim.
+fn not_placed(case: &mut Case, effect: EffectId) {
+    if case.in_flight.get(&effect).is_some_and(|state| state.kind == EffectKind::Placement) {
+        case.placed_with = None;
     }
 }
 
@@ -381,6 +391,8 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
             case.rolled_days = 0;
             case.approvals.clear();
             case.placed_with = None;
+            // What is still on its way belongs to no step of the new round.
+            case.in_flight.values_mut().for_each(|state| state.of_cursor = false);
         }
         Record::Split { place, arm, to } => {
             case.splits.insert(place.step.clone(), arm.clone());

@@ -323,3 +323,73 @@ fn what_a_linked_case_inherits_points_at_no_step_of_the_old_playbook() {
     linked.until("2026-05-19T00:00:00Z");
     assert!(linked.case.holds.is_empty(), "its limit still ends it");
 }
+
+#[test]
+fn an_agency_that_refused_is_asked_for_nothing_back() {
+    let mut world = World::new(placing());
+    world.refuse("agency");
+    world.until("2026-06-10T00:00:00Z");
+    assert_eq!(world.case.placed_with, None);
+    world.pay("2026-06-10T09:00:00Z");
+    world.run_to_the_end();
+    assert_eq!((world.case.outcome, world.ordered("placement.recall")), (Some(Outcome::Paid), 0));
+}
+
+#[test]
+fn a_placement_that_an_operator_skips_or_leaves_ends_and_is_taken_back() {
+    for act in ["skip", "goto"] {
+        let mut playbook = placing();
+        playbook.stages.push(Stage { name: "last".to_owned(), first: 5, ..playbook.stages[1].clone() });
+        playbook.steps[5].stage = Some(2);
+        playbook.steps[6].stage = Some(2);
+        let mut world = World::new(playbook);
+        world.until("2026-05-25T00:00:00Z");
+        assert_eq!(world.case.status, Status::Held);
+        let fields = [("who", Value::text("ana")), ("why", Value::text("test")), ("stage", Value::text("last"))];
+        world.tell(&format!("operator.{act}"), "2026-05-25T10:00:00Z", &fields);
+        world.until("2026-05-26T00:00:00Z");
+        assert_eq!(world.ordered("placement.recall"), 1, "{act}");
+        assert!(world.case.holds.is_empty() && world.case.placed_with.is_none(), "{act}: {:?}", world.case.holds);
+        world.run_to_the_end();
+        assert_eq!(world.ordered("placement.recall"), 1, "{act}: nothing is taken back twice");
+    }
+}
+
+fn due_moved(world: &mut World, when: &str) {
+    let to = Value::Date("2026-07-01".parse().expect("a literal"));
+    world.tell("invoice.due_changed", when, &[("to", to)]);
+}
+
+#[test]
+fn a_restart_leaves_friendly_words_alone_waiting_or_on_their_way() {
+    // At night it waits beside the cursor; by day it is in the outbox.
+    for (said, moved) in [("2026-05-11T02:00:00Z", "03:00"), ("2026-05-11T09:00:00Z", "10:00")] {
+        let mut world = World::new(placing());
+        world.until("2026-05-11T00:00:00Z");
+        world.shut_the_post(true);
+        world.tell("meeting.accepted", said, &[]);
+        due_moved(&mut world, &format!("2026-05-11T{moved}:00Z"));
+        world.until("2026-05-11T05:00:00Z");
+        world.until("2026-05-11T11:00:00Z");
+        world.shut_the_post(false);
+        world.run_to_the_end();
+        assert_eq!(world.sent().iter().filter(|step| **step == "thanks").count(), 1, "{said}: {:?}", world.sent());
+    }
+}
+
+#[test]
+fn what_was_on_its_way_before_a_restart_ends_no_step_after_it() {
+    let mut playbook = placing();
+    playbook.templates.get_mut("first").expect("it has one").class = Class::Courtesy;
+    let mut world = World::new(playbook);
+    world.until("2026-05-05T00:00:00Z");
+    world.shut_the_post(true);
+    due_moved(&mut world, "2026-05-05T10:00:00Z");
+    world.until("2026-05-05T11:00:00Z");
+    world.shut_the_post(false);
+    world.tell("customer.changed", "2026-05-05T12:00:00Z", &[]);
+    world.until("2026-07-20T00:00:00Z");
+    let days: Vec<_> = world.sent_at("first").map(|at| at.to_string()[..10].to_owned()).collect();
+    assert_eq!(days, ["2026-05-05", "2026-07-02"]);
+    assert_eq!(world.sent_on("second"), "2026-07-16");
+}

@@ -213,7 +213,8 @@ impl Walk<'_> {
 
     /// When caps and windows have deferred a waiting contact for too long.
     fn gives_up_at(&self, step: &Step, contact: &PendingContact) -> Timestamp {
-        let held = self.case.clock.held_until(self.now, self.zone) - contact.held_days;
+        // A restart begins the count anew.
+        let held = (self.case.clock.held_until(self.now, self.zone) - contact.held_days).max(0);
         let date = self.calendar.add(contact.since.date_in(self.zone), step.give_up);
         schedule::end_of(crate::case::shift(date, held), self.zone)
     }

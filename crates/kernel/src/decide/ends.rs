@@ -125,9 +125,10 @@ pub(super) fn jump(walk: &mut Walk<'_>, stage: usize, at_once: bool, reason: &st
     true
 }
 
-/// Takes back what the step under the cursor has out or open.
+/// Takes back what the step under the cursor has out or open, and ends what it holds.
 pub(super) fn leave_step(walk: &mut Walk<'_>, reason: &str) {
     let position = walk.case.cursor.position;
+    let agency = walk.case.placed_with.clone();
     let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| state.of_cursor).map(|(id, _)| *id).collect();
     for effect in out {
         walk.recalls.push(effect);
@@ -143,17 +144,22 @@ pub(super) fn leave_step(walk: &mut Walk<'_>, reason: &str) {
     for task in open {
         walk.close_work(task, reason, "");
     }
+    if let Some(agency) = agency {
+        walk.order_recall(&agency);
+    }
+    let held: Vec<_> = walk.case.holds.iter().filter(|hold| hold.step == Some(position)).cloned().collect();
+    for hold in held {
+        walk.close_hold(&hold.name, reason, walk.now);
+    }
 }
 
-/// Ends the case: what has not left is taken back, what was opened before this turn is closed.
-pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
-    if walk.case.is_finished() {
-        return;
-    }
+/// Takes back what has not left, and drops what waits beside the cursor. Friendly words and what gives something back
+/// stay on their way.
+fn take_back(walk: &mut Walk<'_>, reason: &str, dropped: &str) {
     let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| !state.exempt).map(|(id, _)| *id).collect();
     for effect in out {
         walk.recalls.push(effect);
-        walk.emit(Record::Recalled { effect, reason: outcome.name().to_owned() });
+        walk.emit(Record::Recalled { effect, reason: reason.to_owned() });
     }
     for index in (0..walk.case.watches.len()).rev() {
         let stays = match &walk.case.watches[index] {
@@ -161,15 +167,24 @@ pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
             Watch::Fallback { .. } | Watch::Recall { .. } => false,
         };
         if !stays {
-            walk.emit(Record::WatchClosed { index, reason: "finished".to_owned() });
+            walk.emit(Record::WatchClosed { index, reason: dropped.to_owned() });
         }
     }
+}
+
+/// Ends the case: what has not left is taken back, what was opened before this turn is closed.
+pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
+    if walk.case.is_finished() {
+        return;
+    }
+    let agency = walk.case.placed_with.clone();
+    take_back(walk, outcome.name(), "finished");
     let rev = walk.case.rev;
     let earlier: Vec<_> = walk.case.work.iter().filter(|work| work.opened_rev < rev).map(|work| work.id).collect();
     for task in earlier {
         walk.close_work(task, outcome.name(), "");
     }
-    if let Some(agency) = walk.case.placed_with.clone() {
+    if let Some(agency) = agency {
         walk.order_recall(&agency);
     }
     let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
@@ -225,19 +240,13 @@ pub(super) fn restart(walk: &mut Walk<'_>, event: &Arc<Event>) {
         walk.emit(Record::Anchored { anchor, reason: "due date changed".to_owned() });
         return;
     }
-    let out: Vec<_> = walk.case.in_flight.keys().copied().collect();
-    for effect in out {
-        walk.recalls.push(effect);
-        walk.emit(Record::Recalled { effect, reason: "restart".to_owned() });
-    }
-    for index in (0..walk.case.watches.len()).rev() {
-        walk.emit(Record::WatchClosed { index, reason: "restart".to_owned() });
-    }
+    let agency = walk.case.placed_with.clone();
+    take_back(walk, "restart", "restart");
     let open: Vec<_> = walk.case.work.iter().map(|work| work.id).collect();
     for task in open {
         walk.close_work(task, "restart", "");
     }
-    if let Some(agency) = walk.case.placed_with.clone() {
+    if let Some(agency) = agency {
         walk.order_recall(&agency);
     }
     let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
