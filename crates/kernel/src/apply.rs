@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
 use crate::effect::EffectKind;
-use crate::ids::EffectId;
+use crate::ids::{EffectId, GroupId};
 use crate::record::{Place, Record, TurnBody};
 use crate::time::Timestamp;
 use chrono::NaiveDate;
@@ -300,7 +300,13 @@ fn apply_lists(case: &mut Case, record: &Record, stamp: Stamp) {
             }
             case.work.push(work.clone());
         }
-        Record::WorkClosed { task, .. } => case.work.retain(|work| work.id != *task),
+        Record::WorkClosed { task, .. } => {
+            let position = case.cursor.position;
+            if case.work.iter().any(|work| work.id == *task && work.kind == "call" && work.step == Some(position)) {
+                case.cursor.group = Some(GroupId::of_call(*task));
+            }
+            case.work.retain(|work| work.id != *task);
+        }
         Record::WorkMoved { work, .. } => {
             for old in case.work.iter_mut().filter(|old| old.id == work.id) {
                 *old = work.clone();
@@ -374,7 +380,7 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
             mark.outcome.clone_from(outcome);
             case.last_end = Some(LastEnd { at: stamp.at, held_days });
             case.rolled_days = *rolled_days;
-            case.cursor = Cursor { position: *next, ..Cursor::default() };
+            case.cursor = Cursor { position: *next, group: case.cursor.group, ..Cursor::default() };
         }
         Record::Jump { to, days, .. } => {
             case.clock.skipped_days += days;

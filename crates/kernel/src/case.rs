@@ -105,6 +105,9 @@ pub struct Cursor {
     /// Limit of what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_at: Option<Timestamp>,
+    /// The call whose outcome led here: what its outcome sends counts as one contact with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// Held dates move `limit_at` and `not_before` along (waits and repeats, never people's work).
     #[serde(default)]
     pub stretches: bool,

@@ -393,3 +393,48 @@ fn what_was_on_its_way_before_a_restart_ends_no_step_after_it() {
     assert_eq!(days, ["2026-05-05", "2026-07-02"]);
     assert_eq!(world.sent_on("second"), "2026-07-16");
 }
+
+/// `playbook` with a dunning message `copy` beside the stages, at 11, and a call in front of it, at 10.
+fn talking() -> Playbook {
+    let mut playbook = playbook();
+    let info = playbook.templates["second"].clone();
+    playbook.templates.insert("copy".to_owned(), info);
+    let mut call = playbook.steps[2].clone();
+    (call.path, call.stage) = ("ring".to_owned(), None);
+    let mut copy = playbook.steps[0].clone();
+    copy.verb = Verb::Send("copy".to_owned());
+    (copy.path, copy.stage, copy.day) = ("copy".to_owned(), None, None);
+    playbook.steps.extend([call, copy]);
+    playbook
+}
+
+#[test]
+fn what_follows_a_call_of_a_stage_counts_as_one_contact_with_it() {
+    let mut playbook = talking();
+    let copy = Step { stage: Some(1), next: 4, ..playbook.steps[11].clone() };
+    playbook.steps[3] = copy;
+    playbook.steps[2].options.outcomes.insert("reached".to_owned(), Outlet::Steps(vec![3]));
+    let mut world = World::new(playbook);
+    world.answer("call", "reached");
+    world.until("2026-06-10T00:00:00Z");
+    let called: Vec<_> = world.opened_on("call").map(|on| on.to_string()).collect();
+    assert_eq!(called, [world.sent_on("copy")]);
+}
+
+#[test]
+fn a_call_and_the_messages_of_one_list_count_as_one_contact() {
+    // Asked for at night: the call is answered before the message may leave.
+    for listed in [true, false] {
+        let mut playbook = talking();
+        let steps = if listed { vec![11, 10] } else { vec![10] };
+        if !listed {
+            playbook.steps[10].options.outcomes.insert("reached".to_owned(), Outlet::Steps(vec![11]));
+        }
+        playbook.handlers.push(on("customer.changed", steps, Then::Resume));
+        let mut world = World::new(playbook);
+        world.answer("call", "reached");
+        world.tell("customer.changed", "2026-05-11T02:00:00Z", &[]);
+        world.until("2026-06-10T00:00:00Z");
+        assert_eq!(world.sent_on("copy"), "2026-05-11", "in one list: {listed}");
+    }
+}

@@ -14,9 +14,17 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 impl Walk<'_> {
+    /// The group of a list's contacts. The ledger names a call by its task alone, so a call's list takes its group.
+    pub(super) fn group_of_list(&self, steps: &[usize], key: &str) -> GroupId {
+        let call = steps.iter().filter_map(|&position| self.step(position)).find(|s| matches!(s.verb, Verb::Call(_)));
+        call.map_or_else(
+            || self.group_of(key),
+            |step| GroupId::of_call(self.task_id(&step.path, self.case.heard, 1, None)),
+        )
+    }
+
     /// Runs a handler's list: effects and work are ordered, nothing waits.
-    pub(super) fn run_steps_beside(&mut self, steps: &[usize], key: &str, event: Option<&Arc<Event>>) -> Flow {
-        let group = self.group_of(key);
+    pub(super) fn run_steps_beside(&mut self, steps: &[usize], group: GroupId, event: Option<&Arc<Event>>) -> Flow {
         let occurrence = self.case.heard;
         for &position in steps {
             let Some(step) = self.step(position) else { continue };
@@ -106,7 +114,7 @@ impl Walk<'_> {
     pub(super) fn run_outlet_beside(&mut self, outlet: &Outlet, key: &str, event: Option<&Arc<Event>>) -> Flow {
         match outlet {
             Outlet::Next => Ok(()),
-            Outlet::Steps(steps) => self.run_steps_beside(steps, key, event),
+            Outlet::Steps(steps) => self.run_steps_beside(steps, self.group_of_list(steps, key), event),
             Outlet::Goto { stage, at_once } => {
                 ends::jump(self, *stage, *at_once, "handler");
                 Ok(())

@@ -6,6 +6,7 @@ use super::{Flow, Walk, ends};
 use crate::case::{End, Phase, Watch};
 use crate::expr::{Arg, ExprId};
 use crate::facts::Class;
+use crate::ids::GroupId;
 use crate::playbook::{Choice, Outcome, Outlet, Step, Verb};
 use crate::record::{Moved, Record};
 use crate::schedule::{self, Start};
@@ -33,7 +34,7 @@ impl Walk<'_> {
             self.skip(position, "past");
             return Ok(true);
         }
-        let wish = self.wish_of(step, self.case.cursor.channel, None);
+        let wish = self.wish_of(step, self.case.cursor.channel, self.call_before(position));
         let start = schedule::start(self.schedule(), &self.case, step, wish, self.now, false);
         if start.due <= self.now && self.gives_way(position, step) {
             return Ok(true);
@@ -199,7 +200,8 @@ impl Walk<'_> {
         let cursor = &self.case.cursor;
         let (occurrence, channel) = (cursor.occurrence + cursor.round, cursor.channel);
         let key = format!("{}/{}/{occurrence}", self.case.generation, step.path);
-        let order = Order { position, channel, occurrence, group: self.group_of(&key), event: None, of_cursor: true };
+        let group = self.call_before(position).unwrap_or_else(|| self.group_of(&key));
+        let order = Order { position, channel, occurrence, group, event: None, of_cursor: true };
         match &step.verb {
             Verb::Send(_) | Verb::OfferPlan(_) => match self.order_contact(&order)? {
                 Ordered::Out(_) => Ok(()),
@@ -242,6 +244,16 @@ impl Walk<'_> {
             Verb::Finish(outcome) => self.take_outlet(End::Done, outcome.name(), &Outlet::Finish(*outcome)),
             Verb::Handover(handover) => self.take_outlet(End::Done, "", &Outlet::Handover(handover.clone())),
         }
+    }
+
+    /// The call that led to this step, where the step stands under the call's outcomes.
+    fn call_before(&self, position: usize) -> Option<GroupId> {
+        let group = self.case.cursor.group?;
+        let lists = |step: &Step| {
+            matches!(step.verb, Verb::Call(_))
+                && step.options.outcomes.values().any(|o| matches!(o, Outlet::Steps(list) if list.contains(&position)))
+        };
+        self.playbook.steps.iter().any(lists).then_some(group)
     }
 
     fn act_wait(&mut self, position: usize, step: &Step) -> Flow {

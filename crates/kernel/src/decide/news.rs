@@ -164,7 +164,8 @@ impl Walk<'_> {
         let playbook = self.playbook;
         let handler: &Handler = &playbook.handlers[index];
         self.emit(Record::Handler { event: event.id, line: handler.line, then: then_text(playbook, &handler.then) });
-        self.run_steps_beside(&handler.steps, &event.id.to_string(), Some(event))?;
+        let group = self.group_of_list(&handler.steps, &event.id.to_string());
+        self.run_steps_beside(&handler.steps, group, Some(event))?;
         match &handler.then {
             Then::Resume => return Ok(true),
             Then::Goto { stage, at_once } => {

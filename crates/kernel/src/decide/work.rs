@@ -4,7 +4,7 @@ use super::{ClosedTask, Flow, Stop, Walk};
 use crate::case::{Approval, End, Phase, Watch, Work};
 use crate::effect::NewTask;
 use crate::event::Event;
-use crate::ids::{Hash, TaskId};
+use crate::ids::{GroupId, Hash, TaskId};
 use crate::playbook::{Outlet, Step, Verb};
 use crate::record::{Place, Record};
 use crate::schedule;
@@ -271,6 +271,9 @@ impl Walk<'_> {
     ) -> Flow {
         let in_handler = position >= self.playbook.cursor_len;
         if in_handler {
+            if let (Outlet::Steps(steps), "call") = (outlet, work.kind.as_str()) {
+                return self.run_steps_beside(steps, GroupId::of_call(work.id), event);
+            }
             return self.run_outlet_beside(outlet, &work.id.to_string(), event);
         }
         let blocked = match work.renews {
