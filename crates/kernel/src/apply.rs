@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
 use crate::effect::EffectKind;
-use crate::ids::{EffectId, GroupId};
+use crate::ids::{EffectId, EventId, GroupId};
 use crate::record::{Place, Record, TurnBody};
 use crate::time::Timestamp;
 use chrono::NaiveDate;
@@ -119,12 +119,7 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         | Record::Superseded { .. }
         | Record::Ignored { .. } => {}
         Record::Event { event, answer } => {
-            // A case written before there was a count begins with what it remembers.
-            let before = case.heard.max(u32::try_from(case.seen.len()).unwrap_or(u32::MAX));
-            case.heard = before.saturating_add(1);
-            case.seen.push(event.id);
-            let surplus = case.seen.len().saturating_sub(SEEN_MAX);
-            case.seen.drain(..surplus);
+            hear(case, event.id);
             if *answer {
                 Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
             }
@@ -183,6 +178,16 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             case.wake.clone_from(wake);
         }
     }
+}
+
+/// Counts an event and remembers its id.
+fn hear(case: &mut Case, event: EventId) {
+    // A case written before there was a count begins with what it remembers.
+    let before = case.heard.max(u32::try_from(case.seen.len()).unwrap_or(u32::MAX));
+    case.heard = before.saturating_add(1);
+    case.seen.push(event);
+    let surplus = case.seen.len().saturating_sub(SEEN_MAX);
+    case.seen.drain(..surplus);
 }
 
 fn apply_running(case: &mut Case, state: &str, reason: &str) {
