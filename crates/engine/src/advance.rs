@@ -15,7 +15,7 @@ use crate::run::{Span, Tick};
 use crate::turn;
 use crate::{Engine, Error};
 use recobro_kernel::case::Case;
-use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter, park};
+use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter, enter_parked, park};
 use recobro_kernel::effect::EffectKind;
 use recobro_kernel::facts::{ContactMade, Facts};
 use recobro_kernel::ids::{CaseId, CustomerId, Hash, InvoiceId};
@@ -36,6 +36,9 @@ const COMMIT_MAX: usize = 1_000;
 
 /// A rule that hits the wall clock so often parks its case.
 const ABORTS_MAX: u32 = 3;
+
+/// Why a case is parked whose rule is too slow.
+const SLOW: &str = "slow rule: stopped three times by the time limit of rules";
 
 /// Cases of one customer that lie further apart than this are taken in different batches, microseconds.
 const SAME_TIME_US: i64 = 15 * 60 * 1_000_000;
@@ -136,8 +139,26 @@ impl<'a> Desk<'a> {
             Decided::Turn(turn) => Some(*turn),
             Decided::Slow(_) => None,
         });
-        let turn = decided.unwrap_or_else(|| park(&input, &one.case, "stopped three times by the time limit of rules"));
+        let turn = match decided {
+            None => park(&input, &one.case, &one.events, SLOW),
+            Some(turn) => match self.leads_nowhere(&turn) {
+                Some(cause) => park(&input, &one.case, &one.events, &cause),
+                None => turn,
+            },
+        };
         self.settle(Some(one), turn, bundle, &facts);
+    }
+
+    /// A hand-over to a playbook that is not published must not end the case: nobody would go on with the invoice.
+    fn leads_nowhere(&self, turn: &Turn) -> Option<String> {
+        let name = &turn.follow.as_ref()?.handover.playbook;
+        let gone = self.engine.shelf.current_bundle(name).is_none();
+        gone.then(|| {
+            format!(
+                "handover to `{name}`, which is not published; publish it, then `recobro case retry {}`",
+                turn.case.id
+            )
+        })
     }
 
     fn input<'b>(&self, bundle: &'b Bundle, facts: &'b Arc<Facts>, now: Timestamp) -> Input<'b>
@@ -162,6 +183,10 @@ impl<'a> Desk<'a> {
             Decided::Slow(_) => None,
         });
         if let Some(turn) = entered {
+            let turn = match self.leads_nowhere(&turn) {
+                Some(cause) => enter_parked(&input, entry.clone(), &cause),
+                None => turn,
+            };
             self.opened += 1;
             self.settle(None, turn, bundle, facts);
         } else {
@@ -214,6 +239,7 @@ impl<'a> Desk<'a> {
     fn follow(&mut self, follow: Follow, old: CaseId, facts: &Arc<Facts>, now: Timestamp) {
         let name = &follow.handover.playbook;
         let Some(bundle) = self.engine.shelf.current_bundle(name) else {
+            // `leads_nowhere` was asked before: a shelf does not change while a turn is taken.
             tracing::error!(case_id = %old, playbook = %name, "handed over to a playbook that is not published");
             return;
         };
@@ -300,6 +326,7 @@ pub(crate) fn inherit_returned(old: &Case) -> Inheritance {
         case: old.id,
         reason: "returned payment".to_owned(),
         held_days: old.clock.held_days,
+        skipped_days: old.clock.skipped_days,
         marks: (*old.marks).clone(),
         holds: Vec::new(),
         vars: (*old.vars).clone(),

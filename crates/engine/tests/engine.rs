@@ -402,3 +402,37 @@ async fn a_first_import_with_what_was_agreed_before_sends_nothing_against_it() {
         assert!(text.contains(news), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_hand_over_to_a_playbook_that_is_not_published_waits_for_it() {
+    // Due on 1 April it is handed over on the 11th; due on 1 March already as it enters.
+    let on = ["2026-02-01", "2026-03-19"];
+    for (due, known, parked) in [("2026-04-01", on[0], "2026-04-12"), ("2026-03-01", on[1], "2026-03-20")] {
+        let world = World::new();
+        let (all, without) = world::handing_over();
+        let engine = world.try_engine_with(&without).await.unwrap();
+        run(&engine, Some(known), &Nobody).await.unwrap();
+        let rows = vec![customer("C"), invoice("I", "C", "2026-02-02", due)];
+        engine.receive("test", &mut rows.into_iter()).await.unwrap();
+        run(&engine, Some(parked), &Nobody).await.unwrap();
+        let row = cases(&engine).await.remove(0);
+        assert_eq!((row.status.name(), row.outcome), ("attention", None), "due {due}");
+        assert!(world.acts().iter().any(|act| act.contains(" task ")), "{:?}", world.acts());
+        let ana = Who { name: "ana".to_owned(), why: "try again".to_owned() };
+        for day in ["2026-04-13", "2026-04-14"] {
+            let before = cases(&engine).await[0].rev;
+            engine.retry(row.id, &ana).await.unwrap();
+            run(&engine, Some(day), &Nobody).await.unwrap();
+            let again = cases(&engine).await.remove(0);
+            assert_eq!((again.status.name(), again.outcome), ("attention", None));
+            assert!(again.rev > before, "the retry was heard, so that the next one is another");
+        }
+        drop(engine);
+
+        let engine = world.try_engine_with(&all).await.unwrap();
+        engine.retry(row.id, &ana).await.unwrap();
+        run(&engine, Some("2026-04-16"), &Nobody).await.unwrap();
+        let states: Vec<_> = cases(&engine).await.into_iter().map(|case| case.outcome).collect();
+        assert_eq!(states, [Some("handed_over".to_owned()), None], "due {due}");
+    }
+}

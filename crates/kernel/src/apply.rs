@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
 use crate::effect::EffectKind;
-use crate::ids::EffectId;
+use crate::ids::{EffectId, EventId, GroupId};
 use crate::record::{Place, Record, TurnBody};
 use crate::time::Timestamp;
 use chrono::NaiveDate;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// How many messages are remembered for late bounces.
 const RECENT_MAX: usize = 4;
+
+/// How many events are remembered by id. The store's key keeps duplicates of older ones away for good.
+const SEEN_MAX: usize = 256;
 
 /// When a record was written: logical time and the date at the customer's place.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +101,7 @@ pub fn begin(record: &Record, stamp: Stamp) -> Option<Case> {
         vars: Arc::new(old.map_or_else(BTreeMap::new, |o| o.vars.clone())),
         splits: old.map_or_else(BTreeMap::new, |o| o.splits.clone()),
         seen: Vec::new(),
+        heard: 0,
         trouble: None,
         paused: None,
         wake: None,
@@ -115,7 +119,7 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         | Record::Superseded { .. }
         | Record::Ignored { .. } => {}
         Record::Event { event, answer } => {
-            case.seen.push(event.id);
+            hear(case, event.id);
             if *answer {
                 Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
             }
@@ -176,6 +180,16 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
     }
 }
 
+/// Counts an event and remembers its id.
+fn hear(case: &mut Case, event: EventId) {
+    // A case written before there was a count begins with what it remembers.
+    let before = case.heard.max(u32::try_from(case.seen.len()).unwrap_or(u32::MAX));
+    case.heard = before.saturating_add(1);
+    case.seen.push(event);
+    let surplus = case.seen.len().saturating_sub(SEEN_MAX);
+    case.seen.drain(..surplus);
+}
+
 fn apply_running(case: &mut Case, state: &str, reason: &str) {
     match state {
         "paused" => case.paused = Some(reason.to_owned()),
@@ -215,6 +229,7 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
             case.in_flight.insert(*effect, state.clone());
         }
         Record::Returned { effect, rule, not_before } => {
+            not_placed(case, *effect);
             if take_of_cursor(case, *effect) {
                 case.cursor.not_before = *not_before;
                 case.cursor.rule = Some(rule.clone());
@@ -242,6 +257,7 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
             }
         }
         Record::Recalled { effect, .. } => {
+            not_placed(case, *effect);
             take_of_cursor(case, *effect);
         }
         Record::Delivery { effect, state, .. } => match state.as_str() {
@@ -251,11 +267,19 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
                 }
             }
             "refused" | "failed" => {
+                not_placed(case, *effect);
                 take_of_cursor(case, *effect);
             }
             _ => {}
         },
         _ => unreachable!("apply sends only records of effects here"),
+    }
+}
+
+/// A placement that came to nothing: nobody took the claim.
+fn not_placed(case: &mut Case, effect: EffectId) {
+    if case.in_flight.get(&effect).is_some_and(|state| state.kind == EffectKind::Placement) {
+        case.placed_with = None;
     }
 }
 
@@ -281,7 +305,13 @@ fn apply_lists(case: &mut Case, record: &Record, stamp: Stamp) {
             }
             case.work.push(work.clone());
         }
-        Record::WorkClosed { task, .. } => case.work.retain(|work| work.id != *task),
+        Record::WorkClosed { task, .. } => {
+            let position = case.cursor.position;
+            if case.work.iter().any(|work| work.id == *task && work.kind == "call" && work.step == Some(position)) {
+                case.cursor.group = Some(GroupId::of_call(*task));
+            }
+            case.work.retain(|work| work.id != *task);
+        }
         Record::WorkMoved { work, .. } => {
             for old in case.work.iter_mut().filter(|old| old.id == work.id) {
                 *old = work.clone();
@@ -355,7 +385,7 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
             mark.outcome.clone_from(outcome);
             case.last_end = Some(LastEnd { at: stamp.at, held_days });
             case.rolled_days = *rolled_days;
-            case.cursor = Cursor { position: *next, ..Cursor::default() };
+            case.cursor = Cursor { position: *next, group: case.cursor.group, ..Cursor::default() };
         }
         Record::Jump { to, days, .. } => {
             case.clock.skipped_days += days;
@@ -371,6 +401,9 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
             case.last_end = None;
             case.rolled_days = 0;
             case.approvals.clear();
+            case.placed_with = None;
+            // What is still on its way belongs to no step of the new round.
+            case.in_flight.values_mut().for_each(|state| state.of_cursor = false);
         }
         Record::Split { place, arm, to } => {
             case.splits.insert(place.step.clone(), arm.clone());

@@ -105,6 +105,9 @@ pub struct Cursor {
     /// Limit of what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_at: Option<Timestamp>,
+    /// The call whose outcome led here: what its outcome sends counts as one contact with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// Held dates move `limit_at` and `not_before` along (waits and repeats, never people's work).
     #[serde(default)]
     pub stretches: bool,
@@ -276,6 +279,9 @@ pub struct Work {
     /// Which try of `attempts`, from 1.
     #[serde(default)]
     pub attempt: u32,
+    /// The occurrence its id was made of: every try of a call keeps it.
+    #[serde(default)]
+    pub occurrence: u32,
     /// Roles whose answer is still missing (`by: [a, b]`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -313,6 +319,9 @@ pub enum Watch {
         step: usize,
         /// Try, from 2.
         attempt: u32,
+        /// Occurrence of the first try, which the later ones keep.
+        #[serde(default)]
+        occurrence: u32,
         /// When.
         due_at: Timestamp,
         /// Limit of the work, kept over all tries.
@@ -491,9 +500,13 @@ pub struct Case {
     /// Arms taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub splits: BTreeMap<String, String>,
-    /// Events consumed, so that a duplicate has no effect.
+    /// The newest events consumed, so that a duplicate within a batch or soon after has no effect. Older ones need no
+    /// memory here: the store refuses an event id that it has seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<EventId>,
+    /// Events consumed in all: the sequence number of the newest, of which a handler's ids are made.
+    #[serde(default)]
+    pub heard: u32,
     /// Parked: the cause for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

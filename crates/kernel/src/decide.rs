@@ -21,7 +21,7 @@ use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
 use crate::facts::Facts;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
-use crate::playbook::{Handover, Hashes, Outcome, Playbook, Step, Verb};
+use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
 use crate::record::{Decision, Inheritance, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -134,14 +134,28 @@ pub fn decide(input: &Input<'_>, case: &Case, events: &[Event]) -> Decided {
     walk.answer(walked)
 }
 
-/// Parks a case whose rule was stopped by the wall clock three times: `slow rule`.
+/// Parks a case that cannot go on for a reason outside it: a rule stopped by the wall clock, a playbook that is gone.
+///
+/// Of `events` only operators' acts are taken, which ask no rule: unread, the next `retry` would count as the same one.
 #[must_use]
-pub fn park(input: &Input<'_>, case: &Case, cause: &str) -> Turn {
+pub fn park(input: &Input<'_>, case: &Case, events: &[Event], cause: &str) -> Turn {
     let mut walk = Walk::new(input, case.clone());
-    let place = walk.place(walk.case.cursor.position);
-    walk.park(place, format!("slow rule: {cause}"));
-    walk.rest();
-    walk.into_turn()
+    for event in events.iter().filter(|event| event.name.starts_with("operator.")) {
+        if walk.take_event(event).is_ok() {
+            walk.consumed.push(event.id);
+        }
+    }
+    walk.parked(cause)
+}
+
+/// Opens a case that is parked before its first step: its first turn cannot be committed as it was decided.
+#[must_use]
+pub fn enter_parked(input: &Input<'_>, entry: Entry, cause: &str) -> Turn {
+    let (first, case) = ends::entered(input, entry);
+    let mut walk = Walk::new(input, case);
+    walk.records.push(first);
+    ends::wait_after_return(&mut walk);
+    walk.parked(cause)
 }
 
 /// Why a walk stops early.
@@ -370,6 +384,16 @@ impl<'a> Walk<'a> {
         self.open_engine_task(place, "fix-rule");
     }
 
+    /// The turn that only parks the case; one that an operator has just ended stays ended.
+    fn parked(mut self, cause: &str) -> Turn {
+        if !self.case.is_finished() {
+            let place = self.place(self.case.cursor.position);
+            self.park(place, cause.to_owned());
+        }
+        self.rest();
+        self.into_turn()
+    }
+
     fn group_of(&self, key: &str) -> GroupId {
         GroupId::derive(&[&self.case.id.to_string(), key])
     }
@@ -459,10 +483,6 @@ impl<'a> Walk<'a> {
             consumed: self.consumed,
             follow: self.follow,
         }
-    }
-
-    fn finish_as(&mut self, outcome: Outcome, reason: &str) {
-        ends::finish(self, outcome, reason);
     }
 }
 

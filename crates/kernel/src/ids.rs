@@ -102,6 +102,14 @@ text_ids! {
     CustomerId;
 }
 
+impl GroupId {
+    /// The group under which the contact ledger counts a call.
+    #[must_use]
+    pub fn of_call(task: TaskId) -> Self {
+        Self::derive(&["call", &task.to_string()])
+    }
+}
+
 /// A SHA-256 digest: bundle, content, calendar, chain link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Hash(pub [u8; 32]);

@@ -472,6 +472,9 @@ pub struct Inheritance {
     pub reason: String,
     /// Held dates of the clock.
     pub held_days: i64,
+    /// Days jumped over by the clock.
+    #[serde(default)]
+    pub skipped_days: i64,
     /// Step marks (a returned payment takes them; a hand-over only the notices).
     pub marks: crate::case::Marks,
     /// Holds.

@@ -2,9 +2,14 @@
 
 mod world;
 
+use chrono::Datelike;
 use recobro_kernel::case::Status;
-use recobro_kernel::playbook::Outcome;
+use recobro_kernel::expr::Arg;
+use recobro_kernel::facts::Class;
+use recobro_kernel::playbook::{Handler, Handover, Outcome, Outlet, Playbook, Repeat, Stage, Step, Then, Verb};
 use recobro_kernel::record::Record;
+use recobro_kernel::time::Span;
+use recobro_kernel::value::Value;
 use world::{World, at, playbook};
 
 #[test]
@@ -196,4 +201,251 @@ fn a_call_is_not_opened_again_while_the_case_is_held() {
     let held = tries(&world);
     world.until("2026-06-20T00:00:00Z");
     assert!(held < 3 && tries(&world) == 3, "{held} while held, {} after", tries(&world));
+}
+
+fn calling(every: Span) -> Playbook {
+    let mut playbook = playbook();
+    playbook.steps[2].options.attempts = Some(Repeat { times: 3, every });
+    playbook.steps[2].options.within = Some(Span::days(30));
+    playbook
+}
+
+#[test]
+fn a_second_try_of_a_call_keeps_to_contact_hours_and_working_days() {
+    let mut world = World::new(calling(Span::days(1)));
+    world.answer("call", "no_answer");
+    world.run_to_the_end();
+    let opened: Vec<_> = world.opened_at("call").map(|at| at.to_string()).collect();
+    assert!(opened.len() == 3, "{opened:?}");
+    for at in &opened {
+        assert!(at.contains("T07:00:00") || at.contains("T08:00:00"), "a call at night: {opened:?}");
+    }
+    let mut weekend = World::new(calling(Span::days(3)));
+    weekend.answer("call", "no_answer");
+    weekend.run_to_the_end();
+    let days: Vec<_> = weekend.opened_on("call").collect();
+    assert!(days.iter().all(|day| day.weekday().number_from_monday() < 6), "{days:?}");
+}
+
+#[test]
+fn no_call_is_opened_while_there_is_nothing_to_ask_for() {
+    let mut world = World::new(playbook());
+    // The second reminder left on 19 May; the call would open on the 22nd.
+    world.until("2026-05-20T00:00:00Z");
+    world.balance(0);
+    world.until("2026-07-10T00:00:00Z");
+    assert_eq!(world.opened_at("call").count(), 0);
+}
+
+fn placing() -> Playbook {
+    let mut playbook = playbook();
+    playbook.steps[2].verb = Verb::Outsource(Arg::Const("agency-a".to_owned()));
+    playbook.steps[2].options.within = Some(Span::days(20));
+    playbook.handlers.push(recobro_kernel::playbook::Handler {
+        event: "invoice.due_changed".to_owned(),
+        when: None,
+        steps: vec![],
+        then: Then::Restart,
+        file: "test.yaml".to_owned(),
+        line: 1,
+    });
+    playbook
+}
+
+#[test]
+fn a_placement_that_runs_out_or_a_restart_takes_the_claim_back_from_the_agency() {
+    let mut world = World::new(placing());
+    world.until("2026-06-20T00:00:00Z");
+    assert_eq!(world.ordered("placement.recall"), 1, "`within` ended the placement");
+    world.run_to_the_end();
+    assert_eq!(world.ordered("placement.recall"), 1, "and nothing is taken back twice");
+
+    let mut world = World::new(placing());
+    world.until("2026-05-25T00:00:00Z");
+    let to = Value::Date("2026-07-01".parse().expect("a literal"));
+    world.tell("invoice.due_changed", "2026-05-25T10:00:00Z", &[("to", to)]);
+    world.until("2026-05-26T00:00:00Z");
+    assert_eq!(world.ordered("placement.recall"), 1, "the restart ended the placement");
+}
+
+#[test]
+fn what_a_case_remembers_of_its_news_is_bounded() {
+    let mut world = World::new(playbook());
+    for day in 0..40 {
+        for hour in 0..24 {
+            world.tell(
+                "customer.changed",
+                &format!("2026-0{}-{:02}T{hour:02}:00:00Z", 5 + day / 28, 1 + day % 28),
+                &[],
+            );
+        }
+    }
+    world.until("2026-07-01T00:00:00Z");
+    assert!(world.case.seen.len() <= 256, "{}", world.case.seen.len());
+    let before = world.case.seen.clone();
+    world.tell_again();
+    world.until("2026-07-01T00:00:01Z");
+    assert_eq!(world.case.seen, before, "a duplicate among the newest has no effect");
+}
+
+/// `playbook` with a hand-over in place of the call, on its day 20.
+fn handing_over(stage: Option<&str>) -> Playbook {
+    let mut playbook = playbook();
+    let handover = Handover { playbook: "test".to_owned(), at: stage.map(str::to_owned) };
+    playbook.steps[2].verb = Verb::Handover(handover.clone());
+    playbook.steps[2].day = Some(20);
+    playbook.handlers.push(on("customer.changed", vec![], Then::Handover(handover)));
+    playbook
+}
+
+fn on(event: &str, steps: Vec<usize>, then: Then) -> Handler {
+    Handler { event: event.to_owned(), when: None, steps, then, file: "test.yaml".to_owned(), line: 1 }
+}
+
+#[test]
+fn a_hand_over_to_a_stage_begins_on_its_first_day_whatever_was_held_before() {
+    let mut world = World::new(handing_over(Some("firm")));
+    world.tell("dispute.opened", "2026-05-05T12:00:00Z", &[]);
+    world.run_to_the_end();
+    assert_eq!(world.case.outcome, Some(Outcome::HandedOver));
+    assert_eq!(world.linked(playbook()).clock_day(), 40, "the first day that a step of `firm` names");
+}
+
+#[test]
+fn a_hand_over_without_a_stage_keeps_the_clock_day() {
+    let mut world = World::new(handing_over(None));
+    world.tell("dispute.opened", "2026-05-05T12:00:00Z", &[]);
+    let firm = [("who", Value::text("ana")), ("why", Value::text("test")), ("stage", Value::text("firm"))];
+    world.tell("operator.goto", "2026-05-18T10:00:00Z", &firm);
+    world.run_to_the_end();
+    assert_eq!((world.case.outcome, world.clock_day()), (Some(Outcome::HandedOver), 20));
+    assert_eq!(world.linked(playbook()).clock_day(), 20);
+}
+
+#[test]
+fn what_a_linked_case_inherits_points_at_no_step_of_the_old_playbook() {
+    let mut world = World::new(handing_over(None));
+    world.tell("dispute.opened", "2026-05-08T12:00:00Z", &[]);
+    world.tell("customer.changed", "2026-05-10T12:00:00Z", &[]);
+    world.until("2026-05-11T00:00:00Z");
+    let mut linked = world.linked(playbook());
+    let holds: Vec<_> = linked.case.holds.iter().map(|hold| (hold.name.as_str(), hold.step)).collect();
+    assert_eq!(holds, [("dispute", None)]);
+    linked.until("2026-05-19T00:00:00Z");
+    assert!(linked.case.holds.is_empty(), "its limit still ends it");
+}
+
+#[test]
+fn an_agency_that_refused_is_asked_for_nothing_back() {
+    let mut world = World::new(placing());
+    world.refuse("agency");
+    world.until("2026-06-10T00:00:00Z");
+    assert_eq!(world.case.placed_with, None);
+    world.pay("2026-06-10T09:00:00Z");
+    world.run_to_the_end();
+    assert_eq!((world.case.outcome, world.ordered("placement.recall")), (Some(Outcome::Paid), 0));
+}
+
+#[test]
+fn a_placement_that_an_operator_skips_or_leaves_ends_and_is_taken_back() {
+    for act in ["skip", "goto"] {
+        let mut playbook = placing();
+        playbook.stages.push(Stage { name: "last".to_owned(), first: 5, ..playbook.stages[1].clone() });
+        playbook.steps[5].stage = Some(2);
+        playbook.steps[6].stage = Some(2);
+        let mut world = World::new(playbook);
+        world.until("2026-05-25T00:00:00Z");
+        assert_eq!(world.case.status, Status::Held);
+        let fields = [("who", Value::text("ana")), ("why", Value::text("test")), ("stage", Value::text("last"))];
+        world.tell(&format!("operator.{act}"), "2026-05-25T10:00:00Z", &fields);
+        world.until("2026-05-26T00:00:00Z");
+        assert_eq!(world.ordered("placement.recall"), 1, "{act}");
+        assert!(world.case.holds.is_empty() && world.case.placed_with.is_none(), "{act}: {:?}", world.case.holds);
+        world.run_to_the_end();
+        assert_eq!(world.ordered("placement.recall"), 1, "{act}: nothing is taken back twice");
+    }
+}
+
+fn due_moved(world: &mut World, when: &str) {
+    let to = Value::Date("2026-07-01".parse().expect("a literal"));
+    world.tell("invoice.due_changed", when, &[("to", to)]);
+}
+
+#[test]
+fn a_restart_leaves_friendly_words_alone_waiting_or_on_their_way() {
+    // At night it waits beside the cursor; by day it is in the outbox.
+    for (said, moved) in [("2026-05-11T02:00:00Z", "03:00"), ("2026-05-11T09:00:00Z", "10:00")] {
+        let mut world = World::new(placing());
+        world.until("2026-05-11T00:00:00Z");
+        world.shut_the_post(true);
+        world.tell("meeting.accepted", said, &[]);
+        due_moved(&mut world, &format!("2026-05-11T{moved}:00Z"));
+        world.until("2026-05-11T05:00:00Z");
+        world.until("2026-05-11T11:00:00Z");
+        world.shut_the_post(false);
+        world.run_to_the_end();
+        assert_eq!(world.sent().iter().filter(|step| **step == "thanks").count(), 1, "{said}: {:?}", world.sent());
+    }
+}
+
+#[test]
+fn what_was_on_its_way_before_a_restart_ends_no_step_after_it() {
+    let mut playbook = placing();
+    playbook.templates.get_mut("first").expect("it has one").class = Class::Courtesy;
+    let mut world = World::new(playbook);
+    world.until("2026-05-05T00:00:00Z");
+    world.shut_the_post(true);
+    due_moved(&mut world, "2026-05-05T10:00:00Z");
+    world.until("2026-05-05T11:00:00Z");
+    world.shut_the_post(false);
+    world.tell("customer.changed", "2026-05-05T12:00:00Z", &[]);
+    world.until("2026-07-20T00:00:00Z");
+    let days: Vec<_> = world.sent_at("first").map(|at| at.to_string()[..10].to_owned()).collect();
+    assert_eq!(days, ["2026-05-05", "2026-07-02"]);
+    assert_eq!(world.sent_on("second"), "2026-07-16");
+}
+
+/// `playbook` with a dunning message `copy` beside the stages, at 11, and a call in front of it, at 10.
+fn talking() -> Playbook {
+    let mut playbook = playbook();
+    let info = playbook.templates["second"].clone();
+    playbook.templates.insert("copy".to_owned(), info);
+    let mut call = playbook.steps[2].clone();
+    (call.path, call.stage) = ("ring".to_owned(), None);
+    let mut copy = playbook.steps[0].clone();
+    copy.verb = Verb::Send("copy".to_owned());
+    (copy.path, copy.stage, copy.day) = ("copy".to_owned(), None, None);
+    playbook.steps.extend([call, copy]);
+    playbook
+}
+
+#[test]
+fn what_follows_a_call_of_a_stage_counts_as_one_contact_with_it() {
+    let mut playbook = talking();
+    let copy = Step { stage: Some(1), next: 4, ..playbook.steps[11].clone() };
+    playbook.steps[3] = copy;
+    playbook.steps[2].options.outcomes.insert("reached".to_owned(), Outlet::Steps(vec![3]));
+    let mut world = World::new(playbook);
+    world.answer("call", "reached");
+    world.until("2026-06-10T00:00:00Z");
+    let called: Vec<_> = world.opened_on("call").map(|on| on.to_string()).collect();
+    assert_eq!(called, [world.sent_on("copy")]);
+}
+
+#[test]
+fn a_call_and_the_messages_of_one_list_count_as_one_contact() {
+    // Asked for at night: the call is answered before the message may leave.
+    for listed in [true, false] {
+        let mut playbook = talking();
+        let steps = if listed { vec![11, 10] } else { vec![10] };
+        if !listed {
+            playbook.steps[10].options.outcomes.insert("reached".to_owned(), Outlet::Steps(vec![11]));
+        }
+        playbook.handlers.push(on("customer.changed", steps, Then::Resume));
+        let mut world = World::new(playbook);
+        world.answer("call", "reached");
+        world.tell("customer.changed", "2026-05-11T02:00:00Z", &[]);
+        world.until("2026-06-10T00:00:00Z");
+        assert_eq!(world.sent_on("copy"), "2026-05-11", "in one list: {listed}");
+    }
 }

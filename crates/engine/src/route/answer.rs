@@ -85,7 +85,7 @@ impl Book {
             class: "dunning".to_owned(),
             stage: answered.stage.clone(),
             step: answered.step.clone(),
-            group: GroupId::derive(&["call", &answered.task.to_string()]),
+            group: GroupId::of_call(answered.task),
             at,
             local_on: today,
             state: "sent".to_owned(),

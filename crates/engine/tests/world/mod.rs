@@ -37,6 +37,41 @@ pub(crate) fn library() -> &'static Library {
     })
 }
 
+/// A playbook whose only act is to hand the case over to `general`.
+const HANDING_OVER: &str = "
+playbook: probe
+version: 1
+title: One rule at a time
+owner: credit-control
+currency: EUR
+calendar: es-business
+policy: [eu-b2b]
+applies_to: {customer.kind: business, priority: 90}
+contact: {locales: [= customer.locale, es], hours: 09:00-18:00}
+stages:
+  - stage: only
+    steps:
+      - {handover: {playbook: general, at: firm}, day: 10}
+whenever:
+  - event: invoice.paid
+    do: [{send: thank-you, via: [email]}]
+    then: {finish: paid}
+";
+
+/// The shipped library with [`HANDING_OVER`], with and without the playbook it hands over to.
+pub(crate) fn handing_over() -> (Library, Library) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = recobro_playbook::read_dir(&root).unwrap();
+    files.insert("workflows/probe.yaml".to_owned(), HANDING_OVER.as_bytes().to_vec());
+    let checked = recobro_playbook::check(&files);
+    let all = checked.library;
+    let names: Vec<_> = all.playbooks.iter().map(|p| p.playbook.name.as_str()).collect();
+    assert!(names.contains(&"probe"), "{}", recobro_playbook::report::text(&checked.diagnostics, &files));
+    let playbooks = all.playbooks.iter().filter(|p| p.playbook.name != "general").cloned().collect();
+    let (law, templates) = (Arc::clone(&all.law), all.templates.clone());
+    (all, Library { playbooks, law, templates })
+}
+
 /// Notes what leaves one lane and answers as told; accepts where nothing was told.
 pub(crate) struct Lane {
     name: String,
@@ -144,17 +179,25 @@ impl World {
         self.worker("worker", self.faults.clone()).await
     }
 
+    pub(crate) async fn try_engine_with(&self, library: &Library) -> Result<Engine, Error> {
+        self.worker_of("worker", self.faults.clone(), library).await
+    }
+
     /// One of several workers, each with its own connections and clock.
     pub(crate) async fn worker(&self, name: &str, faults: Faults) -> Result<Engine, Error> {
+        self.worker_of(name, faults, library()).await
+    }
+
+    async fn worker_of(&self, name: &str, faults: Faults, library: &Library) -> Result<Engine, Error> {
         let store = self.store().await;
         let mut channels = Channels::new();
         for lane in LANES {
             let out = if *lane == "email" { Arc::clone(&self.email) } else { Arc::default() };
             let answers = if *lane == "email" { Arc::clone(&self.answers) } else { Arc::default() };
-            let name = (*lane).to_owned();
+            let lane = (*lane).to_owned();
             channels.insert(
-                name.clone(),
-                Arc::new(Lane { name, out, answers, idempotent: self.idempotent, slice: self.slice }),
+                lane.clone(),
+                Arc::new(Lane { name: lane, out, answers, idempotent: self.idempotent, slice: self.slice }),
             );
         }
         let observer: Arc<dyn Observer> = Arc::clone(&self.acts) as Arc<dyn Observer>;
@@ -165,7 +208,7 @@ impl World {
             payment_link: "https://pay.example.com/{invoice}".to_owned(),
             ..Settings::default()
         };
-        Engine::start(store, library(), channels, settings, Clock::virtual_at(Timestamp::from_us(0))).await
+        Engine::start(store, library, channels, settings, Clock::virtual_at(Timestamp::from_us(0))).await
     }
 
     /// Receives rows and plays to the end of a date.

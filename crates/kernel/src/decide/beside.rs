@@ -4,7 +4,6 @@ use super::contact::{Order, Ordered};
 use super::work::Opening;
 use super::{Flow, Walk, ends};
 use crate::case::{PendingContact, Watch};
-use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::facts::Class;
 use crate::ids::GroupId;
@@ -15,10 +14,18 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 impl Walk<'_> {
+    /// The group of a list's contacts. The ledger names a call by its task alone, so a call's list takes its group.
+    pub(super) fn group_of_list(&self, steps: &[usize], key: &str) -> GroupId {
+        let call = steps.iter().filter_map(|&position| self.step(position)).find(|s| matches!(s.verb, Verb::Call(_)));
+        call.map_or_else(
+            || self.group_of(key),
+            |step| GroupId::of_call(self.task_id(&step.path, self.case.heard, 1, None)),
+        )
+    }
+
     /// Runs a handler's list: effects and work are ordered, nothing waits.
-    pub(super) fn run_steps_beside(&mut self, steps: &[usize], key: &str, event: Option<&Arc<Event>>) -> Flow {
-        let group = self.group_of(key);
-        let occurrence = u32::try_from(self.case.seen.len()).unwrap_or(u32::MAX);
+    pub(super) fn run_steps_beside(&mut self, steps: &[usize], group: GroupId, event: Option<&Arc<Event>>) -> Flow {
+        let occurrence = self.case.heard;
         for &position in steps {
             let Some(step) = self.step(position) else { continue };
             let place = self.place(position);
@@ -81,7 +88,7 @@ impl Walk<'_> {
             }
             Verb::Finish(outcome) => {
                 let path = step.path.clone();
-                self.finish_as(*outcome, &path);
+                ends::finish(self, *outcome, &path);
                 Ok(())
             }
             // The checker refuses these in handlers: they would wait (PB306).
@@ -107,13 +114,13 @@ impl Walk<'_> {
     pub(super) fn run_outlet_beside(&mut self, outlet: &Outlet, key: &str, event: Option<&Arc<Event>>) -> Flow {
         match outlet {
             Outlet::Next => Ok(()),
-            Outlet::Steps(steps) => self.run_steps_beside(steps, key, event),
+            Outlet::Steps(steps) => self.run_steps_beside(steps, self.group_of_list(steps, key), event),
             Outlet::Goto { stage, at_once } => {
                 ends::jump(self, *stage, *at_once, "handler");
                 Ok(())
             }
             Outlet::Finish(outcome) => {
-                self.finish_as(*outcome, "handler");
+                ends::finish(self, *outcome, "handler");
                 Ok(())
             }
             Outlet::Remind(role) => {
@@ -142,8 +149,8 @@ impl Walk<'_> {
                 Watch::Fallback { step, channel, since, held_days } => {
                     self.move_fallback(index, step, channel, (since, held_days))
                 }
-                Watch::Recall { step, attempt, due_at, limit_at } => {
-                    self.move_recall(index, step, attempt, due_at, limit_at)?
+                Watch::Recall { step, attempt, occurrence, due_at, limit_at } => {
+                    self.move_recall(index, step, (occurrence, attempt), due_at, limit_at)?
                 }
             };
             if moved {
@@ -214,7 +221,8 @@ impl Walk<'_> {
 
     /// When caps and windows have deferred a waiting contact for too long.
     fn gives_up_at(&self, step: &Step, contact: &PendingContact) -> Timestamp {
-        let held = self.case.clock.held_until(self.now, self.zone) - contact.held_days;
+        // A restart begins the count anew.
+        let held = (self.case.clock.held_until(self.now, self.zone) - contact.held_days).max(0);
         let date = self.calendar.add(contact.since.date_in(self.zone), step.give_up);
         schedule::end_of(crate::case::shift(date, held), self.zone)
     }
@@ -295,7 +303,7 @@ impl Walk<'_> {
         &mut self,
         index: usize,
         position: usize,
-        attempt: u32,
+        (occurrence, attempt): (u32, u32),
         due_at: Timestamp,
         limit_at: Option<Timestamp>,
     ) -> Flow<bool> {
@@ -303,8 +311,12 @@ impl Walk<'_> {
         // A call is a contact: it is not opened again while the case is held or nothing can be asked for.
         let quiet = self.case.is_held() || self.facts.invoice.claimable_minor() <= 0;
         if quiet && !limit_passed {
+            if let Some(limit) = limit_at {
+                self.want(limit, || "limit of a call".to_owned());
+            }
             return Ok(false);
         }
+        let due_at = self.call_again_at(position, (occurrence, attempt), due_at);
         if due_at > self.now && !limit_passed {
             self.want(limit_at.map_or(due_at, |limit| limit.min(due_at)), || "call again".to_owned());
             return Ok(false);
@@ -324,16 +336,27 @@ impl Walk<'_> {
             }
             return Ok(true);
         }
-        self.open_work(&Opening {
-            position,
-            occurrence: self.case.cursor.occurrence,
-            attempt,
-            limit_at,
-            renews: None,
-            blocks,
-            event: None,
-        })?;
+        self.open_work(&Opening { position, occurrence, attempt, limit_at, renews: None, blocks, event: None })?;
         Ok(true)
+    }
+
+    /// A later try is a contact like the first: it keeps contact hours, working days and caps. The gap is kept to what
+    /// others sent; between the tries of one call the playbook's own `every` is the distance.
+    fn call_again_at(&self, position: usize, (occurrence, attempt): (u32, u32), due_at: Timestamp) -> Timestamp {
+        let Some(step) = self.step(position) else { return due_at };
+        let tries = |n| GroupId::of_call(self.task_id(&step.path, occurrence, n, None));
+        let own: Vec<GroupId> = (1..attempt).map(tries).collect();
+        let others: Vec<_> = self.facts.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
+        let rules = &self.playbook.contact;
+        let gapless = crate::playbook::ContactRules { min_gap: None, ..rules.clone() };
+        let wish = Wish { channel: Some(crate::facts::Channel::Call), group: None, exempt: false };
+        let place = self.schedule();
+        let apart = schedule::Place { contacts: &others, ..place };
+        // Each of the two only moves forward; a few rounds settle it.
+        (0..8).fold(due_at.max(self.now), |at, _| {
+            let at = schedule::limits(apart, rules, wish, at).0;
+            schedule::limits(place, &gapless, wish, at).0
+        })
     }
 
     /// The friendly word while a season keeps a step waiting, at most once per `every`.
@@ -359,10 +382,5 @@ impl Walk<'_> {
             Watch::Contact(contact) if contact.effect == Some(effect) => Some((index, contact.clone())),
             Watch::Contact(_) | Watch::Fallback { .. } | Watch::Recall { .. } => None,
         })
-    }
-
-    /// Whether an effect is a message to the customer.
-    pub(super) fn is_message(kind: EffectKind) -> bool {
-        kind == EffectKind::Contact
     }
 }

@@ -297,9 +297,10 @@ impl Walk<'_> {
         self.record_house_effect(effect, true);
     }
 
-    /// A case that ends while placed takes the claim back.
+    /// A case that ends, restarts or times out while placed takes the claim back.
     pub(super) fn order_recall(&mut self, agency: &str) {
-        let id = self.effect_id("placement.recall", self.case.generation, "request");
+        // One generation may place twice, so the turn tells its recalls apart.
+        let id = self.effect_id(&format!("placement.recall/{}", self.case.rev), self.case.generation, "request");
         let mut effect = self.house_effect(id, EffectKind::Request, "request", "placement.recall", agency);
         effect.with.insert("agency".to_owned(), Value::text(agency));
         self.record_house_effect(effect, true);

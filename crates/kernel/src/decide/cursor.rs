@@ -6,6 +6,7 @@ use super::{Flow, Walk, ends};
 use crate::case::{End, Phase, Watch};
 use crate::expr::{Arg, ExprId};
 use crate::facts::Class;
+use crate::ids::GroupId;
 use crate::playbook::{Choice, Outcome, Outlet, Step, Verb};
 use crate::record::{Moved, Record};
 use crate::schedule::{self, Start};
@@ -17,7 +18,7 @@ impl Walk<'_> {
     pub(super) fn advance(&mut self) -> Flow<bool> {
         let position = self.case.cursor.position;
         if position >= self.playbook.cursor_len {
-            self.finish_as(Outcome::NeedsReview, "the last stage ran off its end");
+            ends::finish(self, Outcome::NeedsReview, "the last stage ran off its end");
             return Ok(true);
         }
         match self.case.cursor.phase {
@@ -33,7 +34,7 @@ impl Walk<'_> {
             self.skip(position, "past");
             return Ok(true);
         }
-        let wish = self.wish_of(step, self.case.cursor.channel, None);
+        let wish = self.wish_of(step, self.case.cursor.channel, self.call_before(position));
         let start = schedule::start(self.schedule(), &self.case, step, wish, self.now, false);
         if start.due <= self.now && self.gives_way(position, step) {
             return Ok(true);
@@ -82,7 +83,7 @@ impl Walk<'_> {
     /// Contacts and adverse acts wait while there is nothing to ask for; an event brings the case back.
     fn nothing_claimable(&self, step: &Step) -> bool {
         let asks = match &step.verb {
-            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Escalate(_) | Verb::Outsource(_) => true,
+            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Call(_) | Verb::Escalate(_) | Verb::Outsource(_) => true,
             _ => false,
         };
         asks && self.facts.invoice.claimable_minor() <= 0
@@ -198,7 +199,8 @@ impl Walk<'_> {
         let cursor = &self.case.cursor;
         let (occurrence, channel) = (cursor.occurrence + cursor.round, cursor.channel);
         let key = format!("{}/{}/{occurrence}", self.case.generation, step.path);
-        let order = Order { position, channel, occurrence, group: self.group_of(&key), event: None, of_cursor: true };
+        let group = self.call_before(position).unwrap_or_else(|| self.group_of(&key));
+        let order = Order { position, channel, occurrence, group, event: None, of_cursor: true };
         match &step.verb {
             Verb::Send(_) | Verb::OfferPlan(_) => match self.order_contact(&order)? {
                 Ordered::Out(_) => Ok(()),
@@ -241,6 +243,16 @@ impl Walk<'_> {
             Verb::Finish(outcome) => self.take_outlet(End::Done, outcome.name(), &Outlet::Finish(*outcome)),
             Verb::Handover(handover) => self.take_outlet(End::Done, "", &Outlet::Handover(handover.clone())),
         }
+    }
+
+    /// The call that led to this step, where the step stands under the call's outcomes.
+    fn call_before(&self, position: usize) -> Option<GroupId> {
+        let group = self.case.cursor.group?;
+        let lists = |step: &Step| {
+            matches!(step.verb, Verb::Call(_))
+                && step.options.outcomes.values().any(|o| matches!(o, Outlet::Steps(list) if list.contains(&position)))
+        };
+        self.playbook.steps.iter().any(lists).then_some(group)
     }
 
     fn act_wait(&mut self, position: usize, step: &Step) -> Flow {
@@ -349,7 +361,7 @@ impl Walk<'_> {
             Outlet::Finish(how) => {
                 self.end_step(end, outcome, position);
                 let path = &step.path;
-                self.finish_as(*how, path);
+                ends::finish(self, *how, path);
             }
             Outlet::Handover(handover) => {
                 self.end_step(end, outcome, position);

@@ -2,7 +2,7 @@
 
 use super::{Entry, Follow, Input, Walk, empty_case};
 use crate::calendar::Calendar;
-use crate::case::{Case, End, InFlight, Marks, Watch};
+use crate::case::{Case, End, Hold, InFlight, Marks, Watch};
 use crate::event::Event;
 use crate::playbook::{Handover, Outcome, Playbook};
 use crate::record::{Inheritance, Record};
@@ -54,9 +54,11 @@ pub(super) fn wait_after_return(walk: &mut Walk<'_>) {
 /// Where a new case starts: hand-over stage, what a returned payment left, backlog stage, or the first step.
 fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveDate) -> (usize, i64) {
     let overdue = (today - due).num_days();
+    let (held, skipped) = entry.continues.as_ref().map_or((0, 0), |old| (old.held_days, old.skipped_days));
     let at = |stage: usize| {
         let position = playbook.stages[stage].first;
-        (position, first_day(playbook, stage).map_or(0, |day| day - overdue))
+        // The clock shows the stage's first day, also where the case before was held.
+        (position, first_day(playbook, stage).map_or(skipped, |day| day - overdue + held))
     };
     let named = entry.at_stage.as_deref().and_then(|name| playbook.stages.iter().position(|stage| stage.name == name));
     if let Some(stage) = named {
@@ -64,9 +66,9 @@ fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveD
     }
     if let Some(old) = &entry.continues {
         if entry.at_stage.is_none() && old.reason == "returned payment" {
-            return (after_marks(playbook, &old.marks), 0);
+            return (after_marks(playbook, &old.marks), skipped);
         }
-        return (0, 0);
+        return (0, skipped);
     }
     match &playbook.backlog {
         Some(backlog) if overdue > backlog_days(backlog.over, due) => at(backlog.start_at),
@@ -123,9 +125,10 @@ pub(super) fn jump(walk: &mut Walk<'_>, stage: usize, at_once: bool, reason: &st
     true
 }
 
-/// Takes back what the step under the cursor has out or open.
+/// Takes back what the step under the cursor has out or open, and ends what it holds.
 pub(super) fn leave_step(walk: &mut Walk<'_>, reason: &str) {
     let position = walk.case.cursor.position;
+    let agency = walk.case.placed_with.clone();
     let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| state.of_cursor).map(|(id, _)| *id).collect();
     for effect in out {
         walk.recalls.push(effect);
@@ -141,19 +144,23 @@ pub(super) fn leave_step(walk: &mut Walk<'_>, reason: &str) {
     for task in open {
         walk.close_work(task, reason, "");
     }
+    if let Some(agency) = agency {
+        walk.order_recall(&agency);
+    }
+    let held: Vec<_> = walk.case.holds.iter().filter(|hold| hold.step == Some(position)).cloned().collect();
+    for hold in held {
+        walk.close_hold(&hold.name, reason, walk.now);
+    }
 }
 
-/// Ends the case: what has not left is taken back, what was opened before this turn is closed.
-pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
-    if walk.case.is_finished() {
-        return;
-    }
-    // What may have left cannot be taken back: its question stays open.
+/// Takes back what has not left, and drops what waits beside the cursor. Friendly words and what gives something back
+/// stay on their way; what may have left cannot be taken back, and its question stays open.
+fn take_back(walk: &mut Walk<'_>, reason: &str, dropped: &str) {
     let goes = |state: &InFlight| !state.exempt && !state.unknown;
     let out: Vec<_> = walk.case.in_flight.iter().filter(|(_, state)| goes(state)).map(|(id, _)| *id).collect();
     for effect in out {
         walk.recalls.push(effect);
-        walk.emit(Record::Recalled { effect, reason: outcome.name().to_owned() });
+        walk.emit(Record::Recalled { effect, reason: reason.to_owned() });
     }
     for index in (0..walk.case.watches.len()).rev() {
         let stays = match &walk.case.watches[index] {
@@ -161,16 +168,25 @@ pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
             Watch::Fallback { .. } | Watch::Recall { .. } => false,
         };
         if !stays {
-            walk.emit(Record::WatchClosed { index, reason: "finished".to_owned() });
+            walk.emit(Record::WatchClosed { index, reason: dropped.to_owned() });
         }
     }
+}
+
+/// Ends the case: what has not left is taken back, what was opened before this turn is closed.
+pub(super) fn finish(walk: &mut Walk<'_>, outcome: Outcome, reason: &str) {
+    if walk.case.is_finished() {
+        return;
+    }
+    let agency = walk.case.placed_with.clone();
+    take_back(walk, outcome.name(), "finished");
     let rev = walk.case.rev;
     let earlier = walk.case.work.iter().filter(|work| work.opened_rev < rev && work.effect.is_none());
     let earlier: Vec<_> = earlier.map(|work| work.id).collect();
     for task in earlier {
         walk.close_work(task, outcome.name(), "");
     }
-    if let Some(agency) = walk.case.placed_with.clone() {
+    if let Some(agency) = agency {
         walk.order_recall(&agency);
     }
     let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
@@ -197,19 +213,22 @@ pub(super) fn hand_over(walk: &mut Walk<'_>, handover: &Handover) {
             .collect(),
         answered_at: case.marks.answered_at,
     };
+    // The new playbook knows nothing of the step that opened a hold: only its event, date and limit go along.
+    let kept = case.holds.iter().filter(|hold| hold.name != "placement" && hold.task.is_none());
     let inherits = Inheritance {
         case: case.id,
         reason: "handover".to_owned(),
         held_days: case.clock.held_until(walk.now, walk.zone),
+        skipped_days: case.clock.skipped_days,
         marks,
-        holds: case.holds.iter().filter(|hold| hold.name != "placement" && hold.task.is_none()).cloned().collect(),
+        holds: kept.map(|hold| Hold { step: None, ..hold.clone() }).collect(),
         vars: std::collections::BTreeMap::new(),
         splits: std::collections::BTreeMap::new(),
         generation: case.generation,
         channel: None,
     };
     walk.follow = Some(Follow { handover: handover.clone(), inherits });
-    walk.finish_as(Outcome::HandedOver, &format!("handover to {}", handover.playbook));
+    finish(walk, Outcome::HandedOver, &format!("handover to {}", handover.playbook));
 }
 
 /// A new due date was agreed: everything from the first step, with variables and splits kept.
@@ -223,17 +242,14 @@ pub(super) fn restart(walk: &mut Walk<'_>, event: &Arc<Event>) {
         walk.emit(Record::Anchored { anchor, reason: "due date changed".to_owned() });
         return;
     }
-    let out: Vec<_> = walk.case.in_flight.keys().copied().collect();
-    for effect in out {
-        walk.recalls.push(effect);
-        walk.emit(Record::Recalled { effect, reason: "restart".to_owned() });
-    }
-    for index in (0..walk.case.watches.len()).rev() {
-        walk.emit(Record::WatchClosed { index, reason: "restart".to_owned() });
-    }
+    let agency = walk.case.placed_with.clone();
+    take_back(walk, "restart", "restart");
     let open: Vec<_> = walk.case.work.iter().map(|work| work.id).collect();
     for task in open {
         walk.close_work(task, "restart", "");
+    }
+    if let Some(agency) = agency {
+        walk.order_recall(&agency);
     }
     let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
     for name in names {

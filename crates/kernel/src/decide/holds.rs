@@ -206,6 +206,9 @@ impl Walk<'_> {
             self.emit(Record::HoldMoved { hold: Hold { limit_at, ..hold.clone() } });
             return Ok(());
         }
+        if let Some(agency) = self.case.placed_with.clone().filter(|_| hold.name == "placement") {
+            self.order_recall(&agency);
+        }
         self.close_hold(&hold.name, "limit", hold.limit_at.unwrap_or(self.now));
         let in_stage = hold.step.is_some_and(|position| position < self.playbook.cursor_len);
         if in_stage {

@@ -204,13 +204,14 @@ impl Walk<'_> {
         let playbook = self.playbook;
         let handler: &Handler = &playbook.handlers[index];
         self.emit(Record::Handler { event: event.id, line: handler.line, then: then_text(playbook, &handler.then) });
-        self.run_steps_beside(&handler.steps, &event.id.to_string(), Some(event))?;
+        let group = self.group_of_list(&handler.steps, &event.id.to_string());
+        self.run_steps_beside(&handler.steps, group, Some(event))?;
         match &handler.then {
             Then::Resume => return Ok(true),
             Then::Goto { stage, at_once } => {
                 ends::jump(self, *stage, *at_once, &event.name);
             }
-            Then::Finish(outcome) => self.finish_as(*outcome, &event.name),
+            Then::Finish(outcome) => ends::finish(self, *outcome, &event.name),
             Then::Handover(handover) => ends::hand_over(self, handover),
             Then::Restart => ends::restart(self, event),
         }
@@ -226,7 +227,7 @@ impl Walk<'_> {
         };
         if let Some(outcome) = outcome {
             self.emit(Record::Handler { event: event.id, line: 0, then: format!("finish {}", outcome.name()) });
-            self.finish_as(outcome, &event.name);
+            ends::finish(self, outcome, &event.name);
             return false;
         }
         let review = match event.name.as_str() {
@@ -293,7 +294,7 @@ impl Walk<'_> {
             "pause" => self.emit(Record::Running { state: "paused".to_owned(), reason }),
             "resume" => self.emit(Record::Running { state: "resumed".to_owned(), reason }),
             "retry" => self.emit(Record::Running { state: "retried".to_owned(), reason }),
-            "cancel" => self.finish_as(Outcome::Cancelled, &reason),
+            "cancel" => ends::finish(self, Outcome::Cancelled, &reason),
             "skip" => {
                 let position = self.case.cursor.position;
                 ends::leave_step(self, "skipped by an operator");
@@ -384,7 +385,7 @@ impl Walk<'_> {
             Verb::Send(template) | Verb::OfferPlan(template) => self.playbook.templates.get(template),
             _ => None,
         });
-        let message = Self::is_message(state.kind);
+        let message = state.kind == EffectKind::Contact;
         let notice = template.filter(|_| message).map_or_else(Vec::new, |info| info.notice.clone());
         let lane = state.channel.map_or_else(|| event.text("channel").to_owned(), |c| c.name().to_owned());
         let staff = state.kind == EffectKind::Notify || (state.kind == EffectKind::Request && lane != "request");
@@ -467,7 +468,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let via = self.step(state.step).map_or(0, |step| step.options.via.len());
-        if Self::is_message(state.kind) && state.via + 1 < via {
+        if state.kind == EffectKind::Contact && state.via + 1 < via {
             let place = self.place(state.step);
             let round = self.case.cursor.round;
             let reason = format!("next channel: {reason}");

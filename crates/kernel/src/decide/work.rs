@@ -4,7 +4,7 @@ use super::{ClosedTask, Flow, Stop, Walk};
 use crate::case::{Approval, End, Phase, Watch, Work};
 use crate::effect::NewTask;
 use crate::event::Event;
-use crate::ids::{EffectId, Hash, TaskId};
+use crate::ids::{EffectId, GroupId, Hash, TaskId};
 use crate::playbook::{Outlet, Step, Verb};
 use crate::record::{Place, Record};
 use crate::schedule;
@@ -64,6 +64,7 @@ impl Walk<'_> {
             opened_rev: self.case.rev,
             limit_at,
             attempt: opening.attempt,
+            occurrence: opening.occurrence,
             missing: if matches!(step.verb, Verb::Approve(_)) { step.options.by.clone() } else { Vec::new() },
             answered_by: Vec::new(),
             renews: opening.renews,
@@ -108,7 +109,7 @@ impl Walk<'_> {
         )
     }
 
-    fn task_id(&self, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
+    pub(super) fn task_id(&self, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
         TaskId::derive(&[
             &self.case.id.to_string(),
             &self.case.generation.to_string(),
@@ -149,6 +150,7 @@ impl Walk<'_> {
             opened_rev: self.case.rev,
             limit_at: (!approval).then(|| schedule::limit(&self.staff, self.zone, self.now, FIX_WITHIN)),
             attempt: 1,
+            occurrence: 0,
             missing: Vec::new(),
             answered_by: Vec::new(),
             renews: None,
@@ -229,7 +231,8 @@ impl Walk<'_> {
                 stretches: false,
             });
         }
-        let watch = Watch::Recall { step: position, attempt: work.attempt + 1, due_at, limit_at: work.limit_at };
+        let (attempt, occurrence, limit_at) = (work.attempt + 1, work.occurrence, work.limit_at);
+        let watch = Watch::Recall { step: position, attempt, occurrence, due_at, limit_at };
         self.emit(Record::WatchOpened { place, watch });
         true
     }
@@ -290,6 +293,9 @@ impl Walk<'_> {
     ) -> Flow {
         let in_handler = position >= self.playbook.cursor_len;
         if in_handler {
+            if let (Outlet::Steps(steps), "call") = (outlet, work.kind.as_str()) {
+                return self.run_steps_beside(steps, GroupId::of_call(work.id), event);
+            }
             return self.run_outlet_beside(outlet, &work.id.to_string(), event);
         }
         let blocked = match work.renews {

@@ -2,7 +2,7 @@
 
 use recobro_kernel::apply::fold;
 use recobro_kernel::case::{Case, Status};
-use recobro_kernel::decide::{Decided, Entry, Input, Turn, decide, enter};
+use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter};
 use recobro_kernel::effect::{Effect, NewTask, Retry};
 use recobro_kernel::event::Event;
 use recobro_kernel::expr::{Arg, Evaluation, Expr, ExprId, RuleError, Rules, View};
@@ -232,6 +232,8 @@ pub(crate) struct World {
     outbox: Vec<Effect>,
     tasks: Vec<NewTask>,
     refused: BTreeSet<String>,
+    shut: bool,
+    follow: Option<Follow>,
     answers: BTreeMap<String, String>,
     /// Kind and step of every piece of work.
     pub(crate) opened: Vec<(String, String)>,
@@ -239,14 +241,27 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(playbook: Playbook) -> Self {
+        let entry = Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None };
+        Self::entering(playbook, entry, at("2026-04-20T00:00:00Z"))
+    }
+
+    /// The linked case that a hand-over opens, under a playbook.
+    pub(crate) fn linked(&self, playbook: Playbook) -> Self {
+        let Follow { handover, inherits } = self.follow.clone().expect("the case was handed over");
+        let case = CaseId::derive(&["INV-1", "after"]);
+        let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at };
+        Self::entering(playbook, entry, self.now)
+    }
+
+    fn entering(playbook: Playbook, entry: Entry, now: Timestamp) -> Self {
         let rules = TableRules {
             sources: playbook.exprs.iter().map(|expr| expr.source.clone()).collect(),
             failing: Mutex::default(),
         };
-        let (law, facts, now) = (Arc::new(Law::default()), facts(), at("2026-04-20T00:00:00Z"));
+        let (law, mut facts) = (Arc::new(Law::default()), facts());
+        facts.today = now.date_in(facts.customer.time_zone);
         let shared = Arc::new(facts.clone());
         let input = Input { playbook: &playbook, rules: &rules, law: &law, facts: &shared, now, rhai: "table" };
-        let entry = Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None };
         let Decided::Turn(turn) = enter(&input, entry) else { panic!("a table is never slow") };
         let mut world = Self {
             case: turn.case.clone(),
@@ -261,11 +276,22 @@ impl World {
             outbox: vec![],
             tasks: vec![],
             refused: BTreeSet::new(),
+            shut: false,
+            follow: None,
             answers: BTreeMap::new(),
             opened: vec![],
         };
         world.take(*turn);
         world
+    }
+
+    pub(crate) fn clock_day(&self) -> i64 {
+        self.case.clock.day(self.now, self.facts.customer.time_zone)
+    }
+
+    /// While the post is shut, what is ordered stays in the outbox.
+    pub(crate) fn shut_the_post(&mut self, shut: bool) {
+        self.shut = shut;
     }
 
     /// Holds what every turn must keep: determinism, the fold, the counts.
@@ -299,6 +325,7 @@ impl World {
             self.bodies.push(turn.body);
         }
         self.case = turn.case;
+        self.follow = turn.follow.or(self.follow.take());
         assert_eq!(fold(&self.bodies).as_ref(), Some(&self.case), "the fold of the records is the case");
         assert_eq!(self.case.rev, self.bodies.len() as u64);
         let text = serde_json::to_string(&self.case).expect("a case is JSON");
@@ -382,9 +409,23 @@ impl World {
         });
     }
 
+    /// The contact ledger counts a call.
+    fn talked(&mut self, group: GroupId) {
+        self.facts.contacts.push(ContactMade {
+            at: self.now,
+            on: self.now.date_in(self.facts.customer.time_zone),
+            channel: Channel::Call,
+            class: Class::Dunning,
+            group,
+            invoice: "INV-1".into(),
+            talk: true,
+        });
+    }
+
     /// Hands over what is in the outbox; answers work where the test said so.
     fn deliver(&mut self) {
-        for effect in std::mem::take(&mut self.outbox) {
+        let out = if self.shut { vec![] } else { std::mem::take(&mut self.outbox) };
+        for effect in out {
             let refused = self.refused.contains(&effect.lane);
             let name = if refused { "outcome.refused" } else { "outcome.accepted" };
             if !refused && effect.kind == recobro_kernel::effect::EffectKind::Contact {
@@ -408,6 +449,9 @@ impl World {
         for task in std::mem::take(&mut self.tasks) {
             match self.answers.get(&task.kind).cloned() {
                 Some(outcome) => {
+                    if task.kind == "call" {
+                        self.talked(GroupId::of_call(task.id));
+                    }
                     let fields = [
                         ("task", Value::text(task.id.to_string())),
                         ("outcome", Value::text(outcome)),
@@ -457,6 +501,25 @@ impl World {
 
     pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
         self.bodies.iter().flat_map(|body| &body.records)
+    }
+
+    fn works(&self, kind: &str) -> impl Iterator<Item = &TurnBody> {
+        self.bodies.iter().filter(move |body| {
+            body.records.iter().any(|record| matches!(record, Record::WorkOpened { work, .. } if work.kind == kind))
+        })
+    }
+
+    pub(crate) fn opened_at(&self, kind: &str) -> impl Iterator<Item = Timestamp> {
+        self.works(kind).map(|body| body.at)
+    }
+
+    pub(crate) fn opened_on(&self, kind: &str) -> impl Iterator<Item = chrono::NaiveDate> {
+        self.works(kind).map(|body| body.local)
+    }
+
+    /// How often an effect of a subject was ordered.
+    pub(crate) fn ordered(&self, what: &str) -> usize {
+        self.records().filter(|record| matches!(record, Record::Ordered { subject, .. } if subject == what)).count()
     }
 
     fn deliveries(&self) -> impl Iterator<Item = (&TurnBody, &str, &str)> {
