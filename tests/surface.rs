@@ -2,7 +2,8 @@
 
 use crate::program::{Home, root, text};
 use expect_test::{expect, expect_file};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 /// Every command with its verbs.
 const COMMANDS: &[&[&str]] = &[
@@ -224,6 +225,22 @@ fn what_is_printed_to_be_done_next_names_the_same_database() {
     assert!(said.contains("next: recobro --db 'sqlite://my ledger.db' run --virtual --until"), "{said}");
     let said = text(&home.run(&["case", "show", "F-2", "--db", db]).stderr);
     assert!(said.contains("`recobro --db 'sqlite://my ledger.db' case list`"), "{said}");
+}
+
+#[test]
+fn an_interrupted_demo_names_its_database_and_the_command_that_goes_on() {
+    let home = Home::new();
+    let mut child =
+        home.command(&["demo", "--invoices", "20"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("going on in real time")));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let said: String = lines.map(|line| line + "\n").collect();
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert!(!said.contains("the same command"), "{said}");
+    let way = "RECOBRO_OUTBOX=recobro-demo/outbox recobro --db sqlite://recobro-demo/recobro.db demo --invoices 20";
+    assert!(said.contains(way), "{said}");
 }
 
 fn text_of(output: &std::process::Output) -> String {

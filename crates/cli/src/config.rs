@@ -31,6 +31,14 @@ pub(crate) enum Of {
     Choice(&'static [&'static str]),
     /// `env:NAME` or `file:PATH`.
     Secret,
+    /// A name of the time zone database.
+    Zone,
+    /// Two capital letters of ISO 3166-1.
+    Country,
+    /// An e-mail address.
+    Email,
+    /// A page's address; may be empty.
+    Url,
 }
 
 const fn key(name: &'static str, default: &'static str, of: Of, doc: &'static str) -> Key {
@@ -42,11 +50,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("as", "", Of::Text, "who acts, for the record; the system's user where nobody is named"),
     key("creditor.address", "", Of::Text, "street and postal code printed in messages"),
     key("creditor.city", "", Of::Text, "city printed in messages"),
-    key("creditor.country", "ES", Of::Text, "ISO country of the creditor, and of customers without one"),
+    key("creditor.country", "ES", Of::Country, "ISO country of the creditor, and of customers without one"),
     key("creditor.iban", "", Of::Text, "account to pay to"),
     key("creditor.name", "Example Creditor", Of::Text, "name printed in messages"),
-    key("creditor.payment_link", "", Of::Text, "page where an invoice is paid; {invoice} becomes its number"),
-    key("creditor.time_zone", "Europe/Madrid", Of::Text, "time zone where the customer's is not known"),
+    key("creditor.payment_link", "", Of::Url, "page where an invoice is paid; {invoice} becomes its number"),
+    key("creditor.time_zone", "Europe/Madrid", Of::Zone, "time zone where the customer's is not known"),
     key("db", "sqlite://recobro.db", Of::Text, "database: sqlite://FILE or postgres://USER@HOST/NAME"),
     key("limit", "100", Of::Number, "most rows of a list"),
     key("log", "warn", Of::Text, "what is logged to stderr: error, warn, info, debug, or a tracing filter"),
@@ -62,7 +70,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("outbox", "outbox", Of::Text, "folder for everything that leaves as a file"),
     key("project", "", Of::Text, "folder with workflows/ and scripts/; the shipped library where empty"),
     key("quiet", "false", Of::Truth, "no talk on stderr, only data and errors"),
-    key("sender.email", "credit-control@example.com", Of::Text, "sender's address, and where answers go"),
+    key("sender.email", "credit-control@example.com", Of::Email, "sender's address, and where answers go"),
     key("sender.name", "Credit control", Of::Text, "who signs"),
     key("sender.phone", "", Of::Text, "sender's telephone number"),
     key("sender.role", "credit-control", Of::Text, "sender's role"),
@@ -235,6 +243,11 @@ pub(crate) fn without_password(value: &str) -> String {
     }
 }
 
+/// An address that can be pasted into a command: a password is left out, since a mask in its place would be taken for it.
+pub(crate) fn pasteable(value: &str) -> String {
+    without_password(value).replacen(":***@", "@", usize::from(without_password(value) != value))
+}
+
 fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
@@ -299,6 +312,10 @@ fn check(key: &Key, value: &str) -> Result<(), String> {
         Of::Truth => matches!(value, "true" | "false"),
         Of::Choice(names) => names.contains(&value),
         Of::Secret => value.is_empty() || value.starts_with("env:") || value.starts_with("file:"),
+        Of::Zone => value.parse::<chrono_tz::Tz>().is_ok(),
+        Of::Country => value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_uppercase()),
+        Of::Email => is_email(value),
+        Of::Url => value.is_empty() || is_page(value),
     };
     if fine {
         return Ok(());
@@ -309,8 +326,29 @@ fn check(key: &Key, value: &str) -> Result<(), String> {
         Of::Number => format!("`{}` is a whole number, not `{value}`", key.name),
         Of::Truth => format!("`{}` is true or false, not `{value}`", key.name),
         Of::Choice(names) => format!("`{}` is one of {}, not `{value}`", key.name, names.join(", ")),
+        Of::Zone => {
+            let near = nearest(value, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            format!("`{}` is a time zone such as Europe/Madrid, not `{value}`{hint}", key.name)
+        }
+        Of::Country => format!("`{}` is a country's two capital letters, such as ES, not `{value}`", key.name),
+        Of::Email => format!("`{}` is an e-mail address such as name@example.com, not `{value}`", key.name),
+        Of::Url => format!("`{}` is an address that starts with https:// or http://, not `{value}`", key.name),
         Of::Text => format!("`{}` cannot be `{value}`", key.name),
     })
+}
+
+/// Something, one `@`, a host; what else a mail server wants, it says itself.
+fn is_email(value: &str) -> bool {
+    let parts = value.split_once('@');
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;@".contains(c);
+    parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && format!("{name}{host}").chars().all(plain))
+}
+
+/// `https://pay.example/{invoice}`: a scheme, a host, no blanks.
+fn is_page(value: &str) -> bool {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
 }
 
 fn unknown(name: &str, origin: &Origin) -> String {
@@ -412,6 +450,28 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_the_wrong_kind_is_refused_with_its_place_and_what_is_allowed() {
+        let said = problem(Some("[creditor]\ntime_zone = \"Europe/Madird\""), &[]);
+        assert!(said.contains("recobro.toml: `creditor.time_zone` is a time zone"), "{said}");
+        assert!(said.ends_with("not `Europe/Madird`; did you mean `Europe/Madrid`?"), "{said}");
+        for (variable, value, kind) in [
+            ("RECOBRO_CREDITOR_COUNTRY", "Spain", "two capital letters"),
+            ("RECOBRO_SENDER_EMAIL", "nobody", "an e-mail address"),
+            ("RECOBRO_SENDER_EMAIL", "a@b@c", "an e-mail address"),
+            ("RECOBRO_CREDITOR_PAYMENT_LINK", "pay.example/x", "starts with https://"),
+        ] {
+            let said = problem(None, &[(variable, value)]);
+            assert!(said.starts_with(variable) && said.contains(kind) && said.contains(value), "{said}");
+        }
+        let fine = [
+            ("RECOBRO_CREDITOR_PAYMENT_LINK", "https://pay.example/{invoice}"),
+            ("RECOBRO_SENDER_EMAIL", "a@b.example"),
+        ];
+        let (_folder, around) = around(None, &fine);
+        Config::load(&[], &around).unwrap();
+    }
+
+    #[test]
     fn secrets_come_from_variables_and_files() {
         let (folder, mut around) = around(None, &[("RECOBRO_MAIL_PASSWORD", "env:PW"), ("PW", "one")]);
         assert_eq!(Config::load(&[], &around).unwrap().secret("mail.password").unwrap().as_deref(), Some("one"));
@@ -426,5 +486,7 @@ mod tests {
         assert_eq!(without_password("postgres://ana:s3:cret@db/r"), "postgres://ana:***@db/r");
         assert_eq!(without_password("postgres://ana@db/r"), "postgres://ana@db/r");
         assert_eq!(without_password("sqlite://recobro.db"), "sqlite://recobro.db");
+        assert_eq!(pasteable("postgres://ana:s3:cret@db/r"), "postgres://ana@db/r");
+        assert_eq!(pasteable("postgres://ana@db/r"), "postgres://ana@db/r");
     }
 }

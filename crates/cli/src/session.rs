@@ -1,7 +1,7 @@
 //! One run of the program: its settings, its two streams, and how the crates are wired together.
 
 use crate::command::Globals;
-use crate::config::{Config, Origin, Surroundings, without_password};
+use crate::config::{Config, Origin, Surroundings, pasteable};
 use crate::failure::{Doing, Exit, Failure};
 use crate::out::{Out, Shape};
 use include_dir::{Dir, include_dir};
@@ -83,12 +83,22 @@ impl Session {
         let mut flags = String::new();
         for name in ["db", "project"] {
             if *self.config.origin(name) == Origin::Flag {
-                // A password is not written to a screen: the pasted command will ask for it.
-                let value = without_password(self.config.text(name));
+                // A password is not written to a screen; `password_note` says where it is read from.
+                let value = pasteable(self.config.text(name));
                 flags.push_str(&format!("--{name} {} ", quoted(&value)));
             }
         }
         flags
+    }
+
+    /// Where a password that was left out of the printed flags is read from; empty where none was.
+    pub(crate) fn password_note(&self) -> &'static str {
+        let db = self.config.text("db");
+        if *self.config.origin("db") == Origin::Flag && pasteable(db) != db {
+            "; the password is left out: put it into PGPASSWORD, or the whole address into RECOBRO_DB instead of --db"
+        } else {
+            ""
+        }
     }
 
     /// The ways out of a failure, with this run's flags.
@@ -98,6 +108,9 @@ impl Session {
             for command in COMMANDS {
                 *help = help.replace(&format!("recobro {command}"), &format!("recobro {flags}{command}"));
             }
+            if help.contains(&format!("recobro {flags}")) {
+                help.push_str(self.password_note());
+            }
         }
         failure
     }
@@ -106,9 +119,16 @@ impl Session {
     pub(crate) fn say_run(&self, clock: &Clock) {
         if clock.is_virtual() {
             let run = self.again("run --virtual --until DATE");
-            self.out.say(&format!("next: {run}    takes it up (this database is played in virtual time)"));
+            self.out.say(&format!(
+                "next: {run}    takes it up (this database is played in virtual time){}",
+                self.password_note()
+            ));
         } else {
-            self.out.say(&format!("next: {}    (or a worker that is running) takes it up", self.again("run")));
+            self.out.say(&format!(
+                "next: {}    (or a worker that is running) takes it up{}",
+                self.again("run"),
+                self.password_note()
+            ));
         }
     }
 
@@ -340,5 +360,22 @@ pub(crate) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit>
         }
         recobro_store::Error::Conflict(_) => Some(Exit::Conflict),
         _ => Some(Exit::Failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_left_out_of_what_can_be_pasted_and_its_source_is_said() {
+        let flags = [("db", Some("postgres://ana:s3cret@db/r".to_owned()))];
+        let config = Config::load(&flags, &Surroundings::default()).unwrap();
+        let session = Session { out: Out { shape: Shape::Text, quiet: true }, config };
+        assert_eq!(session.again("run"), "recobro --db postgres://ana@db/r run");
+        let failure = session.located(Failure::not_found("no case").help("`recobro case list` shows all"));
+        let help = failure.help.unwrap();
+        assert!(help.starts_with("`recobro --db postgres://ana@db/r case list` shows all; "), "{help}");
+        assert!(help.contains("PGPASSWORD") && help.contains("RECOBRO_DB") && !help.contains("s3cret"), "{help}");
     }
 }

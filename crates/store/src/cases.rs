@@ -243,7 +243,7 @@ macro_rules! in_turn {
             $name,
             concat!(
                 "SELECT c.no, c.id, c.invoice, c.customer, c.playbook, c.version, c.rev, c.status, c.outcome, c.stage, \
-                   c.step, c.next_at, c.next_reason, c.entered_at, c.moved_at FROM ",
+                   c.step, c.next_at, c.next_reason, c.entered_at, c.moved_at",
                 $from
             ),
         )
@@ -253,7 +253,7 @@ macro_rules! in_turn {
 /// By `wake_due`, which holds what sleeps in the order in which it wakes.
 const WAKING: Query = in_turn!(
     "cases.waking",
-    "wake w JOIN cases c ON c.no = w.no \
+    ", w.priority, w.due_at FROM wake w JOIN cases c ON c.no = w.no \
      WHERE (w.priority, w.due_at, w.no) > ($1, $2, $3) AND c.finished = 0 AND (c.status = $4 OR $4 IS NULL) \
        AND (c.playbook = $5 OR $5 IS NULL) ORDER BY w.priority, w.due_at, w.no LIMIT $6"
 );
@@ -261,7 +261,7 @@ const WAKING: Query = in_turn!(
 /// By `cases_open`.
 const RESTING: Query = in_turn!(
     "cases.resting",
-    "cases c WHERE c.finished = 0 AND c.invoice > $1 AND (c.status = $2 OR $2 IS NULL) \
+    " FROM cases c WHERE c.finished = 0 AND c.invoice > $1 AND (c.status = $2 OR $2 IS NULL) \
        AND (c.playbook = $3 OR $3 IS NULL) AND NOT EXISTS (SELECT 1 FROM wake w WHERE w.no = c.no) \
      ORDER BY c.invoice LIMIT $4"
 );
@@ -269,7 +269,7 @@ const RESTING: Query = in_turn!(
 /// By the primary key, backwards.
 const FINISHED: Query = in_turn!(
     "cases.finished",
-    "cases c WHERE c.no < $1 AND c.finished = 1 AND (c.outcome = $2 OR $2 IS NULL) \
+    " FROM cases c WHERE c.no < $1 AND c.finished = 1 AND (c.outcome = $2 OR $2 IS NULL) \
        AND (c.playbook = $3 OR $3 IS NULL) ORDER BY c.no DESC LIMIT $4"
 );
 
@@ -305,14 +305,16 @@ pub async fn in_turn(tx: &mut Tx, filter: &Filter, after: &Turn, limit: i64) -> 
         Turn::Resting(invoice) => (&RESTING, args![invoice, filter.status, filter.playbook.as_ref(), limit]),
         Turn::Finished(no) => (&FINISHED, args![*no, filter.outcome.as_ref(), filter.playbook.as_ref(), limit]),
     };
-    let rows: Vec<CaseRow> = tx.rows(query, args).await?.iter_mut().map(read_row).collect::<Result<_>>()?;
+    let mut found = tx.rows(query, args).await?;
+    let rows: Vec<CaseRow> = found.iter_mut().map(read_row).collect::<Result<_>>()?;
     let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next = match (after, rows.last().filter(|_| full)) {
-        (Turn::Waking(..), Some(last)) => wake::place(tx, last.no).await?,
+    let next = match (after, rows.last().zip(found.last_mut()).filter(|_| full)) {
+        // The place comes with the row: asked for afterwards, a case that woke meanwhile would have none.
+        (Turn::Waking(..), Some((last, row))) => Some(Turn::Waking(row.next()?, row.next()?, last.no)),
         (Turn::Waking(..), None) => Some(Turn::Resting(InvoiceId::from(""))),
-        (Turn::Resting(_), Some(last)) => Some(Turn::Resting(last.invoice.clone())),
+        (Turn::Resting(_), Some((last, _))) => Some(Turn::Resting(last.invoice.clone())),
         (Turn::Resting(_), None) => Some(Turn::Finished(CaseNo(i64::MAX))),
-        (Turn::Finished(_), last) => last.map(|last| Turn::Finished(last.no)),
+        (Turn::Finished(_), last) => last.map(|(last, _)| Turn::Finished(last.no)),
     };
     Ok((rows, next))
 }

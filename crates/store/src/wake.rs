@@ -108,13 +108,4 @@ pub(crate) async fn due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec
     rows.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
 }
 
-/// By the primary key.
-const PLACE: Query = Query::new("wake.place", "SELECT priority, due_at FROM wake WHERE no = $1 LIMIT 1");
-
-/// Returns where a case sleeps in the order of waking.
-pub(crate) async fn place(tx: &mut Tx, no: CaseNo) -> Result<Option<crate::cases::Turn>> {
-    let place = |mut row: crate::sql::Row| Ok(crate::cases::Turn::Waking(row.next()?, row.next()?, no));
-    tx.row(&PLACE, args![no]).await?.map(place).transpose()
-}
-
-crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS, PLACE ; SET, HASTEN}
+crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS ; SET, HASTEN}

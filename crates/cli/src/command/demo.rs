@@ -3,6 +3,7 @@
 use crate::demo::agents::Agents;
 use crate::demo::bounces::Bounces;
 use crate::demo::{news, portfolio, summary};
+use crate::config::pasteable;
 use crate::failure::{Doing, Exit, Failure};
 use crate::out::{bar, grouped};
 use crate::session::{Session, Wiring, interrupted};
@@ -17,6 +18,12 @@ use tokio::sync::watch;
 /// Folder of a demo without `--db`.
 const FOLDER: &str = "recobro-demo";
 
+/// Invoices of the sample portfolio, about.
+const INVOICES: u32 = 2400;
+
+/// Which sample portfolio.
+const SEED: u64 = 42;
+
 /// Arguments.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -28,10 +35,10 @@ pub(crate) struct Args {
     #[arg(long)]
     exit: bool,
     /// How many invoices, about
-    #[arg(long, value_name = "N", default_value_t = 2400, hide = true)]
+    #[arg(long, value_name = "N", default_value_t = INVOICES, hide = true)]
     invoices: u32,
     /// Another portfolio
-    #[arg(long, value_name = "N", default_value_t = 42, hide = true)]
+    #[arg(long, value_name = "N", default_value_t = SEED, hide = true)]
     seed: u64,
 }
 
@@ -60,11 +67,12 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     });
     play(session, &engine, &agents, stopped.clone()).await?;
     if *stopped.borrow() {
-        session.out.say("interrupted; the same command goes on");
+        session.out.say(&format!("interrupted; {}", way_on(session, &wiring, &args)));
         return Ok(Exit::Ok);
     }
     let db = wiring.db.as_deref().unwrap_or(session.config.text("db"));
-    let flags = format!("--db {db} ");
+    // Its password is not written to a screen.
+    let flags = format!("--db {} ", pasteable(db));
     let said = summary::of(engine.store(), &portfolio, portfolio::last_day(), &flags).await?;
     if session.out.is_json() {
         session.out.json(&said)?;
@@ -75,8 +83,33 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     session.out.say(&format!("{:.1} s; every message is a file in {outbox}/", watch.seconds()));
     if !args.exit {
         go_on(session, &engine, &agents, stopped).await?;
+        session.out.say(&format!("stopped; {}", way_on(session, &wiring, &args)));
     }
     Ok(Exit::Ok)
+}
+
+/// The command that goes on after an interruption. A demo without `--db` makes its folder anew, so said again it would
+/// start over: the way on names the database and the outbox.
+fn way_on(session: &Session, wiring: &Wiring, args: &Args) -> String {
+    let (Some(db), Some(outbox)) = (&wiring.db, &wiring.outbox) else {
+        return "the same command goes on".to_owned();
+    };
+    let mut rest = String::new();
+    if args.exit {
+        rest.push_str(" --exit");
+    }
+    if args.invoices != INVOICES {
+        rest.push_str(&format!(" --invoices {}", args.invoices));
+    }
+    if args.seed != SEED {
+        rest.push_str(&format!(" --seed {}", args.seed));
+    }
+    let outbox_variable = crate::config::variable_of("outbox");
+    let command = session.again(&format!("--db {db} demo{rest}"));
+    format!(
+        "the database is {db}, the messages are in {outbox}/\n\
+         next: {outbox_variable}={outbox} {command}    goes on; without --db it starts anew"
+    )
 }
 
 /// A folder of its own, made anew; never under a demo that is at work.
@@ -146,6 +179,5 @@ async fn go_on(session: &Session, engine: &Engine, agents: &Agents, mut stop: wa
         let passed = (watch.seconds() * 1e6) as i64;
         engine.run_virtual(Until::At(from.plus_us(passed)), agents, Some(stop.clone()), &mut |_| {}).await?;
     }
-    session.out.say("stopped; the same command with --db goes on");
     Ok(())
 }

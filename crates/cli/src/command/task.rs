@@ -136,7 +136,7 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
         let outcome = row.outcomes.first().map_or("done", String::as_str);
         let seen = if row.kind == "approve" { format!(" --seen {}", row.seen) } else { String::new() };
         let done = session.again(&format!("task done {} --outcome {outcome}{seen} --as PERSON", row.id));
-        session.out.say(&format!("next: {done}"));
+        session.out.say(&format!("next: {done}{}", session.password_note()));
     }
     Ok(Exit::Ok)
 }

@@ -77,6 +77,6 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     }
     session.out.line(&text)?;
     let why = session.again(&format!("case why {}", args.case));
-    session.out.say(&format!("next: {why}    every decision, with the facts it read"));
+    session.out.say(&format!("next: {why}    every decision, with the facts it read{}", session.password_note()));
     Ok(Exit::Ok)
 }
