@@ -24,7 +24,7 @@ fn book() -> Home {
 #[test]
 fn interest_is_shown_line_by_line_and_stops_where_no_rate_is_known() {
     let home = book();
-    expect![[r#"
+    expect![[r"
         2026/1  C1  due 2025-11-01  6,000.00 EUR open as of 2026-07-20
 
               from          to  days  principal     rate  interest
@@ -34,7 +34,7 @@ fn interest_is_shown_line_by_line_and_stops_where_no_rate_is_known() {
         interest 427.13 EUR, fixed sum 40.00 EUR, with the principal 6,467.13 EUR
         table es-late-payment: simple interest, piecewise_by_semester
         the rate from 2026-07-01 on is not loaded: these days are not counted; add it to workflows/rates/es-late-payment.yaml
-    "#]].assert_eq(&home.data(&["interest", "2026/1", "--as-of", "2026-07-20"]));
+    "]].assert_eq(&home.data(&["interest", "2026/1", "--as-of", "2026-07-20"]));
     let json: serde_json::Value =
         serde_json::from_str(&home.data(&["interest", "I1", "--as-of", "2026-01-15", "--json"])).unwrap();
     assert_eq!((json["interest"].as_str(), json["fixed"].as_str()), (Some("150.16"), Some("40.00")));
@@ -89,7 +89,7 @@ fn money_is_entered_matched_and_accounted_for() {
     };
     assert_eq!(open("2026-02-04")["totals"]["EUR"]["balance"], "180.00");
     assert_eq!(open("2026-02-10")["totals"]["EUR"]["balance"], "15.00");
-    expect![[r#"
+    expect![[r"
         C1  Acme SL  ES, as of 2026-02-10
 
         invoice         due  days late       amount    paid   open  disputed  interest + fixed
@@ -98,7 +98,7 @@ fn money_is_entered_matched_and_accounted_for() {
         2026/3   2026-02-20          0  EUR   30.00   15.00  15.00      0.00              0.00
 
         15.00 EUR open, 80.17 EUR interest and fixed sums: 95.17 EUR owed
-    "#]]
+    "]]
     .assert_eq(&home.data(&["ledger", "show", "C1", "--as-of", "2026-02-10"]));
 }
 

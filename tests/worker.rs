@@ -3,6 +3,7 @@
 
 use crate::program::Home;
 use recobro_engine::Clock;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -139,8 +140,8 @@ fn import(home: &Home, run: &dyn Fn(&[&str])) {
         let date = Clock::Real.now().date_in(zone);
         let due = date.checked_sub_days(chrono::Days::new(1)).unwrap();
         let issued = date.checked_sub_days(chrono::Days::new(31)).unwrap();
-        customers += &format!("{name},{name},business,standard,SE,en,{zone},{name}@cliente.example\n");
-        invoices += &format!("I-{name},{name},{issued},{due},900.00,EUR\n");
+        let _ = writeln!(customers, "{name},{name},business,standard,SE,en,{zone},{name}@cliente.example");
+        let _ = writeln!(invoices, "I-{name},{name},{issued},{due},900.00,EUR");
         today = date.to_string();
     }
     file("customers.csv", customers);

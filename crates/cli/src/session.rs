@@ -9,6 +9,7 @@ use recobro_connectors::channel::{self, LANES, Secret};
 use recobro_engine::{Channels, Clock, Creditor, Engine, Sender, Settings};
 use recobro_playbook::{Files, Library, Severity, report};
 use recobro_store::{Options, Store};
+use std::fmt::Write as _;
 use std::path::Path;
 
 static WORKFLOWS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../workflows");
@@ -85,7 +86,7 @@ impl Session {
             if *self.config.origin(name) == Origin::Flag {
                 // A password is not written to a screen; `password_note` says where it is read from.
                 let value = pasteable(self.config.text(name));
-                flags.push_str(&format!("--{name} {} ", quoted(&value)));
+                let _ = write!(flags, "--{name} {} ", quoted(&value));
             }
         }
         flags

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use std::fmt::Write as _;
 
 /// Folder of a demo without `--db`.
 const FOLDER: &str = "recobro-demo";
@@ -99,10 +100,10 @@ fn way_on(session: &Session, wiring: &Wiring, args: &Args) -> String {
         rest.push_str(" --exit");
     }
     if args.invoices != INVOICES {
-        rest.push_str(&format!(" --invoices {}", args.invoices));
+        let _ = write!(rest, " --invoices {}", args.invoices);
     }
     if args.seed != SEED {
-        rest.push_str(&format!(" --seed {}", args.seed));
+        let _ = write!(rest, " --seed {}", args.seed);
     }
     let outbox_variable = crate::config::variable_of("outbox");
     let command = session.again(&format!("--db {db} demo{rest}"));

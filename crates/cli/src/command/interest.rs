@@ -14,6 +14,7 @@ use recobro_store::invoices::InvoiceRow;
 use recobro_store::{Store, customers, payments};
 use serde::Serialize;
 use std::sync::Arc;
+use std::fmt::Write as _;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -187,19 +188,15 @@ fn text(owed: &Owed<'_>, statement: &Statement) -> String {
         text.push_str(&table(&["from", "to", "days", "principal", "rate", "interest"], rows));
         text.push('\n');
     }
-    text.push_str(&format!(
-        "\ninterest {}, fixed sum {}, with the principal {}\ntable {}: simple interest, {}\n",
+    let _ = writeln!(text, "\ninterest {}, fixed sum {}, with the principal {}\ntable {}: simple interest, {}",
         owed.money(statement.interest_minor),
         owed.money(statement.fixed_minor),
         owed.money(owed.balance_minor + statement.charges_minor()),
         statement.rates.name,
-        statement.rates.application_name(),
-    ));
+        statement.rates.application_name());
     if let Some(day) = statement.unknown_from {
-        text.push_str(&format!(
-            "the rate from {day} on is not loaded: these days are not counted; add it to workflows/rates/{}.yaml\n",
-            statement.rates.name
-        ));
+        let _ = writeln!(text, "the rate from {day} on is not loaded: these days are not counted; add it to workflows/rates/{}.yaml",
+            statement.rates.name);
     }
     text
 }

@@ -1,6 +1,8 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+mod promises;
+
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
 use recobro_kernel::event::Event;
@@ -466,33 +468,6 @@ impl Book {
         self.matched.push((payment.to_owned(), invoice, minor, at));
     }
 
-    /// Promises that cover the invoice are kept as soon as their amount is reached.
-    fn credit_promises(&mut self, id: &InvoiceId, minor: i64, on: NaiveDate, origin: &Origin<'_>) {
-        let mut kept = Vec::new();
-        for pledge in self.pledges.iter_mut().filter(|p| p.is_met_by(id, on)) {
-            pledge.paid_minor += minor;
-            pledge.changed = true;
-            if pledge.paid_minor >= pledge.amount.minor {
-                "kept".clone_into(&mut pledge.status);
-                kept.push(pledge.clone());
-            }
-        }
-        for pledge in kept {
-            self.count_promise(&pledge.customer, true);
-            let mut fields = pledge.fields();
-            fields.push(pledge.paid());
-            self.tell_covered(&pledge.invoices, "promise.kept", origin, &fields);
-        }
-    }
-
-    fn count_promise(&mut self, customer: &CustomerId, kept: bool) {
-        if let Some(client) = self.clients.get_mut(customer) {
-            let count = if kept { &mut client.tally.kept_promises } else { &mut client.tally.broken_promises };
-            *count += 1;
-            client.tally_changed = true;
-        }
-    }
-
     /// Takes money back from an invoice. A finished case is continued by a linked one.
     pub(crate) fn return_money(
         &mut self,
@@ -548,29 +523,9 @@ impl Book {
         self.tell_invoice(&id, "dispute.opened", origin, fields);
     }
 
-    /// The promise waits for the end of a dispute.
-    pub(crate) fn postpone(&mut self, index: usize) {
-        let pledge = &mut self.pledges[index];
-        pledge.limit_at = Timestamp::MAX;
-        pledge.changed = true;
-    }
-
     /// Whether a dispute on the invoice is open.
     pub(crate) fn is_disputed(&self, invoice: &InvoiceId) -> bool {
         self.quarrels.iter().any(|q| q.invoice == *invoice && q.closed_on.is_none())
-    }
-
-    /// Promises that waited for the end of a dispute get their limit back.
-    fn free_promises(&mut self, invoice: &InvoiceId) {
-        if self.is_disputed(invoice) {
-            return;
-        }
-        let zone = self.zone_of(invoice);
-        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(invoice)) {
-            let after = recobro_kernel::case::shift(pledge.limit_on, 1);
-            pledge.limit_at = Timestamp::start_of(after, zone);
-            pledge.changed = true;
-        }
     }
 
     /// Where the customer of an invoice lives.
@@ -597,74 +552,6 @@ impl Book {
         self.tell_invoice(&id, "dispute.closed", origin, fields);
         self.tell_claimable(&id, before, after, origin);
         true
-    }
-
-    /// Makes a promise; it supersedes the open ones of the same invoices. One that covers others as well goes on for
-    /// those, without what the new one took over.
-    pub(crate) fn make_promise(&mut self, mut pledge: Pledge, origin: &Origin<'_>) {
-        if self.pledges.iter().any(|known| known.id == pledge.id) {
-            return;
-        }
-        self.supersede(&pledge.invoices);
-        let fields = pledge.made();
-        let invoices = pledge.invoices.clone();
-        if invoices.iter().any(|id| self.is_disputed(id)) {
-            pledge.limit_at = Timestamp::MAX;
-        }
-        self.pledges.push(pledge);
-        self.tell_covered(&invoices, "promise.made", origin, &fields);
-    }
-
-    fn supersede(&mut self, invoices: &[InvoiceId]) {
-        for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
-            let (taken, rest): (Vec<InvoiceId>, Vec<InvoiceId>) =
-                old.invoices.iter().cloned().partition(|id| invoices.contains(id));
-            if taken.is_empty() {
-                continue;
-            }
-            old.changed = true;
-            if rest.is_empty() {
-                "superseded".clone_into(&mut old.status);
-                continue;
-            }
-            let less: i64 = taken.iter().filter_map(|id| self.bills.get(id)).map(Bill::claimable_minor).sum();
-            old.amount.minor = (old.amount.minor - less).max(old.paid_minor + 1);
-            old.invoices = rest;
-            self.uncovered.extend(taken.into_iter().map(|id| (old.id.clone(), id)));
-        }
-    }
-
-    /// Cancels the open promises of an invoice. Says whether there was one.
-    pub(crate) fn cancel_promises(&mut self, invoice: &InvoiceId, origin: &Origin<'_>) -> bool {
-        let mut cancelled = Vec::new();
-        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(invoice)) {
-            "cancelled".clone_into(&mut pledge.status);
-            pledge.changed = true;
-            cancelled.push(pledge.clone());
-        }
-        for pledge in &cancelled {
-            self.tell_covered(&pledge.invoices, "promise.cancelled", origin, &pledge.fields());
-        }
-        !cancelled.is_empty()
-    }
-
-    /// Judges a promise whose limit has passed: kept, partly kept or broken. Only kept ones are good news.
-    pub(crate) fn judge(&mut self, index: usize, origin: &Origin<'_>) {
-        let pledge = &mut self.pledges[index];
-        pledge.changed = true;
-        let kept = pledge.paid_minor >= pledge.amount.minor;
-        let status = match (kept, pledge.paid_minor > 0) {
-            (true, _) => "kept",
-            (false, true) => "partly_kept",
-            (false, false) => "broken",
-        };
-        status.clone_into(&mut pledge.status);
-        let pledge = pledge.clone();
-        self.count_promise(&pledge.customer, kept);
-        let mut fields = pledge.fields();
-        fields.push(pledge.paid());
-        let name = if kept { "promise.kept" } else { "promise.broken" };
-        self.tell_covered(&pledge.invoices, name, origin, &fields);
     }
 
     /// Takes a customer's row; what changed reaches the open cases.

@@ -82,10 +82,10 @@ impl Walk<'_> {
 
     /// Contacts and adverse acts wait while there is nothing to ask for; an event brings the case back.
     fn nothing_claimable(&self, step: &Step) -> bool {
-        let asks = match &step.verb {
-            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Call(_) | Verb::Escalate(_) | Verb::Outsource(_) => true,
-            _ => false,
-        };
+        let asks = matches!(
+            step.verb,
+            Verb::Send(_) | Verb::OfferPlan(_) | Verb::Call(_) | Verb::Escalate(_) | Verb::Outsource(_)
+        );
         asks && self.facts.invoice.claimable_minor() <= 0
     }
 
