@@ -186,7 +186,7 @@ async fn payments_come_back(tx: &mut Tx) {
     assert_eq!(payments::insert(tx, &[payment("b"), payment("c")]).await.unwrap(), [false, true]);
     let open = payment_with(payment("u"), 300);
     payments::insert(tx, std::slice::from_ref(&open)).await.unwrap();
-    assert_eq!(payments::unallocated(tx, (chrono::NaiveDate::MIN, ""), 10).await.unwrap(), [open.clone()]);
+    assert_eq!(payments::unallocated(tx, (chrono::NaiveDate::MIN, ""), 10).await.unwrap(), std::slice::from_ref(&open));
     assert_eq!(payments::unallocated(tx, (open.booked_on, &open.id), 10).await.unwrap(), []);
     assert!(payments::of_customers(tx, &[customer_id(1)]).await.unwrap().contains(&open));
     let whose = open.customer.clone();
