@@ -249,8 +249,10 @@ pub(crate) struct Keys {
     pub(crate) invoices: BTreeSet<String>,
     /// Customers by id.
     pub(crate) customers: BTreeSet<CustomerId>,
-    /// Payments that a person matches.
+    /// Payments that come, or that a person matches.
     pub(crate) payments: BTreeSet<String>,
+    /// Promises that come.
+    pub(crate) promises: BTreeSet<String>,
     /// Customers whose open invoices are wanted (a promise over all of them, a changed customer).
     pub(crate) all_of: BTreeSet<CustomerId>,
     /// Customers whose open cases are told.
@@ -283,6 +285,11 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
     if !keys.payments.is_empty() {
         let ids: Vec<String> = keys.payments.iter().cloned().collect();
         book.unapplied = payments::get(tx, &ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    }
+    if !keys.promises.is_empty() {
+        let ids: Vec<String> = keys.promises.iter().cloned().collect();
+        let known = promises::get(tx, &ids).await?.into_iter().filter(|row| row.status != "open");
+        book.judged = known.map(|row| (row.id, row.status)).collect();
     }
     if !keys.all_of.is_empty() {
         let all: Vec<CustomerId> = keys.all_of.iter().cloned().collect();

@@ -30,9 +30,6 @@ use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled}
 use recobro_store::{Tx, inbound};
 use std::collections::BTreeMap;
 
-/// Kinds of inbound rows that bring money or take claims away: none may wait unread before a contact leaves.
-const MONEY: &[&str] = &["payment", "dispute"];
-
 /// Effects of one claim.
 const BATCH: i64 = 1_000;
 
@@ -77,6 +74,11 @@ pub(crate) struct Settling {
 /// [`Error::Store`], [`Error::Bundle`].
 pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut Tick) -> Result<Vec<Handing>, Error> {
     engine.settings.faults.pass("deliver.before_claim")?;
+    // Whatever has come may forbid what is about to leave, or count against it. It is read first, and nothing is claimed
+    // in vain meanwhile.
+    if span.sliced && news_waits(engine, tx).await? {
+        return Ok(Vec::new());
+    }
     let (lease, _) = lease(engine, tx).await?;
     let mut rows = Vec::new();
     for (lanes, limit) in shares(engine, span) {
@@ -142,9 +144,9 @@ pub(crate) async fn check_again(
     if handings.is_empty() {
         return Ok(handings);
     }
-    if inbound::waits(tx, MONEY, engine.clock.now()).await? {
+    if news_waits(engine, tx).await? {
         let returned = handings.iter().map(|handing| {
-            let rule = "news of money is being read".to_owned();
+            let rule = "news is being read".to_owned();
             returned(&handing.row, &handing.effect, handing.at, rule, Some(handing.at))
         });
         let returned = returned.collect::<Result<Vec<_>, Error>>()?;
@@ -158,6 +160,11 @@ pub(crate) async fn check_again(
     let handings = mark_sending(engine, tx, handings).await?;
     engine.settings.faults.pass("deliver.sending")?;
     Ok(handings)
+}
+
+/// Whether anything has come that is not routed yet; parked rows wait for people.
+async fn news_waits(engine: &Engine, tx: &mut Tx) -> Result<bool, Error> {
+    Ok(inbound::next_at(tx).await?.is_some_and(|at| at <= engine.clock.now()))
 }
 
 /// What a case has not read yet may hold back what it ordered before: a promise, a dispute, an opt-out. The effect goes

@@ -139,6 +139,7 @@ pub(crate) async fn offer_unmatched(engine: &Engine, tx: &mut Tx, tick: &mut Tic
         let mut book = db::load_book(engine, tx, &keys).await?;
         book.entering = rows.into_iter().map(|row| (row.invoice, engine.clock.now())).collect();
         enter::enter(engine, tx, &mut book, &Nobody, tick).await?;
+        db::tell(tx, &book.events, &book.numbers).await?;
     }
 }
 
@@ -152,9 +153,14 @@ fn understand(row: &Inbound) -> Result<Item, Parked> {
 /// What the rows name.
 fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
     let mut keys = Keys::default();
-    for (_, item) in items {
+    for (row, item) in items {
         match item {
-            Ok(Item::Record(record)) => keys.add(record),
+            Ok(Item::Record(record)) => {
+                keys.add(record);
+                if matches!(**record, Record::Payment(_)) {
+                    keys.payments.insert(format!("{}:{}", row.source, row.external_id));
+                }
+            }
             Ok(Item::Answer(answered)) => {
                 keys.invoices.insert(answered.invoice.0.clone());
                 keys.customers.insert(answered.customer.clone());
@@ -195,6 +201,7 @@ impl Keys {
                 self.invoices.insert(dispute.invoice.clone());
             }
             Record::Promise(promise) => {
+                self.promises.insert(promise.id.clone());
                 self.invoices.extend(promise.invoices.iter().cloned());
                 if let (true, Some(customer)) = (promise.invoices.is_empty(), &promise.customer) {
                     self.all_of.insert(CustomerId(customer.clone()));
@@ -325,6 +332,8 @@ fn take(
             }
             Record::Invoice(invoice) => take_invoice(book, invoice, &origin),
             Record::Payment(payment) => money::take(book, row, payment, &origin, Rule::of(&engine.shelf.law)),
+            // The same word again, said at another time.
+            Record::Match(_) if row.version > 1 => Ok(()),
             Record::Match(matching) => money::take_match(book, matching, &origin),
             Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),
@@ -381,6 +390,10 @@ fn take_invoice(book: &mut Book, invoice: &record::Invoice, origin: &Origin<'_>)
         let (old, new) = (bill.record.amount.currency, invoice.amount.currency);
         return Err(format!("the invoice is known in {old} and comes in {new}; cancel it and issue another"));
     }
+    if let Some(bill) = known.filter(|bill| bill.record.customer != invoice.customer) {
+        let (old, new) = (&bill.record.customer, &invoice.customer);
+        return Err(format!("the invoice is known as `{old}`'s and comes as `{new}`'s; cancel it and issue another"));
+    }
     book.take_invoice(invoice.clone(), origin);
     Ok(())
 }
@@ -389,6 +402,10 @@ fn take_dispute(book: &mut Book, dispute: &record::Dispute, origin: &Origin<'_>)
     let id = named(book, &dispute.invoice)?;
     match &dispute.change {
         DisputeChange::Opened { reason, amount } => {
+            let owed = book.bills[&id].record.amount.currency;
+            if let Some(amount) = amount.filter(|amount| amount.minor <= 0 || amount.currency != owed) {
+                return Err(format!("{amount} cannot be contested on an invoice in {owed}"));
+            }
             let amount_minor = amount.map_or(book.bills[&id].balance_minor, |money| money.minor);
             let quarrel = Quarrel {
                 id: dispute.id.clone(),
@@ -440,7 +457,15 @@ fn take_promise(
     if invoices.iter().any(|id| book.bills[id].record.amount.currency != currency) {
         return Err("the promise covers invoices in several currencies; split it".to_owned());
     }
-    let whole = invoices.iter().map(|id| book.bills[id].claimable_minor()).sum();
+    if let Some(known) = book.judged.get(&promise.id) {
+        return Err(format!("the promise was {known} before; a new one needs an id of its own"));
+    }
+    if let Some(amount) = promise.amount.filter(|amount| amount.minor <= 0 || amount.currency != currency) {
+        return Err(format!("{amount} cannot be promised for invoices in {currency}"));
+    }
+    let claimable: i64 = invoices.iter().map(|id| book.bills[id].claimable_minor()).sum();
+    let owed = || invoices.iter().map(|id| book.bills[id].balance_minor.max(0)).sum();
+    let whole = if claimable > 0 { claimable } else { owed() };
     let (limit_on, limit_at) = limit_of(engine, book, &customer)(promise.date);
     let pledge = Pledge {
         id: promise.id.clone(),

@@ -396,6 +396,11 @@ impl Engine {
         Ok(true)
     }
 
+    async fn next_news(&self) -> Result<Option<Timestamp>, Error> {
+        let mut tx = self.store.read().await?;
+        Ok(recobro_store::inbound::next_at(&mut tx).await?)
+    }
+
     /// Routes what came and judges promises. Says whether there was anything.
     async fn real_news(&self, span: Span, next: Next, tick: &mut Tick) -> Result<bool, Error> {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= span.now);
@@ -412,7 +417,8 @@ impl Engine {
             }
         }
         let mut judged = 0;
-        if due(next.promise) {
+        if due(next.promise) && !due(self.next_news().await?) {
+            // Money that keeps a promise may be among what is not routed yet.
             let mut tx = self.store.begin().await?;
             judged = promise::judge(self, &mut tx, span.cell_end).await?;
             tx.commit().await?;

@@ -343,6 +343,21 @@ async fn what_others_report_reaches_the_cases_of_the_customer() {
     }
 }
 
+/// A death is reported before the next invoice is: its case hears of it as it opens.
+#[tokio::test]
+async fn what_stops_a_customer_stops_the_invoices_that_come_later() {
+    let world = World::new();
+    let rows = vec![
+        customer("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-01"),
+        outside("E", "customer.deceased", "I", "2026-03-10T10:00:00Z", &[]),
+        invoice("J", "C", "2026-03-20", "2026-04-20"),
+    ];
+    let engine = world.play(rows, Some("2026-06-30")).await;
+    assert_eq!(world.contacts(), Vec::<String>::new(), "{:?}", world.acts());
+    assert_eq!(cases(&engine).await.len(), 2);
+}
+
 /// Money that comes and goes on one day leaves the invoice open, whatever its case heard first.
 #[tokio::test]
 async fn a_payment_returned_on_its_own_day_does_not_end_the_dunning() {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,9 @@ pub struct Aggregates {
     /// An active plan exists.
     #[serde(default)]
     pub has_open_plan: bool,
+    /// Events that stop everything for the customer, later cases included: `attorney.named`, `customer.deceased`, ...
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stops: BTreeSet<String>,
 }
 static UPSERT: Bulk = Bulk::upsert(
     "customers.upsert",

@@ -204,21 +204,6 @@ const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE sta
 pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> {
     tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()
 }
-/// By `inbound_unrouted`; what is due and not routed is little.
-const WAITS: Query = listed!(
-    "inbound.waits",
-    "SELECT id FROM inbound WHERE state = 0 AND at <= $2 AND kind",
-    "ORDER BY at, rank, id LIMIT 1"
-);
-
-/// Whether a row of these kinds with an instant at or before `until` is not routed yet.
-///
-/// # Errors
-/// Those of the database.
-pub async fn waits(tx: &mut Tx, kinds: &[&str], until: Timestamp) -> Result<bool> {
-    Ok(tx.row(&WAITS, vec![texts(kinds), until.into()]).await?.is_some())
-}
-
 /// By the unique key.
 const VERSIONS: Query = listed!(
     "inbound.versions",
@@ -296,4 +281,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITS, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, VERSIONS ; NEWEST, INSERT, PARK}

@@ -74,6 +74,9 @@ struct Cancel {
     /// Day of the word [default: today]
     #[arg(long, value_name = "DATE")]
     on: Option<NaiveDate>,
+    /// Id [default: made of the content]
+    #[arg(long)]
+    id: Option<String>,
     /// Show what would be noted, take nothing
     #[arg(long)]
     dry_run: bool,
@@ -136,5 +139,5 @@ async fn cancel(args: Cancel, session: &Session) -> Result<Exit, Failure> {
         None => entry::today(session).await?,
     };
     let row = Entry::of("events").with("event", Some("promise.cancelled")).with("invoice", Some(args.invoice));
-    row.with("on", Some(on)).put(session, args.dry_run).await
+    row.with("id", args.id).with("on", Some(on)).put(session, args.dry_run).await
 }

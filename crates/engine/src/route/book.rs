@@ -5,7 +5,7 @@ mod promises;
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
-use recobro_kernel::event::Event;
+use recobro_kernel::event::{self, Event};
 use recobro_kernel::ids::{CaseId, CustomerId, EventId, InvoiceId};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
@@ -85,6 +85,11 @@ impl Bill {
         self.closed_by.is_none() && self.balance_minor > self.tolerance_minor
     }
 
+    /// Sets the contested part: never more than is owed, and again as much when more is owed again.
+    fn contest(&mut self, minor: i64) {
+        self.disputed_minor = minor.clamp(0, self.balance_minor.max(0));
+    }
+
     fn amount(&self, minor: i64) -> Value {
         Value::Decimal(Money::new(minor, self.currency()).to_decimal())
     }
@@ -139,8 +144,8 @@ impl Pledge {
             ("amount", Value::Decimal(self.amount.to_decimal())),
             ("invoices", Value::List(self.invoices.iter().map(|id| Value::text(id.as_str())).collect())),
         ];
+        // Who promised stands in the promise's row: an event is history and holds no name.
         fields.extend(self.method.as_ref().map(|method| ("method", Value::text(method))));
-        fields.extend(self.by.as_ref().map(|by| ("by", Value::text(by))));
         fields
     }
 
@@ -269,7 +274,9 @@ pub(crate) struct Book {
     pub(crate) uncovered: Vec<(String, InvoiceId)>,
     /// Money of this batch.
     pub(crate) booked: Vec<Booked>,
-    /// Earlier payments that a person matches.
+    /// Promises of this batch that came before and are open no more, with their status.
+    pub(crate) judged: BTreeMap<String, String>,
+    /// Payments that stand in the ledger, of those that come again or are matched.
     pub(crate) unapplied: BTreeMap<String, recobro_store::payments::PaymentRow>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
@@ -321,7 +328,12 @@ impl Book {
         let promises = promises.map(|p| ("promise.made", p.source.clone(), p.id.clone(), p.made()));
         let disputes = self.quarrels.iter().filter(|q| q.closed_on.is_none() && q.invoice == *invoice);
         let disputes = disputes.map(|q| ("dispute.opened", q.source.clone(), q.id.clone(), q.opened(currency)));
-        for (name, source, key, fields) in promises.chain(disputes).collect::<Vec<_>>() {
+        let client =
+            self.bills.get(invoice).and_then(|bill| self.clients.get(&CustomerId(bill.record.customer.clone())));
+        let stops = client.map(|client| client.tally.stops.clone()).unwrap_or_default();
+        let stops = stops.iter().filter_map(|stop| event::find(stop));
+        let stops = stops.map(|kind| (kind.name, "worker".to_owned(), kind.name.to_owned(), Vec::new()));
+        for (name, source, key, fields) in promises.chain(disputes).chain(stops).collect::<Vec<_>>() {
             self.tell(case, name, &Origin { source: &source, kind: "standing", key: &key, at }, fields);
         }
     }
@@ -405,9 +417,10 @@ impl Book {
         }
         let (was_open, due) = (bill.is_open(), bill.record.due);
         let customer = CustomerId(bill.record.customer.clone());
+        let contested = self.contested(id);
         let (_, claimable) = self.change_bill(id, |bill| {
             bill.balance_minor -= allocated;
-            bill.disputed_minor = bill.disputed_minor.min(bill.balance_minor.max(0));
+            bill.contest(contested);
             bill.last_payment_on = bill.last_payment_on.max(Some(on));
         });
         let bill = &self.bills[id];
@@ -477,8 +490,10 @@ impl Book {
         reason: &str,
         origin: &Origin<'_>,
     ) {
+        let contested = self.contested(id);
         let (before, after) = self.change_bill(id, |bill| {
             bill.balance_minor += amount_minor;
+            bill.contest(contested);
         });
         // What came back was not paid: it counts no more towards a promise that is still to be judged.
         for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.paid_minor > 0 && p.invoices.contains(id)) {
@@ -487,7 +502,7 @@ impl Book {
         }
         let Some(bill) = self.bills.get(id) else { return };
         let mut fields = vec![("amount", bill.amount(amount_minor)), ("on", Value::Date(on))];
-        if !reason.is_empty() {
+        if is_code(reason) {
             fields.push(("reason", Value::text(reason)));
         }
         if bill.case.is_some() {
@@ -512,7 +527,8 @@ impl Book {
             return;
         }
         let id = quarrel.invoice.clone();
-        self.change_bill(&id, |bill| bill.disputed_minor += quarrel.amount_minor);
+        let contested = self.contested(&id) + quarrel.amount_minor;
+        self.change_bill(&id, |bill| bill.contest(contested));
         let Some(bill) = self.bills.get(&id) else { return };
         let fields = quarrel.opened(bill.currency());
         self.quarrels.push(quarrel);
@@ -521,6 +537,12 @@ impl Book {
             pledge.changed = true;
         }
         self.tell_invoice(&id, "dispute.opened", origin, fields);
+    }
+
+    /// What open disputes contest of an invoice, minor units.
+    fn contested(&self, invoice: &InvoiceId) -> i64 {
+        let open = self.quarrels.iter().filter(|q| q.invoice == *invoice && q.closed_on.is_none());
+        open.map(|q| q.amount_minor).sum()
     }
 
     /// Whether a dispute on the invoice is open.
@@ -544,7 +566,8 @@ impl Book {
         quarrel.outcome = Some(outcome.to_owned());
         quarrel.changed = true;
         let (id, minor, reason) = (quarrel.invoice.clone(), quarrel.amount_minor, quarrel.reason.clone());
-        let (before, after) = self.change_bill(&id, |bill| bill.disputed_minor = (bill.disputed_minor - minor).max(0));
+        let contested = self.contested(&id);
+        let (before, after) = self.change_bill(&id, |bill| bill.contest(contested));
         self.free_promises(&id);
         let Some(bill) = self.bills.get(&id) else { return true };
         let fields =
@@ -677,9 +700,10 @@ impl Book {
         let old = bill.record.clone();
         let difference = record.amount.minor - old.amount.minor;
         let was_open = bill.is_open();
+        let contested = self.contested(&id);
         let (before, after) = self.change_bill(&id, |bill| {
             bill.balance_minor += difference;
-            bill.disputed_minor = bill.disputed_minor.min(bill.balance_minor.max(0));
+            bill.contest(contested);
             bill.record = record.clone();
         });
         if old.due != record.due {
@@ -704,6 +728,11 @@ impl Book {
             }
         }
     }
+}
+
+/// Whether a bank's text is a reason code: what else it says may name a person, and stays out of history.
+fn is_code(text: &str) -> bool {
+    (2..=8).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
 }
 
 /// An address as the ledger stores it: its row is named by what it is, so that a re-import finds it.

@@ -42,7 +42,10 @@ pub(super) fn take(
     origin: &Origin<'_>,
     rule: Rule,
 ) -> Result<(), Parked> {
-    if row.version > 1 {
+    // A version that was parked booked nothing; what counts is whether the payment stands in the ledger.
+    let is_same = |booked: &Booked| booked.source == row.source && booked.external_id == row.external_id;
+    let stands = book.unapplied.contains_key(&format!("{}:{}", row.source, row.external_id));
+    if stands || book.booked.iter().any(is_same) {
         return Err("the payment was booked before with other values; book a return and a new payment".to_owned());
     }
     if payment.amount.minor < 0 {
@@ -50,19 +53,12 @@ pub(super) fn take(
     }
     let invoices = if payment.names().next().is_some() { meant(book, payment)? } else { found(book, payment, rule)? };
     let customer = match (invoices.first(), &payment.customer) {
-        (Some(id), _) => CustomerId(book.bills[id].record.customer.clone()),
-        (None, Some(customer)) => CustomerId(customer.clone()),
-        (None, None) => return Err(nobody()),
+        (Some(id), _) => Some(CustomerId(book.bills[id].record.customer.clone())),
+        (None, customer) => customer.clone().map(CustomerId),
     };
     let parts = settle(book, &invoices, payment.amount.minor, payment, origin);
     book.booked.push(booked(row, payment, customer, parts, origin));
     Ok(())
-}
-
-fn nobody() -> Parked {
-    "neither an invoice nor a customer is named, and no open invoice carries what the reference says; \
-     `recobro match accept` says which it settles"
-        .to_owned()
 }
 
 /// The invoices that a payment names. A name nobody knows parks it whole: half a payment is hard to explain.
@@ -97,7 +93,10 @@ fn found(book: &Book, payment: &Payment, rule: Rule) -> Result<Vec<InvoiceId>, P
     let mut by_word: Vec<InvoiceId> = words(&payment.reference).filter_map(|word| book.find(word)).collect();
     by_word.retain(fits);
     by_word.dedup();
-    if !by_word.is_empty() {
+    // Words may name a stranger's invoice by chance: what points to several customers points nowhere.
+    let mut owners: Vec<&String> = by_word.iter().map(|id| &book.bills[id].record.customer).collect();
+    owners.dedup();
+    if owners.len() == 1 {
         return Ok(by_word);
     }
     let Some(customer) = &payment.customer else { return Ok(Vec::new()) };
@@ -142,7 +141,7 @@ fn settle(
 fn booked(
     row: &Inbound,
     payment: &Payment,
-    customer: CustomerId,
+    customer: Option<CustomerId>,
     parts: Vec<(InvoiceId, i64)>,
     origin: &Origin<'_>,
 ) -> Booked {
@@ -150,7 +149,7 @@ fn booked(
         source: origin.source.to_owned(),
         external_id: row.external_id.clone(),
         kind: if payment.amount.minor < 0 { "return" } else { "payment" },
-        customer: Some(customer),
+        customer,
         amount: payment.amount,
         parts,
         reference: payment.reference.clone(),
@@ -165,10 +164,16 @@ fn take_back(book: &mut Book, row: &Inbound, payment: &Payment, origin: &Origin<
     let [id] = invoices.as_slice() else {
         return Err("money taken back must name the one invoice it had settled".to_owned());
     };
-    let customer = CustomerId(book.bills[id].record.customer.clone());
-    book.return_money(id, -payment.amount.minor, payment.on, &payment.reference, origin);
-    let parts = vec![(id.clone(), payment.amount.minor)];
-    book.booked.push(booked(row, payment, customer, parts, origin));
+    let bill = &book.bills[id];
+    let customer = CustomerId(bill.record.customer.clone());
+    // No more than it had settled: the rest lowers what is unapplied.
+    let settled = bill.record.amount.minor - bill.balance_minor;
+    let back = settled.min(-payment.amount.minor);
+    if back <= 0 {
+        return Err("nothing was paid on the invoice that could be taken back".to_owned());
+    }
+    book.return_money(id, back, payment.on, &payment.reference, origin);
+    book.booked.push(booked(row, payment, Some(customer), vec![(id.clone(), -back)], origin));
     Ok(())
 }
 

@@ -13,6 +13,9 @@ use recobro_kernel::value::Value;
 /// Fields that are addresses of a person, and the channel they open.
 const ADDRESSES: &[(&str, Channel)] = &[("email", Channel::Email), ("address", Channel::Letter)];
 
+/// What holds every case of the customer, those that are opened later as well.
+const STOPS: &[&str] = &["attorney.named", "contact.cease_requested", "customer.deceased", "customer.insolvent"];
+
 /// Takes a report.
 pub(super) fn take(book: &mut Book, report: &OutsideEvent, origin: &Origin<'_>) -> Result<(), Parked> {
     let kind = event::find(&report.event).ok_or_else(|| format!("`{}` is no event", report.event))?;
@@ -31,6 +34,11 @@ pub(super) fn take(book: &mut Book, report: &OutsideEvent, origin: &Origin<'_>) 
         (_, Scope::Customer, _) => {
             if kind.name == "attorney.named" {
                 name_attorney(book, &customer, report);
+            }
+            if STOPS.contains(&kind.name)
+                && let Some(client) = book.clients.get_mut(&customer)
+            {
+                client.tally_changed |= client.tally.stops.insert(kind.name.to_owned());
             }
             book.tell_customer(&customer, kind.name, origin, &fields);
             Ok(())

@@ -18,10 +18,7 @@ impl Book {
             }
         }
         for pledge in kept {
-            self.count_promise(&pledge.customer, true);
-            let mut fields = pledge.fields();
-            fields.push(pledge.paid());
-            self.tell_covered(&pledge.invoices, "promise.kept", origin, &fields);
+            self.tell_kept(&pledge, origin);
         }
     }
 
@@ -56,10 +53,18 @@ impl Book {
     /// Makes a promise; it supersedes the open ones of the same invoices. One that covers others as well goes on for
     /// those, without what the new one took over.
     pub(crate) fn make_promise(&mut self, mut pledge: Pledge, origin: &Origin<'_>) {
-        if self.pledges.iter().any(|known| known.id == pledge.id) {
+        if let Some(known) = self.pledges.iter_mut().find(|known| known.id == pledge.id) {
+            if !known.is_open() {
+                return;
+            }
+            // It comes again, changed: what it says now holds, what was paid stays paid.
+            let paid_minor = known.paid_minor;
+            *known = Pledge { paid_minor, invoices: known.invoices.clone(), ..pledge };
+            let (fields, invoices) = (known.made(), known.invoices.clone());
+            self.tell_covered(&invoices, "promise.made", origin, &fields);
             return;
         }
-        self.supersede(&pledge.invoices);
+        self.supersede(&pledge.invoices, origin);
         let fields = pledge.made();
         let invoices = pledge.invoices.clone();
         if invoices.iter().any(|id| self.is_disputed(id)) {
@@ -69,7 +74,8 @@ impl Book {
         self.tell_covered(&invoices, "promise.made", origin, &fields);
     }
 
-    fn supersede(&mut self, invoices: &[InvoiceId]) {
+    fn supersede(&mut self, invoices: &[InvoiceId], origin: &Origin<'_>) {
+        let mut kept = Vec::new();
         for old in self.pledges.iter_mut().filter(|old| old.is_open()) {
             let (taken, rest): (Vec<InvoiceId>, Vec<InvoiceId>) =
                 old.invoices.iter().cloned().partition(|id| invoices.contains(id));
@@ -82,10 +88,24 @@ impl Book {
                 continue;
             }
             let less: i64 = taken.iter().filter_map(|id| self.bills.get(id)).map(Bill::claimable_minor).sum();
-            old.amount.minor = (old.amount.minor - less).max(old.paid_minor + 1);
+            old.amount.minor = (old.amount.minor - less).max(1);
             old.invoices = rest;
+            if old.paid_minor >= old.amount.minor {
+                "kept".clone_into(&mut old.status);
+                kept.push(old.clone());
+            }
             self.uncovered.extend(taken.into_iter().map(|id| (old.id.clone(), id)));
         }
+        for pledge in kept {
+            self.tell_kept(&pledge, origin);
+        }
+    }
+
+    fn tell_kept(&mut self, pledge: &Pledge, origin: &Origin<'_>) {
+        self.count_promise(&pledge.customer, true);
+        let mut fields = pledge.fields();
+        fields.push(pledge.paid());
+        self.tell_covered(&pledge.invoices, "promise.kept", origin, &fields);
     }
 
     /// Cancels the open promises of an invoice. Says whether there was one.

@@ -62,6 +62,65 @@ fn pledge(amount: i64) -> Pledge {
     }
 }
 
+fn quarrel(id: &str, amount_minor: i64) -> Quarrel {
+    Quarrel {
+        id: id.to_owned(),
+        invoice: self::id(),
+        reason: "quality".to_owned(),
+        amount_minor,
+        opened_on: on("2026-05-21"),
+        closed_on: None,
+        outcome: None,
+        source: "test".to_owned(),
+        changed: true,
+    }
+}
+
+/// Paid and taken back, or one of two disputes over: what is still contested is not asked for.
+#[test]
+fn what_is_contested_stays_contested_whatever_money_does() {
+    let mut book = book();
+    book.open_dispute(quarrel("D", 10_000), &origin("d"));
+    book.receive_money(&id(), 10_000, on("2026-05-22"), &origin("a"));
+    book.return_money(&id(), 10_000, on("2026-05-25"), "R02", &origin("b"));
+    assert_eq!(book.bills[&id()].claimable_minor(), 0);
+    let mut book = self::book();
+    book.open_dispute(quarrel("D", 6_000), &origin("d"));
+    book.open_dispute(quarrel("E", 4_000), &origin("e"));
+    book.receive_money(&id(), 5_000, on("2026-05-22"), &origin("a"));
+    book.close_dispute("D", "rejected", on("2026-05-30"), &origin("f"));
+    assert_eq!(book.bills[&id()].claimable_minor(), 1_000);
+}
+
+/// What a bank writes may name a person: only a code reaches an event; who promised reaches none.
+#[test]
+fn no_name_enters_an_event() {
+    let mut book = book();
+    book.receive_money(&id(), 2_000, on("2026-05-22"), &origin("a"));
+    book.return_money(&id(), 1_000, on("2026-05-25"), "Juan Perez", &origin("b"));
+    book.return_money(&id(), 1_000, on("2026-05-25"), "R02", &origin("c"));
+    book.make_promise(Pledge { by: Some("Juan Perez".to_owned()), ..pledge(5_000) }, &origin("p"));
+    let text = serde_json::to_string(&book.events.iter().map(|(_, event)| event).collect::<Vec<_>>()).unwrap();
+    assert!(text.contains("R02") && !text.contains("Perez"), "{text}");
+}
+
+/// A promise that comes again says what holds now; one whose invoice was paid in full is kept when another takes the rest.
+#[test]
+fn a_promise_is_amended_and_what_was_paid_of_it_is_not_forgotten() {
+    let mut book = book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    book.receive_money(&id(), 1_000, on("2026-05-22"), &origin("a"));
+    book.make_promise(Pledge { date: on("2026-06-20"), ..pledge(6_000) }, &origin("p2"));
+    let one = &book.pledges[0];
+    assert_eq!((book.pledges.len(), one.date, one.paid_minor), (1, on("2026-06-20"), 1_000));
+    let mut book = self::book();
+    let other = second(&mut book);
+    book.make_promise(Pledge { invoices: vec![id(), other.clone()], ..pledge(15_000) }, &origin("p"));
+    book.receive_money(&id(), 10_000, on("2026-05-22"), &origin("a"));
+    book.make_promise(Pledge { id: "Q".to_owned(), invoices: vec![other], ..pledge(5_000) }, &origin("q"));
+    assert_eq!(book.pledges[0].status, "kept");
+}
+
 #[test]
 fn the_last_payment_ends_the_invoice_and_counts_as_late() {
     let mut book = book();
@@ -104,18 +163,7 @@ fn a_part_of_a_promise_is_broken_with_what_was_paid() {
 fn a_promise_waits_for_the_end_of_a_dispute_and_a_new_one_supersedes_it() {
     let mut book = book();
     book.make_promise(pledge(5_000), &origin("p"));
-    let quarrel = Quarrel {
-        id: "D".to_owned(),
-        invoice: id(),
-        reason: "quality".to_owned(),
-        amount_minor: 10_000,
-        opened_on: on("2026-05-21"),
-        closed_on: None,
-        outcome: None,
-        source: "test".to_owned(),
-        changed: true,
-    };
-    book.open_dispute(quarrel, &origin("d"));
+    book.open_dispute(quarrel("D", 10_000), &origin("d"));
     assert_eq!(book.pledges[0].limit_at, Timestamp::MAX);
     assert_eq!(book.bills[&id()].claimable_minor(), 0);
     assert!(book.close_dispute("D", "rejected", on("2026-05-30"), &origin("e")));
@@ -129,10 +177,11 @@ fn a_promise_waits_for_the_end_of_a_dispute_and_a_new_one_supersedes_it() {
 #[test]
 fn the_undisputed_part_paid_leaves_nothing_to_claim() {
     let mut book = book();
-    book.bills.get_mut(&id()).unwrap().disputed_minor = 3_000;
+    book.open_dispute(quarrel("D", 3_000), &origin("d"));
+    book.events.clear();
     book.receive_money(&id(), 7_000, on("2026-05-20"), &origin("a"));
     assert_eq!(names(&book), ["payment.received", "claimable.zero"]);
-    book.return_money(&id(), 7_000, on("2026-05-25"), "insufficient funds", &origin("b"));
+    book.return_money(&id(), 7_000, on("2026-05-25"), "R01", &origin("b"));
     assert_eq!(names(&book)[2..], ["payment.returned", "claimable.positive"]);
 }
 
