@@ -10,6 +10,7 @@ mod customers;
 mod disputes;
 pub mod events;
 mod format;
+mod holds;
 mod input;
 mod invoices;
 mod ledger;
@@ -17,6 +18,7 @@ pub mod mapping;
 mod payments;
 mod places;
 mod plan;
+mod plans;
 mod promises;
 pub mod record;
 mod replies;
@@ -66,6 +68,8 @@ pub const SOURCES: &[SourceKind] = &[
     promises::KIND,
     replies::KIND,
     events::KIND,
+    plans::KIND,
+    holds::KIND,
     ledger::KIND,
 ];
 

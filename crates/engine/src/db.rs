@@ -2,6 +2,8 @@
 //! fixed number of queries whatever the size of the batch.
 
 use crate::facts::{Loaded, Point};
+use crate::route::book::holds::Standing;
+use crate::route::book::plans::{Scheme, parts};
 use crate::route::book::{Bill, Book, Client, Pledge, Quarrel};
 use crate::{Engine, Error};
 use recobro_connectors::source::record;
@@ -17,8 +19,9 @@ use recobro_store::disputes::DisputeRow;
 use recobro_store::events::NewEvent;
 use recobro_store::facts::Wanted;
 use recobro_store::invoices::InvoiceRow;
+use recobro_store::plans::PlanRow;
 use recobro_store::promises::PromiseRow;
-use recobro_store::{CaseNo, Tx, cases, consents, customers, events, invoices, payments, promises};
+use recobro_store::{CaseNo, Tx, cases, consents, customers, events, holds, invoices, payments, plans, promises};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -118,14 +121,21 @@ pub(crate) async fn load_facts(
     loaded.promises = found.promises.into_iter().map(|(id, row)| (id, promise(row))).collect();
     let dispute = |row: DisputeRow| DisputeFacts { reason: row.reason, outcome: row.outcome, opened_on: row.opened_on };
     loaded.disputes = found.disputes.into_iter().map(|(id, row)| (id, dispute(row))).collect();
-    let plan = |row: recobro_store::plans::PlanRow| PlanFacts {
-        instalments: row.instalments,
-        next_due: row.next_due_on,
-        status: row.status,
-    };
     loaded.paid = found.paid.into_iter().collect();
-    loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
+    loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan_facts(row))).collect();
     Ok(loaded)
+}
+
+fn plan_facts(row: PlanRow) -> PlanFacts {
+    PlanFacts {
+        parts: parts(&row.instalments),
+        id: row.id,
+        status: row.status,
+        method: row.method,
+        default_after: row.default_after,
+        valid_until: row.valid_until,
+        re_ages: row.re_ages,
+    }
 }
 
 /// Ordered, without repeats.
@@ -152,9 +162,10 @@ fn contact_of(row: ContactRow) -> Option<(String, ContactMade)> {
     Some((row.id, contact))
 }
 
-fn client_of(row: CustomerRow, tally: customers::Aggregates) -> Result<Client, Error> {
+/// The customer of a row; its contact points are rows of their own.
+pub(crate) fn customer_of(row: CustomerRow) -> Result<record::Customer, Error> {
     let time_zone = row.time_zone.parse().map_err(|cause| corrupt(format!("time zone of {}", row.id), &cause))?;
-    let record = record::Customer {
+    Ok(record::Customer {
         id: row.id.0,
         name: row.name,
         kind: row.kind,
@@ -168,15 +179,19 @@ fn client_of(row: CustomerRow, tally: customers::Aggregates) -> Result<Client, E
         vulnerable: row.vulnerable,
         tags: row.tags,
         contact_points: Vec::new(),
-    };
+    })
+}
+
+fn client_of(mut row: CustomerRow, tally: customers::Aggregates) -> Result<Client, Error> {
+    let (defaults, source) = (std::mem::take(&mut row.defaults), std::mem::take(&mut row.source));
     Ok(Client {
-        record,
+        record: customer_of(row)?,
         tally,
         changed: false,
         points_changed: false,
         tally_changed: false,
-        defaults: row.defaults,
-        source: row.source,
+        defaults,
+        source,
     })
 }
 
@@ -243,7 +258,7 @@ fn quarrel_of(row: DisputeRow) -> Quarrel {
 }
 
 /// What a batch of rows names.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
     /// Invoices by id or number.
     pub(crate) invoices: BTreeSet<String>,
@@ -253,6 +268,10 @@ pub(crate) struct Keys {
     pub(crate) payments: BTreeSet<String>,
     /// Promises that come.
     pub(crate) promises: BTreeSet<String>,
+    /// Plans that something happens to.
+    pub(crate) plans: BTreeSet<String>,
+    /// Holds that something happens to.
+    pub(crate) holds: BTreeSet<String>,
     /// Customers whose open invoices are wanted (a promise over all of them, a changed customer).
     pub(crate) all_of: BTreeSet<CustomerId>,
     /// Customers whose open cases are told.
@@ -268,6 +287,7 @@ pub(crate) struct Keys {
 /// conflict, and the transaction is run again.
 pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Result<Book, Error> {
     let mut book = Book::default();
+    let keys = &follow(tx, keys, &mut book).await?;
     lock_owners(tx, keys).await?;
     let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
     if !ids.is_empty() {
@@ -300,7 +320,10 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
     let mut owners: BTreeSet<CustomerId> = keys.customers.union(&keys.all_of).cloned().collect();
     owners.extend(keys.told.iter().cloned());
     owners.extend(book.bills.values().map(|bill| CustomerId(bill.record.customer.clone())));
-    load_clients(tx, &mut book, &owners.into_iter().collect::<Vec<_>>()).await?;
+    let owners: Vec<CustomerId> = owners.into_iter().collect();
+    load_clients(tx, &mut book, &owners).await?;
+    load_plans(tx, &mut book, keys).await?;
+    load_holds(engine, tx, &mut book, &owners).await?;
     load_claims(tx, &mut book).await?;
     load_open_cases(engine, tx, &mut book).await?;
     if !keys.told.is_empty() {
@@ -311,6 +334,66 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
         }
     }
     Ok(book)
+}
+
+/// What plans and holds lead to that are only named by their id. Whose they are does not change, so this may be read
+/// before the lock; the rest of them is read again under it.
+async fn follow(tx: &mut Tx, keys: &Keys, book: &mut Book) -> Result<Keys, Error> {
+    let mut keys = keys.clone();
+    if !keys.plans.is_empty() {
+        let ids: Vec<String> = keys.plans.iter().cloned().collect();
+        for plan in plans::get(tx, &ids).await? {
+            keys.customers.insert(plan.customer);
+            keys.invoices.extend(plan.invoices.into_iter().map(|part| part.invoice.0));
+        }
+    }
+    if !keys.holds.is_empty() {
+        let ids: Vec<String> = keys.holds.iter().cloned().collect();
+        let known = holds::get(tx, &ids).await?;
+        for row in &known {
+            match (&row.invoice, &row.customer) {
+                (Some(invoice), _) => drop(keys.invoices.insert(invoice.0.clone())),
+                (None, Some(customer)) => drop(keys.all_of.insert(customer.clone())),
+                (None, None) => {}
+            }
+        }
+        book.holds = known.into_iter().map(|row| Standing { row, changed: false }).collect();
+    }
+    Ok(keys)
+}
+
+/// The plans of the invoices in the book and those that are named, with all the invoices that they cover.
+async fn load_plans(tx: &mut Tx, book: &mut Book, keys: &Keys) -> Result<(), Error> {
+    let ids: Vec<InvoiceId> = book.bills.keys().cloned().collect();
+    let mut rows = if ids.is_empty() { Vec::new() } else { plans::open_of(tx, &ids).await? };
+    let named: Vec<String> = keys.plans.iter().filter(|id| !rows.iter().any(|row| row.id == **id)).cloned().collect();
+    if !named.is_empty() {
+        rows.extend(plans::get(tx, &named).await?);
+    }
+    let covered = rows.iter().flat_map(|row| row.invoices.iter().map(|part| part.invoice.clone()));
+    let missing: Vec<InvoiceId> = unique(&covered.filter(|id| !book.bills.contains_key(id)).collect::<Vec<_>>());
+    if !missing.is_empty() {
+        for (id, row) in invoices::get(tx, &missing).await? {
+            book.bills.entry(id).or_insert_with(|| bill_of(row));
+        }
+    }
+    book.schemes = rows.into_iter().map(|row| Scheme { row, changed: false }).collect();
+    Ok(())
+}
+
+/// The holds of the customers in the book and those of classes.
+async fn load_holds(engine: &Engine, tx: &mut Tx, book: &mut Book, owners: &[CustomerId]) -> Result<(), Error> {
+    if owners.is_empty() {
+        return Ok(());
+    }
+    // A day of slack: the customer's date may lie behind.
+    let on = recobro_kernel::case::shift(engine.clock.now().date_in(chrono_tz::Tz::UTC), -1);
+    for row in holds::standing(tx, owners, on).await? {
+        if !book.holds.iter().any(|known| known.row.id == row.id) {
+            book.holds.push(Standing { row, changed: false });
+        }
+    }
+    Ok(())
 }
 
 /// Locks the customers that are named, and those of the invoices that are named.
@@ -408,6 +491,17 @@ pub(crate) async fn load_pledged(engine: &Engine, tx: &mut Tx, due: Vec<PromiseR
     load_book(engine, tx, &keys).await
 }
 
+/// Loads the working set of plans that are to be looked at.
+pub(crate) async fn load_planned(engine: &Engine, tx: &mut Tx, due: &[PlanRow]) -> Result<Book, Error> {
+    let mut keys = Keys::default();
+    for row in due {
+        keys.invoices.extend(row.invoices.iter().map(|part| part.invoice.0.clone()));
+        keys.customers.insert(row.customer.clone());
+        keys.plans.insert(row.id.clone());
+    }
+    load_book(engine, tx, &keys).await
+}
+
 /// Writes a working set back and hands its news to the cases.
 pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Error> {
     save_clients(tx, book, now).await?;
@@ -429,6 +523,13 @@ pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(),
     }
     if !book.uncovered.is_empty() {
         promises::uncover(tx, &book.uncovered).await?;
+    }
+    let schemes = book.schemes.iter().filter(|scheme| scheme.changed);
+    let schemes: Vec<PlanRow> = schemes.map(|scheme| PlanRow { known_at: now, ..scheme.row.clone() }).collect();
+    plans::upsert(tx, &schemes).await?;
+    let placed: Vec<_> = book.holds.iter().filter(|hold| hold.changed).map(|hold| hold.row.clone()).collect();
+    if !placed.is_empty() {
+        holds::upsert(tx, &placed).await?;
     }
     if !book.calls.is_empty() {
         recobro_store::contacts::put(tx, &book.calls).await?;

@@ -499,7 +499,27 @@ pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: &[Settling]) 
         }
     }
     count_contacts(tx, &counted).await?;
+    note_offers(engine, tx, settling).await?;
     engine.settings.faults.pass("deliver.settled")
+}
+
+/// Plans that were offered, also where nobody knows whether the message came: a customer may accept them.
+async fn note_offers(engine: &Engine, tx: &mut Tx, settling: &[Settling]) -> Result<(), Error> {
+    let may_have_left = |one: &&Settling| {
+        one.handing.effect.offers_plan && matches!(one.outcome, Outcome::Accepted(_) | Outcome::Unknown(_))
+    };
+    let rows: Vec<_> = settling
+        .iter()
+        .filter(may_have_left)
+        .map(|one| {
+            let Handing { effect, at, .. } = &one.handing;
+            crate::receive::inbound_row("worker", &crate::offer::record(effect, *at), *at)
+        })
+        .collect();
+    if !rows.is_empty() {
+        recobro_store::inbound::insert(tx, &rows, engine.clock.now()).await?;
+    }
+    Ok(())
 }
 
 impl Settling {

@@ -73,7 +73,6 @@ impl Loaded {
         customer.assume_reachable = settings.assume_reachable;
         customer.contact_points =
             self.points.get(&id).map(|points| points.iter().map(|p| p.fact.clone()).collect()).unwrap_or_default();
-        customer.has_open_plan = plan.as_ref().is_some_and(|plan| plan.status == "active");
         let mut invoice_facts = invoice_facts(bill);
         invoice_facts.charges_minor = self.statement(invoice, today).map_or(0, |statement| statement.charges_minor());
         Some(Facts {
@@ -124,7 +123,7 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         risk_score: risk_score(record.risk.as_deref().unwrap_or("medium")),
         account_manager: record.account_manager.clone(),
         vulnerable: record.vulnerable,
-        has_open_plan: false,
+        has_open_plan: tally.open_plans > 0,
         late_payments_12m: late_12m(tally, today),
         broken_promises: tally.broken_promises,
         kept_promises: tally.kept_promises,

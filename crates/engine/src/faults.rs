@@ -10,6 +10,7 @@ pub const POINTS: &[&str] = &[
     "round.committed",
     "route.before_commit",
     "promise.judged",
+    "plan.looked",
     "advance.before_commit",
     "deliver.before_claim",
     "deliver.claimed",

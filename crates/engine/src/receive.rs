@@ -7,6 +7,7 @@ use crate::{Engine, Error};
 use chrono_tz::Tz;
 use recobro_connectors::source::record::Record;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::time::Timestamp;
 
 use recobro_store::inbound::{self, NewInbound, Receipt};
 use recobro_store::{Tx, customers, invoices};
@@ -64,6 +65,14 @@ impl Zones {
             Record::Event(e) => {
                 e.customer.as_deref().and_then(customer).or_else(|| e.invoice.as_deref().and_then(invoice))
             }
+            Record::Plan(plan) => {
+                let (first, owner) = plan.names();
+                owner.and_then(customer).or_else(|| first.and_then(invoice))
+            }
+            Record::Hold(hold) => {
+                let (first, owner) = hold.names();
+                owner.and_then(customer).or_else(|| first.and_then(invoice))
+            }
         }
     }
 
@@ -81,7 +90,9 @@ impl Zones {
             | Record::Promise(_)
             | Record::Reply(_)
             | Record::Event(_)
-            | Record::Match(_) => {}
+            | Record::Match(_)
+            | Record::Plan(_)
+            | Record::Hold(_) => {}
         }
     }
 }
@@ -120,20 +131,32 @@ impl Engine {
     fn row(&self, source: &str, record: &Record, zones: &mut Zones) -> NewInbound {
         zones.learn(record);
         let zone = zones.of(record).unwrap_or(self.settings.creditor.time_zone);
-        let body = record.body();
-        NewInbound {
-            source: source.to_owned(),
-            kind: record.kind().to_owned(),
-            external_id: record.external_id(),
-            // A customer is known from the beginning of time; in a virtual run a changed one from now on.
-            at: record.at_in(zone).unwrap_or_else(|| {
-                let long_ago = recobro_kernel::time::Timestamp::default();
-                if self.clock.is_virtual() { self.clock.now() } else { long_ago }
-            }),
-            rank: i64::from(record.rank()),
-            hash: recobro_kernel::ids::Hash::of(body.as_bytes()),
-            body,
-        }
+        // A customer is known from the beginning of time; in a virtual run a changed one from now on.
+        let at = record
+            .at_in(zone)
+            .unwrap_or_else(|| if self.clock.is_virtual() { self.clock.now() } else { Timestamp::default() });
+        inbound_row(source, record, at)
+    }
+
+    /// The row that a record would be, looked up alone.
+    pub(crate) async fn row_of(&self, tx: &mut Tx, source: &str, record: &Record) -> Result<NewInbound, Error> {
+        let mut zones = Zones::default();
+        look_up(tx, &mut zones, std::slice::from_ref(record)).await?;
+        Ok(self.row(source, record, &mut zones))
+    }
+}
+
+/// A record as an inbound row.
+pub(crate) fn inbound_row(source: &str, record: &Record, at: Timestamp) -> NewInbound {
+    let body = record.body();
+    NewInbound {
+        source: source.to_owned(),
+        kind: record.kind().to_owned(),
+        external_id: record.external_id(),
+        at,
+        rank: i64::from(record.rank()),
+        hash: recobro_kernel::ids::Hash::of(body.as_bytes()),
+        body,
     }
 }
 
@@ -166,6 +189,16 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             Record::Event(e) => {
                 clients.extend(e.customer.iter().map(|id| CustomerId(id.clone())));
                 bills.extend(e.invoice.iter().map(|id| InvoiceId(id.clone())));
+            }
+            Record::Plan(plan) => {
+                let (first, owner) = plan.names();
+                clients.extend(owner.map(|id| CustomerId(id.to_owned())));
+                bills.extend(first.map(InvoiceId::from));
+            }
+            Record::Hold(hold) => {
+                let (first, owner) = hold.names();
+                clients.extend(owner.map(|id| CustomerId(id.to_owned())));
+                bills.extend(first.map(InvoiceId::from));
             }
             Record::Customer(_) | Record::Match(_) => {}
         }

@@ -4,7 +4,8 @@ use crate::settings::{Sender, Settings};
 use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
-use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, has_root};
+use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, PlanFacts, has_root};
+use recobro_kernel::plan::Part;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
@@ -98,13 +99,23 @@ fn meta(effect: &Effect, facts: &Facts) -> BTreeMap<String, String> {
 
 /// What templates may read: every fact, the promised variables, and what the step passed.
 fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
-    let (facts, settings) = (with.facts, with.settings);
+    let offered;
+    let facts = if effect.offers_plan {
+        offered = crate::offer::facts(effect, with.facts);
+        &offered
+    } else {
+        with.facts
+    };
+    let settings = with.settings;
     let mut context = serde_json::json!({});
     for fact in FACTS {
         put(&mut context, fact.path, plain(&(fact.read)(facts)));
     }
     for root in OPTIONAL_ROOTS.iter().filter(|root| !has_root(facts, root)) {
         put(&mut context, root, serde_json::Value::Null);
+    }
+    if let Some(plan) = &facts.plan {
+        put(&mut context, "plan.schedule", schedule(plan, facts));
     }
     let from = sender(settings, &effect.from);
     let creditor = &settings.creditor;
@@ -145,4 +156,20 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
         put(&mut context, name, plain(value));
     }
     context
+}
+
+/// The dates of a plan as templates list them.
+fn schedule(plan: &PlanFacts, facts: &Facts) -> serde_json::Value {
+    let money = |minor: i64| plain(&Value::Decimal(facts.invoice.money(minor).to_decimal()));
+    let row = |(number, part): (usize, &Part)| {
+        let status = if part.rest_minor() == 0 { "paid" } else { part.told.name() };
+        serde_json::json!({
+            "number": number,
+            "due": part.instalment.due.to_string(),
+            "amount": money(part.instalment.amount_minor),
+            "paid": money(part.paid_minor),
+            "status": status,
+        })
+    };
+    (1..).zip(&plan.parts).map(row).collect()
 }

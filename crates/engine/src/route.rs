@@ -3,9 +3,12 @@
 
 pub(crate) mod answer;
 pub(crate) mod book;
+mod classes;
 mod enter;
+mod holds;
 mod money;
 mod outside;
+pub(crate) mod plans;
 
 use crate::db::{self, Keys};
 use crate::people::{Nobody, People};
@@ -14,7 +17,7 @@ use crate::{Engine, Error};
 use answer::Answered;
 use book::{Book, Origin, Pledge, Quarrel};
 use money::Rule;
-use recobro_connectors::source::record::{self, DisputeChange, Record};
+use recobro_connectors::source::record::{self, DisputeChange, HoldChange, PlanChange, Record};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Money;
 use recobro_kernel::time::Timestamp;
@@ -25,7 +28,7 @@ use recobro_store::{Tx, tasks};
 const BATCH: i64 = 500;
 
 /// Kind and rank of an answer to a task: after everything the outside world brought at the same instant.
-pub(crate) const ANSWER: (&str, i64) = ("answer", 8);
+pub(crate) const ANSWER: (&str, i64) = ("answer", 50);
 
 /// A row, understood.
 enum Item {
@@ -101,6 +104,9 @@ pub(crate) async fn route(
     db::save(tx, &book, now).await?;
     let opened = enter::enter(engine, tx, &mut book, people, tick).await?;
     db::tell(tx, &book.events, &book.numbers).await?;
+    for news in &book.class_news {
+        classes::tell(engine, tx, news).await?;
+    }
     inbound::mark_routed(tx, &routed, now).await?;
     if !parked.is_empty() {
         inbound::park(tx, &parked, now).await?;
@@ -114,6 +120,31 @@ pub(crate) async fn route(
         (false, true) => Left::Some,
         (false, false) => Left::Nothing,
     })
+}
+
+/// What a row would do to the ledger as it stands: the events that cases would hear, or why it would be refused.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn try_alone(
+    engine: &Engine,
+    tx: &mut Tx,
+    row: Inbound,
+) -> Result<Result<Vec<(recobro_kernel::ids::CaseId, recobro_kernel::event::Event)>, Parked>, Error> {
+    let at = row.at.max(engine.clock.now());
+    let item = understand(&row);
+    let items = vec![(row, item)];
+    let mut keys = keys(&items);
+    let mut book = db::load_book(engine, tx, &keys).await?;
+    if keys.widen(&book, &items) {
+        book = db::load_book(engine, tx, &keys).await?;
+    }
+    let (row, item) = &items[0];
+    let taken = match item {
+        Ok(item) => take(engine, &mut book, row, item, at, &[]),
+        Err(reason) => Err(reason.clone()),
+    };
+    Ok(taken.map(|()| book.events))
 }
 
 /// Rows that were parked because a customer or an invoice was missing are read again once it has come.
@@ -215,6 +246,23 @@ impl Keys {
                 self.invoices.extend(event.invoice.iter().cloned());
                 self.told.extend(event.customer.iter().map(|id| CustomerId(id.clone())));
             }
+            Record::Plan(plan) => {
+                self.plans.insert(plan.id.clone());
+                let (customer, invoices) = match &plan.change {
+                    PlanChange::Offered(offer) => (&offer.customer, &offer.invoices[..]),
+                    PlanChange::Agreed(terms) => (&terms.customer, &terms.invoices[..]),
+                    PlanChange::Declined {} | PlanChange::Cancelled { .. } => (&None, &[][..]),
+                };
+                self.invoices.extend(invoices.iter().cloned());
+                self.all_of.extend(customer.iter().filter(|_| invoices.is_empty()).map(|id| CustomerId(id.clone())));
+            }
+            Record::Hold(hold) => {
+                self.holds.insert(hold.id.clone());
+                if let HoldChange::Placed { invoice, customer, .. } = &hold.change {
+                    self.invoices.extend(invoice.iter().cloned());
+                    self.all_of.extend(customer.iter().map(|id| CustomerId(id.clone())));
+                }
+            }
         }
     }
 
@@ -239,7 +287,9 @@ impl Keys {
                 | Record::Dispute(_)
                 | Record::Promise(_)
                 | Record::Reply(_)
-                | Record::Event(_) => {}
+                | Record::Event(_)
+                | Record::Plan(_)
+                | Record::Hold(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -266,7 +316,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
-        Record::Reply(_) | Record::Event(_) => true,
+        Record::Reply(_) | Record::Event(_) | Record::Plan(_) | Record::Hold(_) => true,
         Record::Customer(_) | Record::Invoice(_) => false,
     }
 }
@@ -316,29 +366,43 @@ fn take(
 ) -> Result<(), Parked> {
     let key = format!("{}#{}", row.external_id, row.version);
     let origin = Origin { source: &row.source, kind: &row.kind, key: &key, at };
+    let taken = take_item(engine, book, (row, item), &origin, late);
+    book.settle_plans(&origin);
+    taken
+}
+
+fn take_item(
+    engine: &Engine,
+    book: &mut Book,
+    (row, item): (&Inbound, &Item),
+    origin: &Origin<'_>,
+    late: &[recobro_kernel::ids::TaskId],
+) -> Result<(), Parked> {
     match item {
         Item::Answer(answered) => {
             if late.contains(&answered.task) && answered.kind == "approve" {
                 return Err("the approval was closed before it was answered".to_owned());
             }
             let limit = limit_of(engine, book, &answered.customer);
-            book.take_answer(answered, &origin, &limit);
+            book.take_answer(answered, origin, &limit);
             Ok(())
         }
         Item::Record(record) => match &**record {
             Record::Customer(customer) => {
-                take_customer(book, customer, &origin);
+                take_customer(book, customer, origin);
                 Ok(())
             }
-            Record::Invoice(invoice) => take_invoice(book, invoice, &origin),
-            Record::Payment(payment) => money::take(book, row, payment, &origin, Rule::of(&engine.shelf.law)),
+            Record::Invoice(invoice) => take_invoice(book, invoice, origin),
+            Record::Payment(payment) => money::take(book, row, payment, origin, Rule::of(&engine.shelf.law)),
             // The same word again, said at another time.
             Record::Match(_) if row.version > 1 => Ok(()),
-            Record::Match(matching) => money::take_match(book, matching, &origin),
-            Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
-            Record::Promise(promise) => take_promise(engine, book, promise, &origin),
-            Record::Reply(reply) => take_reply(book, reply, &origin),
-            Record::Event(event) => outside::take(book, event, &origin),
+            Record::Match(matching) => money::take_match(book, matching, origin),
+            Record::Dispute(dispute) => take_dispute(book, dispute, origin),
+            Record::Promise(promise) => take_promise(engine, book, promise, origin),
+            Record::Reply(reply) => take_reply(book, reply, origin),
+            Record::Event(event) => outside::take(book, event, origin),
+            Record::Plan(plan) => plans::take(book, plan, &engine.shelf.law, origin),
+            Record::Hold(hold) => holds::take(book, hold, origin),
         },
     }
 }

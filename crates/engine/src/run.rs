@@ -11,9 +11,9 @@ use crate::clock::Stopwatch;
 use crate::deliver::{self, Settling};
 use crate::observe::Act;
 use crate::people::{Nobody, People};
-use crate::{Engine, Error, advance, promise, route};
+use crate::{Engine, Error, advance, plan, promise, route};
 use recobro_kernel::time::{HOUR_US, Timestamp};
-use recobro_store::{Tx, inbound, meta, outbox, promises, wake};
+use recobro_store::{Tx, inbound, meta, outbox, plans, promises, wake};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -83,6 +83,7 @@ pub(crate) struct Tick {
 struct Next {
     inbound: Option<Timestamp>,
     promise: Option<Timestamp>,
+    plan: Option<Timestamp>,
     wake: Option<Timestamp>,
     outbox: Option<Timestamp>,
 }
@@ -91,16 +92,18 @@ impl Next {
     async fn read(tx: &mut Tx) -> Result<Self, Error> {
         // A promise that waits for the end of a dispute has no limit of its own.
         let promise = promises::next_at(tx).await?.filter(|at| *at < Timestamp::MAX);
+        let plan = plans::next_at(tx).await?;
         Ok(Self {
             inbound: inbound::next_at(tx).await?,
             promise,
+            plan,
             wake: wake::next_at(tx).await?,
             outbox: outbox::next_due(tx).await?,
         })
     }
 
     fn earliest(self) -> Option<Timestamp> {
-        [self.inbound, self.promise, self.wake, self.outbox].into_iter().flatten().min()
+        [self.inbound, self.promise, self.plan, self.wake, self.outbox].into_iter().flatten().min()
     }
 }
 
@@ -248,7 +251,7 @@ impl Engine {
         let cell_us = self.settings.quantum_minutes.max(1) * 60 * 1_000_000;
         let end_of = |unit_us: i64| Timestamp::from_us((now.as_us().div_euclid(unit_us) + 1) * unit_us - 1);
         let cell_end = end_of(cell_us).min(limit);
-        let between = [next.inbound, next.promise].into_iter().flatten().min();
+        let between = [next.inbound, next.promise, next.plan].into_iter().flatten().min();
         let horizon = match between {
             // News of this cell may bring more news; look no further than the cell.
             Some(at) if at <= cell_end => cell_end,
@@ -285,6 +288,9 @@ impl Engine {
         }
         if due(next.promise, span.cell_end) {
             worked |= promise::judge(self, tx, span.cell_end).await? > 0;
+        }
+        if due(next.plan, span.cell_end) {
+            worked |= plan::look(self, tx, span.cell_end).await? > 0;
         }
         let advanced = advance::advance(self, tx, span, people, tick).await?;
         let handings = if advanced > 0 || due(next.outbox, span.horizon) {
@@ -401,7 +407,7 @@ impl Engine {
         Ok(recobro_store::inbound::next_at(&mut tx).await?)
     }
 
-    /// Routes what came and judges promises. Says whether there was anything.
+    /// Routes what came, judges promises and looks at plans. Says whether there was anything.
     async fn real_news(&self, span: Span, next: Next, tick: &mut Tick) -> Result<bool, Error> {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= span.now);
         let routed = tick.progress.routed;
@@ -417,10 +423,11 @@ impl Engine {
             }
         }
         let mut judged = 0;
-        if due(next.promise) && !due(self.next_news().await?) {
-            // Money that keeps a promise may be among what is not routed yet.
+        if (due(next.promise) || due(next.plan)) && !due(self.next_news().await?) {
+            // Money that keeps a promise or a plan may be among what is not routed yet.
             let mut tx = self.store.begin().await?;
             judged = promise::judge(self, &mut tx, span.cell_end).await?;
+            judged += plan::look(self, &mut tx, span.cell_end).await?;
             tx.commit().await?;
         }
         Ok(tick.progress.routed > routed || judged > 0)

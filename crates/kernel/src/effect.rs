@@ -57,6 +57,9 @@ pub struct Effect {
     /// Values for the template or the connector.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, Value>,
+    /// The message offers a payment plan, with its limits in `with`: the ledger notes the offer when it left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offers_plan: bool,
     /// Attachments by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attach: Vec<String>,

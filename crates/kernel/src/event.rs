@@ -89,6 +89,8 @@ events! {
     "dispute.closed" Invoice {"outcome": OneOf(DISPUTE_ENDS), "amount?": Amount, "reason?": Text};
     "dispute.opened" Invoice {"reason": Text, "amount": Amount};
     "hardship.reported" Customer {"kind?": Text};
+    "hold.placed" Invoice {"hold": Text, "reason": Text, "until": Date, "owner?": Text};
+    "hold.released" Invoice {"hold": Text, "reason?": Text};
     "incentive.expired" Invoice {};
     "incentive.taken" Invoice {"amount?": Amount};
     "invoice.changed" Invoice {"field": Text};
@@ -116,12 +118,15 @@ events! {
     "placement.accepted" Invoice {"agency": Text, "reason?": Text};
     "placement.closed" Invoice {"agency": Text, "reason?": Text};
     "placement.returned" Invoice {"agency": Text, "reason?": Text};
-    "plan.accepted" Covered {"plan": Text, "due?": Date};
-    "plan.completed" Covered {"plan": Text, "due?": Date};
+    "plan.accepted" Covered {"plan": Text, "due?": Date, "amount?": Amount};
+    "plan.cancelled" Covered {"plan": Text, "reason?": Text};
+    "plan.completed" Covered {"plan": Text, "due?": Date, "amount?": Amount};
     "plan.declined" Covered {"plan": Text, "due?": Date};
-    "plan.defaulted" Covered {"plan": Text, "due?": Date};
+    "plan.defaulted" Covered {"plan": Text, "due?": Date, "amount?": Amount};
     "plan.expired" Covered {"plan": Text, "due?": Date};
-    "plan.instalment_missed" Covered {"plan": Text, "due": Date};
+    "plan.instalment_due" Covered {"plan": Text, "due": Date, "amount": Amount};
+    "plan.instalment_missed" Covered {"plan": Text, "due": Date, "amount?": Amount};
+    "plan.offered" Covered {"plan": Text, "valid_until?": Date};
     "promise.broken" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts, "paid": Amount};
     "promise.cancelled" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts};
     "promise.kept" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts, "paid?": Amount};

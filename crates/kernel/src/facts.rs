@@ -4,6 +4,7 @@
 
 use crate::ids::{CustomerId, InvoiceId};
 use crate::money::{Currency, Money};
+use crate::plan::Part;
 use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use chrono::NaiveDate;
@@ -229,15 +230,47 @@ pub struct DisputeFacts {
     pub opened_on: NaiveDate,
 }
 
-/// A payment plan that covers the invoice.
+/// A payment plan that covers the invoice, or the offer of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFacts {
-    /// Number of instalments.
-    pub instalments: i64,
-    /// Next due date.
-    pub next_due: NaiveDate,
-    /// `proposed active completed defaulted expired declined`.
+    /// The ledger's id.
+    pub id: String,
+    /// `proposed active completed defaulted expired declined cancelled`.
     pub status: String,
+    /// Its dates in order; of an offer those that it proposes.
+    pub parts: Vec<Part>,
+    /// How it is paid: `transfer`, `direct_debit`, `card`; empty if not said.
+    pub method: String,
+    /// So many instalments missed at the same time end it.
+    pub default_after: i64,
+    /// Last day on which an offer can be accepted.
+    pub valid_until: Option<NaiveDate>,
+    /// While it is active, days overdue count from its first missed instalment.
+    pub re_ages: bool,
+}
+
+impl PlanFacts {
+    /// Number of instalments.
+    #[must_use]
+    pub fn instalments(&self) -> i64 {
+        count(self.parts.iter())
+    }
+
+    /// The first instalment that is not paid, else the last one.
+    #[must_use]
+    pub fn next(&self) -> Option<&Part> {
+        self.parts.iter().find(|part| part.rest_minor() > 0).or(self.parts.last())
+    }
+
+    fn sum(&self, of: fn(&Part) -> i64) -> i64 {
+        self.parts.iter().map(of).sum()
+    }
+
+    /// The day from which days overdue are counted instead of the invoice's own, and nothing where none is.
+    fn overdue_from(&self) -> Option<Option<NaiveDate>> {
+        let counts = self.re_ages && self.status == "active";
+        counts.then(|| self.parts.iter().find(|part| part.is_missed()).map(|part| part.instalment.due))
+    }
 }
 
 /// One contact made with the customer: a row of the contact ledger. Unknown outcomes count.
@@ -281,6 +314,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Days since the due date; of a plan that re-ages, since its first missed instalment.
+    #[must_use]
+    pub fn days_overdue(&self) -> i64 {
+        let from = match self.plan.as_ref().and_then(PlanFacts::overdue_from) {
+            None => Some(self.invoice.due),
+            Some(missed) => missed,
+        };
+        from.map_or(0, |from| (self.today - from).num_days().max(0))
+    }
+
     fn since_reply(&self) -> impl Iterator<Item = &ContactMade> {
         let reply = self.customer.last_reply_on;
         self.contacts.iter().filter(move |contact| reply.is_none_or(|on| contact.on > on))
@@ -393,7 +436,7 @@ facts! {
     "invoice.charges" Always Type::Decimal, "interest and fixed sums as of today", |f| money(f, f.invoice.charges_minor);
     "invoice.claimable" Always Type::Decimal, "what contacts may ask for: balance less disputed, retained and not yet due by plan", |f| money(f, f.invoice.claimable_minor());
     "invoice.currency" Always Type::Text, "ISO currency", |f| text(f.invoice.currency.code());
-    "invoice.days_overdue" Always Type::Int, "days since the due date, for law and templates", |f| Value::Int((f.today - f.invoice.due).num_days().max(0));
+    "invoice.days_overdue" Always Type::Int, "days since the due date, for law and templates; of a plan that re-ages, since its first missed instalment", |f| Value::Int(f.days_overdue());
     "invoice.disputed" Always Type::Bool, "any part is disputed", |f| Value::Bool(f.invoice.disputed_minor > 0);
     "invoice.disputed_amount" Always Type::Decimal, "part under dispute", |f| money(f, f.invoice.disputed_minor);
     "invoice.due" Always Type::Date, "date due", |f| Value::Date(f.invoice.due);
@@ -404,9 +447,18 @@ facts! {
     "invoice.product" Always Type::Text, "what was sold", |f| text(&f.invoice.product);
     "invoice.reference" Always Type::Text, "payment reference", |f| text(&f.invoice.reference);
     "invoice.retained" Always Type::Decimal, "agreed retention", |f| money(f, f.invoice.retained_minor);
-    "plan.instalments" Always Type::Int, "number of instalments", |f| optional(f.plan.as_ref(), |p| Value::Int(p.instalments));
-    "plan.next_due" Always Type::Date, "next instalment due", |f| optional(f.plan.as_ref(), |p| Value::Date(p.next_due));
-    "plan.status" Always names(&["proposed", "active", "completed", "defaulted", "expired", "declined"]), "state of the plan", |f| optional(f.plan.as_ref(), |p| text(&p.status));
+    "plan.amount" Always Type::Decimal, "amount of the plan", |f| f.plan.as_ref().map_or(Value::Missing, |p| money(f, p.sum(|part| part.instalment.amount_minor)));
+    "plan.default_after" Always Type::Int, "so many instalments missed at the same time end the plan", |f| optional(f.plan.as_ref(), |p| Value::Int(p.default_after));
+    "plan.ends_on" Always Type::Date, "last instalment due", |f| optional(f.plan.as_ref().and_then(|p| p.parts.last()), |part| Value::Date(part.instalment.due));
+    "plan.id" Always Type::Text, "the ledger's name of the plan", |f| optional(f.plan.as_ref(), |p| text(&p.id));
+    "plan.instalments" Always Type::Int, "number of instalments", |f| optional(f.plan.as_ref(), |p| Value::Int(p.instalments()));
+    "plan.method" Always Type::Text, "how it is paid: transfer, direct_debit, card; empty if not said", |f| optional(f.plan.as_ref(), |p| text(&p.method));
+    "plan.missed" Always Type::Int, "instalments that are missed now", |f| optional(f.plan.as_ref(), |p| Value::Int(count(p.parts.iter().filter(|part| part.is_missed()))));
+    "plan.next_amount" Always Type::Decimal, "what is missing of the next instalment", |f| f.plan.as_ref().and_then(PlanFacts::next).map_or(Value::Missing, |part| money(f, part.rest_minor()));
+    "plan.next_due" Always Type::Date, "next instalment due", |f| optional(f.plan.as_ref().and_then(PlanFacts::next), |part| Value::Date(part.instalment.due));
+    "plan.paid" Always Type::Decimal, "paid towards the plan so far", |f| f.plan.as_ref().map_or(Value::Missing, |p| money(f, p.sum(|part| part.paid_minor)));
+    "plan.status" Always names(&["proposed", "active", "completed", "defaulted", "expired", "declined", "cancelled"]), "state of the plan", |f| optional(f.plan.as_ref(), |p| text(&p.status));
+    "plan.valid_until" Optional Type::Date, "last day on which an offer can be accepted", |f| optional(f.plan.as_ref().and_then(|p| p.valid_until), Value::Date);
     "promise.amount" Always Type::Decimal, "amount promised", |f| f.promise.as_ref().map_or(Value::Missing, |p| money(f, p.amount_minor));
     "promise.date" Always Type::Date, "day promised", |f| optional(f.promise.as_ref(), |p| Value::Date(p.date));
     "promise.made_on" Always Type::Date, "day the promise was made", |f| optional(f.promise.as_ref(), |p| Value::Date(p.made_on));

@@ -3,6 +3,7 @@
 use crate::calendar::Calendar;
 use crate::interest::Rates;
 use crate::money::Currency;
+use crate::plan::Patience;
 use crate::time::Span;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -80,6 +81,25 @@ impl Law {
         match self.value("promise_grace") {
             Some(Value::Span(span)) => *span,
             _ => Span::working_days(2),
+        }
+    }
+
+    /// How patient plans are: `plan_reminder`, `plan_grace` and `plan_default_after` of the policies; three days, five
+    /// days and two instalments where none says.
+    #[must_use]
+    pub fn plan_patience(&self) -> Patience {
+        let span = |name: &str, usual: Span| match self.value(name) {
+            Some(Value::Span(span)) => *span,
+            _ => usual,
+        };
+        let default_after = match self.value("plan_default_after") {
+            Some(Value::Int(count)) => (*count).max(1),
+            _ => 2,
+        };
+        Patience {
+            reminder: span("plan_reminder", Span::days(3)),
+            grace: span("plan_grace", Span::days(5)),
+            default_after,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod interest;
 pub mod law;
 pub mod money;
+pub mod plan;
 pub mod playbook;
 pub mod record;
 pub mod schedule;

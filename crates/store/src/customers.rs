@@ -92,9 +92,9 @@ pub struct Aggregates {
     /// Day of the last reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reply_on: Option<NaiveDate>,
-    /// An active plan exists.
+    /// Active plans.
     #[serde(default)]
-    pub has_open_plan: bool,
+    pub open_plans: i64,
     /// Events that stop everything for the customer, later cases included: `attorney.named`, `customer.deceased`, ...
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub stops: BTreeSet<String>,

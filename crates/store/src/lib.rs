@@ -16,6 +16,7 @@ mod error;
 pub mod events;
 pub mod facts;
 pub mod history;
+pub mod holds;
 pub mod inbound;
 pub mod invoices;
 pub mod meta;

@@ -35,12 +35,6 @@ pub const REPORTED: &[&str] = &[
     "placement.accepted",
     "placement.closed",
     "placement.returned",
-    "plan.accepted",
-    "plan.completed",
-    "plan.declined",
-    "plan.defaulted",
-    "plan.expired",
-    "plan.instalment_missed",
     "promise.cancelled",
     "request.done",
     "request.failed",
@@ -71,7 +65,9 @@ fn known(take: &mut Take<'_>, fields: &Section, name: &str) -> Option<&'static E
     if kind.is_none() {
         let why = match event::find(name) {
             Some(_) => {
-                format!("`{name}` is not reported: the ledger raises it from payments, disputes, promises or replies")
+                format!(
+                    "`{name}` is not reported: the ledger raises it from payments, disputes, promises, plans or replies"
+                )
             }
             None => format!("`{name}` is none of {}", REPORTED.join(", ")),
         };

@@ -45,6 +45,10 @@ pub struct Mapping {
     pub reply: Option<ReplyMap>,
     /// Fields of the event.
     pub event: Option<EventMap>,
+    /// Fields of the plan.
+    pub plan: Option<PlanMap>,
+    /// Fields of the hold.
+    pub hold: Option<HoldMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -95,6 +99,8 @@ impl Mapping {
             self.promise.as_ref().map(PromiseMap::fields),
             self.reply.as_ref().map(ReplyMap::fields),
             self.event.as_ref().map(EventMap::fields),
+            self.plan.as_ref().map(PlanMap::fields),
+            self.hold.as_ref().map(HoldMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -394,6 +400,14 @@ sections! {
         id, event, customer, invoice, on, date, due, amount, currency, reason, step, channel, proof, plan, agency, action,
         name, email, address, court, claim_deadline, kind
     }
+    /// Fields of the plan: which one, what happens, whose; the limits of an offer; the dates of an agreement; its mandate.
+    PlanMap {
+        id, change, customer, invoices, on, max_instalments, ends_by, valid_until, amount, currency, instalments,
+        first_on, every, schedule, method, by, default_after, re_ages, mandate, mandate_signed_on, iban, bic, holder,
+        reason
+    }
+    /// Fields of the hold: which one, placed or released, on what, why, whose, until when.
+    HoldMap { id, change, invoice, customer, class, reason, owner, until, note, on, by }
 }
 
 #[cfg(test)]

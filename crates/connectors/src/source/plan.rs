@@ -3,7 +3,9 @@
 use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
-use super::mapping::{CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
+use super::mapping::{
+    CustomerMap, DisputeMap, EventMap, Field, HoldMap, InvoiceMap, Mapping, PaymentMap, PlanMap, PromiseMap, ReplyMap,
+};
 use super::record::Record;
 use super::take::Section;
 use super::{FileKind, SourceError};
@@ -23,6 +25,8 @@ pub(super) struct Plan {
     pub(super) promise: Section,
     pub(super) reply: Section,
     pub(super) event: Section,
+    pub(super) agreement: Section,
+    pub(super) hold: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -92,12 +96,27 @@ impl Plan {
         let promise = section("promise", mapping.promise.as_ref().map(PromiseMap::fields))?;
         let reply = section("reply", mapping.reply.as_ref().map(ReplyMap::fields))?;
         let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
+        let agreement = section("plan", mapping.plan.as_ref().map(PlanMap::fields))?;
+        let hold = section("hold", mapping.hold.as_ref().map(HoldMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
-        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event })
+        Ok(Self {
+            cells,
+            columns,
+            customer,
+            invoice,
+            payment,
+            dispute: disputed,
+            days,
+            promise,
+            reply,
+            event,
+            agreement,
+            hold,
+        })
     }
 
     /// The section and the field that name a record.
@@ -110,6 +129,8 @@ impl Plan {
             Record::Promise(_) => &self.promise,
             Record::Reply(_) => &self.reply,
             Record::Event(_) | Record::Match(_) => &self.event,
+            Record::Plan(_) => &self.agreement,
+            Record::Hold(_) => &self.hold,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

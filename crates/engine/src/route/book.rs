@@ -1,6 +1,8 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+pub(crate) mod holds;
+pub(crate) mod plans;
 mod promises;
 
 use chrono::{Datelike, NaiveDate};
@@ -258,6 +260,14 @@ pub(crate) struct Book {
     pub(crate) names: HashMap<String, Named>,
     /// Open promises, old ones first.
     pub(crate) pledges: Vec<Pledge>,
+    /// Offered and active plans, and those of this batch.
+    pub(crate) schemes: Vec<plans::Scheme>,
+    /// Holds that stand, and those of this batch.
+    pub(crate) holds: Vec<holds::Standing>,
+    /// Holds on classes that were placed or released in this batch.
+    pub(crate) class_news: Vec<holds::ClassNews>,
+    /// Invoices whose amounts changed since their plans looked.
+    touched: BTreeSet<InvoiceId>,
     /// Open disputes and those of this batch.
     pub(crate) quarrels: Vec<Quarrel>,
     /// Open cases of each customer.
@@ -333,7 +343,10 @@ impl Book {
         let stops = client.map(|client| client.tally.stops.clone()).unwrap_or_default();
         let stops = stops.iter().filter_map(|stop| event::find(stop));
         let stops = stops.map(|kind| (kind.name, "worker".to_owned(), kind.name.to_owned(), Vec::new()));
-        for (name, source, key, fields) in promises.chain(disputes).chain(stops).collect::<Vec<_>>() {
+        let plan = self.standing_plan(invoice).map(|(source, key, fields)| ("plan.accepted", source, key, fields));
+        let holds = self.standing_holds(invoice, at);
+        let all: Vec<_> = promises.chain(disputes).chain(stops).chain(plan).chain(holds).collect();
+        for (name, source, key, fields) in all {
             self.tell(case, name, &Origin { source: &source, kind: "standing", key: &key, at }, fields);
         }
     }
@@ -389,6 +402,7 @@ impl Book {
         let (before, claimable) = (share(bill), bill.claimable_minor());
         change(bill);
         bill.changed = true;
+        self.touched.insert(id.clone());
         let (after, now_claimable) = (share(bill), bill.claimable_minor());
         let (customer, currency) = (CustomerId(bill.record.customer.clone()), bill.currency());
         if before != after
@@ -599,6 +613,7 @@ impl Book {
             self.clients.insert(id, client);
             return;
         };
+        let before = client.clone();
         let old = std::mem::replace(&mut client.record, record);
         client.changed |= old != client.record;
         client.points_changed = true;
@@ -621,6 +636,7 @@ impl Book {
             let fields = [("field", Value::text(field)), ("from", Value::text(from)), ("to", Value::text(to))];
             self.tell_customer(&id, "customer.changed", &origin, &fields);
         }
+        self.reclass(&before, &id, origin);
         self.offer_again(&id, origin.at);
     }
 
@@ -701,6 +717,7 @@ impl Book {
         let difference = record.amount.minor - old.amount.minor;
         let was_open = bill.is_open();
         let contested = self.contested(&id);
+        self.rebase_plans(&id, difference);
         let (before, after) = self.change_bill(&id, |bill| {
             bill.balance_minor += difference;
             bill.contest(contested);

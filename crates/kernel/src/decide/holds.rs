@@ -86,6 +86,23 @@ impl Walk<'_> {
         }
     }
 
+    /// A hold that people placed in the ledger. Its end is its own: no playbook lengthens or shortens it.
+    pub(super) fn hold_of_ledger(&mut self, event: &Event) {
+        let until = event.field("until").as_date().map(|date| schedule::end_of(date, self.zone));
+        let name = format!("{}{})", ledger_hold(event), event.text("reason"));
+        let hold = Hold { until, ..self.hold(&name, None) };
+        self.push_hold(hold);
+    }
+
+    /// People released a hold of the ledger before its end.
+    pub(super) fn release_of_ledger(&mut self, event: &Event) {
+        let start = ledger_hold(event);
+        let name = self.case.holds.iter().find(|hold| hold.name.starts_with(&start)).map(|hold| hold.name.clone());
+        if let Some(name) = name {
+            self.close_hold(&name, &event.name, event.at);
+        }
+    }
+
     /// A built-in hold with its review task: insolvency, death, attorney, cease.
     pub(super) fn hold_for_review(&mut self, name: &str) {
         let place = self.place(self.case.cursor.position);
@@ -148,7 +165,7 @@ impl Walk<'_> {
     /// Holds that an event ends.
     pub(super) fn release_by(&mut self, event: &Event) -> Flow {
         let judged = matches!(event.name.as_str(), "promise.kept" | "promise.broken" | "promise.cancelled");
-        let plan_over = matches!(event.name.as_str(), "plan.defaulted" | "plan.completed" | "plan.expired");
+        let plan_over = matches!(event.name.as_str(), "plan.defaulted" | "plan.completed" | "plan.cancelled");
         let placement_over = matches!(event.name.as_str(), "placement.returned" | "placement.closed");
         let ends = |hold: &Hold| match hold.event.as_deref() {
             Some(JUDGED) => judged,
@@ -217,6 +234,11 @@ impl Walk<'_> {
             self.run_outlet_beside(&outlet, &hold.name, None)
         }
     }
+}
+
+/// How the name of a ledger's hold begins among the holds of a case: each of them ends by itself.
+fn ledger_hold(event: &Event) -> String {
+    format!("hold {} (", event.text("hold"))
 }
 
 fn life_of(step: &Step) -> Span {

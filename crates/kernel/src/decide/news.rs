@@ -78,13 +78,13 @@ impl Walk<'_> {
         }
     }
 
-    /// While stopped only money, disputes, promises, outcomes and operators' acts are heard; the rest stays unread.
+    /// While stopped only money, agreements, holds, outcomes and operators' acts are heard; the rest stays unread.
     fn may_take(&self, event: &Event) -> bool {
         if self.case.trouble.is_none() && self.case.paused.is_none() {
             return true;
         }
         let topic = event.name.split('.').next().unwrap_or("");
-        matches!(topic, "invoice" | "dispute" | "promise" | "operator" | "outcome")
+        matches!(topic, "invoice" | "dispute" | "promise" | "plan" | "hold" | "operator" | "outcome")
     }
 
     /// Takes one event. An error means it stays unread.
@@ -258,6 +258,8 @@ impl Walk<'_> {
                 self.hold_promise();
             }
             "plan.accepted" => self.hold_plan(),
+            "hold.placed" => self.hold_of_ledger(event),
+            "hold.released" => self.release_of_ledger(event),
             _ => {}
         }
     }

@@ -15,8 +15,8 @@ use crate::payments::{self, AllocationRow, PaymentRow};
 use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
-    CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, plans,
-    playbooks, report, tasks, unmatched,
+    CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, playbooks,
+    report, tasks, unmatched,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -29,7 +29,9 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(single_values).await;
     each(received_news_is_deduplicated_by_its_newest_version_and_routed_in_order).await;
     each(the_ledger_is_written_and_read_in_batches).await;
-    each(promises_and_plans_are_found_by_their_invoices).await;
+    each(promises_are_found_by_their_invoices).await;
+    each(super::agreements::plans_are_found_by_their_invoices_and_days).await;
+    each(super::agreements::holds_stand_until_they_end_or_are_released).await;
     each(a_batch_of_turns_moves_its_cases_and_leaves_out_only_the_losers).await;
     each(a_turn_carries_effects_work_and_news).await;
     each(news_wakes_its_case_ahead_of_timers_and_only_once).await;
@@ -287,7 +289,7 @@ fn promise(id: &str, made: &str, covered: &[usize]) -> PromiseRow {
     }
 }
 
-async fn promises_and_plans_are_found_by_their_invoices(store: &Store) {
+async fn promises_are_found_by_their_invoices(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let (old, new) = (promise("a", "2026-02-01", &[2, 1]), promise("b", "2026-02-05", &[1]));
     promises::upsert(&mut tx, &[new.clone(), old.clone()]).await.unwrap();
@@ -307,17 +309,6 @@ async fn promises_and_plans_are_found_by_their_invoices(store: &Store) {
     assert_eq!(ids(promises::list(&mut tx, false, "a", 10).await.unwrap()), ["b"]);
     promises::uncover(&mut tx, &[("b".to_owned(), invoice_id(1))]).await.unwrap();
     assert!(promises::open_of(&mut tx, &[invoice_id(1)]).await.unwrap().is_empty());
-    let plan = plans::PlanRow {
-        id: "p".to_owned(),
-        customer: customer_id(1),
-        invoices: vec![invoice_id(1), invoice_id(2)],
-        instalments: 3,
-        next_due_on: on("2026-04-01"),
-        status: "active".to_owned(),
-        known_at: at(1),
-    };
-    plans::upsert(&mut tx, std::slice::from_ref(&plan)).await.unwrap();
-    assert_eq!(plans::latest_of(&mut tx, &[invoice_id(2)]).await.unwrap()[&invoice_id(2)], plan);
 }
 
 /// Commits turns that must all win.

@@ -19,6 +19,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::meta::statements(),
         crate::outbox::statements(),
         crate::payments::statements(),
+        crate::holds::statements(),
         crate::plans::statements(),
         crate::playbooks::statements(),
         crate::promises::statements(),

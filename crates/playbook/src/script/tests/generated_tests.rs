@@ -6,6 +6,7 @@ use super::fixtures::*;
 use crate::script::{Expected, RhaiRules};
 use recobro_kernel::expr::{ExprId, RuleError, Rules, View};
 use recobro_kernel::facts::{DisputeFacts, PlanFacts};
+use recobro_kernel::plan::{Instalment, Part, Told};
 use recobro_kernel::value::{Type, Value};
 
 /// A small generator of numbers: the same expressions on every run.
@@ -162,7 +163,16 @@ fn views() -> Vec<View> {
     let other = with_facts(|facts| {
         let outcome = Some("rejected".into());
         facts.dispute = Some(DisputeFacts { reason: "quality".into(), outcome, opened_on: date("2026-05-10") });
-        facts.plan = Some(PlanFacts { instalments: 3, next_due: date("2026-06-10"), status: "active".into() });
+        let due = Instalment { due: date("2026-06-10"), amount_minor: 10_000 };
+        facts.plan = Some(PlanFacts {
+            id: "P1".into(),
+            status: "active".into(),
+            parts: vec![Part { instalment: due, paid_minor: 0, told: Told::Nothing }],
+            method: "transfer".into(),
+            default_after: 2,
+            valid_until: None,
+            re_ages: false,
+        });
         facts.invoice.last_payment_on = Some(date("2026-05-01"));
         facts.customer.vulnerable = true;
         facts.customer.broken_promises = 2;

@@ -1,0 +1,60 @@
+//! A message that offers a payment plan: the plan that it shows is the one that the ledger notes once it left.
+
+use crate::route::plans::proposal;
+use recobro_connectors::source::record::{Plan, PlanChange, PlanOffer, Record};
+use recobro_kernel::effect::Effect;
+use recobro_kernel::facts::{Facts, PlanFacts};
+use recobro_kernel::ids::Hash;
+use recobro_kernel::plan::{Part, Told};
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+
+/// The offer's id: what people name when they accept it.
+fn id(effect: &Effect) -> String {
+    format!("plan-{}", Hash::of(effect.id.to_string().as_bytes()).short())
+}
+
+fn most(effect: &Effect) -> Option<i64> {
+    match effect.with.get("max_instalments") {
+        Some(Value::Int(most)) => Some(*most),
+        Some(_) | None => None,
+    }
+}
+
+fn method(effect: &Effect) -> Option<String> {
+    effect.with.get("method").and_then(Value::as_text).map(str::to_owned)
+}
+
+/// The facts as the message shows them: with the plan that it offers.
+pub(crate) fn facts(effect: &Effect, facts: &Facts) -> Facts {
+    let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
+    let valid_until = date("valid_until").unwrap_or_else(|| recobro_kernel::case::shift(facts.today, 14));
+    let claimable = facts.invoice.claimable_minor();
+    let schedule = proposal(claimable, most(effect), date("ends_by"), valid_until).unwrap_or_default();
+    let part = |instalment| Part { instalment, paid_minor: 0, told: Told::Nothing };
+    let plan = PlanFacts {
+        id: id(effect),
+        status: "proposed".to_owned(),
+        parts: schedule.into_iter().map(part).collect(),
+        method: method(effect).unwrap_or_default(),
+        default_after: 1,
+        valid_until: Some(valid_until),
+        re_ages: false,
+    };
+    Facts { plan: Some(plan), ..facts.clone() }
+}
+
+/// The offer as news for the ledger.
+pub(crate) fn record(effect: &Effect, at: Timestamp) -> Record {
+    let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
+    let offer = PlanOffer {
+        customer: None,
+        invoices: vec![effect.invoice.0.clone()],
+        max_instalments: most(effect),
+        ends_by: date("ends_by"),
+        valid_until: date("valid_until"),
+        method: method(effect),
+    };
+    let on = at.date_in(chrono_tz::Tz::UTC);
+    Record::Plan(Plan { id: id(effect), change: PlanChange::Offered(offer), on, at: Some(at) })
+}

@@ -1,0 +1,44 @@
+//! Plans are looked at on their days: an instalment is announced, missed, or ends the plan; an offer expires.
+
+use crate::db;
+use crate::route::book::Origin;
+use crate::{Engine, Error};
+use recobro_kernel::ids::CustomerId;
+use recobro_kernel::time::Timestamp;
+use recobro_store::{Tx, plans};
+
+/// Plans of one batch.
+const BATCH: i64 = 500;
+
+/// Looks at what is due at or before `until`. Says how many plans there were.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn look(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Result<usize, Error> {
+    let due = plans::due(tx, until, BATCH).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let count = due.len();
+    let mut book = db::load_planned(engine, tx, &due).await?;
+    let law = &engine.shelf.law;
+    let patience = law.plan_patience();
+    for row in due {
+        // The book was read under the customer's lock: what another worker looked at meanwhile says so there.
+        let known = book.scheme(&row.id).and_then(|scheme| scheme.row.watch_at.zip(Some(scheme.row.default_after)));
+        let Some((watch_at, default_after)) = known.filter(|(at, _)| *at <= until) else { continue };
+        let calendar = match book.clients.get(&CustomerId(row.customer.0.clone())) {
+            Some(client) => law.calendar_for(&client.record.country, client.record.subdivision.as_deref(), ""),
+            None => law.calendar(""),
+        };
+        let patience = recobro_kernel::plan::Patience { default_after, ..patience };
+        let at = watch_at.max(engine.clock.now());
+        let key = format!("{}@{}", row.id, watch_at);
+        book.look_at_plan(&row.id, (patience, &calendar), &Origin { source: "worker", kind: "plan", key: &key, at });
+    }
+    db::save(tx, &book, engine.clock.now()).await?;
+    db::tell(tx, &book.events, &book.numbers).await?;
+    tracing::debug!(plans = count, "engine.plan");
+    engine.settings.faults.pass("plan.looked")?;
+    Ok(count)
+}

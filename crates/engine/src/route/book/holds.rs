@@ -1,0 +1,181 @@
+//! Holds that people place: the cases they are about hear of them, those that open later as well.
+
+use super::{Bill, Book, Client, Origin};
+use chrono::NaiveDate;
+use recobro_connectors::source::record::Customer;
+use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId};
+use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Value;
+use recobro_store::holds::HoldRow;
+
+/// A hold in the working set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The row.
+    pub(crate) row: HoldRow,
+    /// Row must be written.
+    pub(crate) changed: bool,
+}
+
+/// A hold on a class: its cases hear of it page by page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClassNews {
+    /// The hold, placed or released.
+    pub(crate) hold: Standing,
+    /// Source of the news.
+    pub(crate) source: String,
+    /// Kind of row.
+    pub(crate) kind: String,
+    /// Its key.
+    pub(crate) key: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// News that a case hears when it opens: source, key, fields.
+type Heard = (&'static str, String, String, Vec<(&'static str, Value)>);
+
+impl Standing {
+    fn lasts_to(&self, on: NaiveDate) -> bool {
+        self.row.released_on.is_none() && on <= self.row.until_on
+    }
+
+    fn placed(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("hold", Value::text(&self.row.id)),
+            ("reason", Value::text(&self.row.reason)),
+            ("until", Value::Date(self.row.until_on)),
+        ]
+    }
+
+    fn released(&self) -> Vec<(&'static str, Value)> {
+        vec![("hold", Value::text(&self.row.id)), ("reason", Value::text(&self.row.reason))]
+    }
+
+    /// Whether it is about an invoice of a customer.
+    fn is_about(&self, bill: &Bill, client: &Client) -> bool {
+        match self.row.scope.as_str() {
+            "invoice" => self.row.invoice.as_ref().is_some_and(|id| id.as_str() == bill.record.id),
+            "customer" => self.row.customer.as_ref().is_some_and(|id| id.as_str() == bill.record.customer),
+            _ => self.row.class.as_deref().is_some_and(|class| in_class(class, Some(bill), &client.record)),
+        }
+    }
+}
+
+/// What a class may be named by: paths as playbooks write them.
+pub(crate) const PATHS: &[&str] = &[
+    "customer.country",
+    "customer.kind",
+    "customer.locale",
+    "customer.segment",
+    "customer.subdivision",
+    "customer.tags",
+    "customer.vulnerable",
+    "invoice.currency",
+    "invoice.product",
+];
+
+/// Whether every test of a class is true, one a line. Without an invoice only what is said of the customer is asked.
+pub(crate) fn in_class(class: &str, bill: Option<&Bill>, record: &Customer) -> bool {
+    class.lines().all(|test| {
+        let Some((path, value)) = test.split_once('=') else { return false };
+        match path.trim() {
+            "customer.country" => record.country == value,
+            "customer.kind" => record.kind == value,
+            "customer.locale" => record.locale == value,
+            "customer.segment" => record.segment == value,
+            "customer.subdivision" => record.subdivision.as_deref() == Some(value),
+            "customer.tags" => record.tags.iter().any(|tag| tag == value),
+            "customer.vulnerable" => record.vulnerable.to_string() == value,
+            "invoice.currency" => bill.is_none_or(|bill| bill.record.amount.currency.code() == value),
+            "invoice.product" => bill.is_none_or(|bill| bill.record.product == value),
+            _ => false,
+        }
+    })
+}
+
+impl Book {
+    /// People place a hold.
+    pub(crate) fn place_hold(&mut self, row: HoldRow, origin: &Origin<'_>) {
+        let hold = Standing { row, changed: true };
+        self.tell_of_hold(&hold, origin);
+        self.holds.push(hold);
+    }
+
+    /// The open cases in the book that a hold is about hear that it stands, or that it was released. Those of a class
+    /// are too many for one book: it is kept for [`crate::route::classes`].
+    fn tell_of_hold(&mut self, hold: &Standing, origin: &Origin<'_>) {
+        if hold.row.scope == "class" {
+            let (source, kind, key) = (origin.source.to_owned(), origin.kind.to_owned(), origin.key.to_owned());
+            self.class_news.push(ClassNews { hold: hold.clone(), source, kind, key, at: origin.at });
+        } else {
+            self.tell_about(hold, origin);
+        }
+    }
+
+    /// The open cases in the book that a hold is about hear that it stands, or that it was released.
+    pub(crate) fn tell_about(&mut self, hold: &Standing, origin: &Origin<'_>) {
+        let (name, fields) = if hold.row.released_on.is_some() {
+            ("hold.released", hold.released())
+        } else {
+            ("hold.placed", hold.placed())
+        };
+        for case in self.cases_about(hold) {
+            self.tell(case, name, origin, fields.clone());
+        }
+    }
+
+    /// People release a hold before its end. Says whether it stood.
+    pub(crate) fn release_hold(&mut self, id: &str, by: &str, on: NaiveDate, origin: &Origin<'_>) -> bool {
+        let Some(index) = self.holds.iter().position(|hold| hold.row.id == id && hold.row.released_on.is_none()) else {
+            return false;
+        };
+        let hold = &mut self.holds[index];
+        hold.row.released_on = Some(on);
+        hold.row.released_by = Some(by.to_owned());
+        hold.changed = true;
+        let hold = hold.clone();
+        self.tell_of_hold(&hold, origin);
+        true
+    }
+
+    /// Open cases of the invoices that a hold is about.
+    fn cases_about(&self, hold: &Standing) -> Vec<CaseId> {
+        let about = |bill: &&Bill| {
+            let client = self.clients.get(&CustomerId(bill.record.customer.clone()));
+            client.is_some_and(|client| hold.is_about(bill, client))
+        };
+        self.bills.values().filter(about).filter_map(|bill| bill.case).collect()
+    }
+
+    /// The holds that a case hears of when it opens.
+    pub(super) fn standing_holds(&self, invoice: &InvoiceId, at: Timestamp) -> Vec<Heard> {
+        let Some(bill) = self.bills.get(invoice) else { return Vec::new() };
+        let Some(client) = self.clients.get(&CustomerId(bill.record.customer.clone())) else { return Vec::new() };
+        let on = at.date_in(client.record.time_zone);
+        let holds = self.holds.iter().filter(|hold| hold.lasts_to(on) && hold.is_about(bill, client));
+        holds.map(|hold| ("hold.placed", hold.row.source.clone(), hold.row.id.clone(), hold.placed())).collect()
+    }
+
+    /// A customer who came into a class, or left it, hears of its holds.
+    pub(super) fn reclass(&mut self, before: &Client, customer: &CustomerId, origin: &Origin<'_>) {
+        let Some(client) = self.clients.get(customer).cloned() else { return };
+        let on = origin.at.date_in(client.record.time_zone);
+        let classes: Vec<Standing> =
+            self.holds.iter().filter(|hold| hold.row.scope == "class" && hold.lasts_to(on)).cloned().collect();
+        for hold in classes {
+            let bills = self.bills.values().filter(|bill| bill.record.customer == customer.as_str());
+            let moved: Vec<(CaseId, bool)> = bills
+                .filter_map(|bill| Some((bill.case?, hold.is_about(bill, before), hold.is_about(bill, &client))))
+                .filter(|(_, was, is)| was != is)
+                .map(|(case, _, is)| (case, is))
+                .collect();
+            let key = format!("{}/{}", origin.key, hold.row.id);
+            let origin = Origin { key: &key, ..origin.clone() };
+            for (case, is) in moved {
+                let fields = if is { hold.placed() } else { hold.released() };
+                self.tell(case, if is { "hold.placed" } else { "hold.released" }, &origin, fields);
+            }
+        }
+    }
+}
