@@ -6,6 +6,7 @@
 //! imported before is found by the store, by source, kind, external id and hash.
 
 mod columns;
+mod credit_notes;
 mod customers;
 mod disputes;
 pub mod events;
@@ -66,6 +67,7 @@ pub const SOURCES: &[SourceKind] = &[
     promises::KIND,
     replies::KIND,
     events::KIND,
+    credit_notes::KIND,
     ledger::KIND,
 ];
 

@@ -124,6 +124,7 @@ pub(crate) async fn load_facts(
         status: row.status,
     };
     loaded.paid = found.paid.into_iter().collect();
+    loaded.credited = found.credited.into_iter().collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
     Ok(loaded)
 }
@@ -251,6 +252,8 @@ pub(crate) struct Keys {
     pub(crate) customers: BTreeSet<CustomerId>,
     /// Payments that come, or that a person matches.
     pub(crate) payments: BTreeSet<String>,
+    /// Whether money is taken back.
+    pub(crate) returns: bool,
     /// Promises that come.
     pub(crate) promises: BTreeSet<String>,
     /// Customers whose open invoices are wanted (a promise over all of them, a changed customer).
@@ -301,6 +304,10 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
     owners.extend(keys.told.iter().cloned());
     owners.extend(book.bills.values().map(|bill| CustomerId(bill.record.customer.clone())));
     load_clients(tx, &mut book, &owners.into_iter().collect::<Vec<_>>()).await?;
+    if keys.returns {
+        let ids: Vec<InvoiceId> = book.bills.keys().cloned().collect();
+        book.forgiven = payments::forgiven(tx, &ids).await?;
+    }
     load_claims(tx, &mut book).await?;
     load_open_cases(engine, tx, &mut book).await?;
     if !keys.told.is_empty() {

@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod book;
+mod credits;
 mod enter;
 mod money;
 mod outside;
@@ -25,7 +26,7 @@ use recobro_store::{Tx, tasks};
 const BATCH: i64 = 500;
 
 /// Kind and rank of an answer to a task: after everything the outside world brought at the same instant.
-pub(crate) const ANSWER: (&str, i64) = ("answer", 8);
+pub(crate) const ANSWER: (&str, i64) = ("answer", 50);
 
 /// A row, understood.
 enum Item {
@@ -157,8 +158,11 @@ fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
         match item {
             Ok(Item::Record(record)) => {
                 keys.add(record);
-                if matches!(**record, Record::Payment(_)) {
+                if let Record::Payment(payment) = &**record {
                     keys.payments.insert(format!("{}:{}", row.source, row.external_id));
+                    keys.returns |= payment.amount.minor < 0;
+                } else if let Record::Credit(_) = &**record {
+                    keys.payments.insert(format!("{}:{}", row.source, credits::key(&row.external_id)));
                 }
             }
             Ok(Item::Answer(answered)) => {
@@ -200,6 +204,9 @@ impl Keys {
             Record::Dispute(dispute) => {
                 self.invoices.insert(dispute.invoice.clone());
             }
+            Record::Credit(credit) => {
+                self.invoices.insert(credit.invoice.clone());
+            }
             Record::Promise(promise) => {
                 self.promises.insert(promise.id.clone());
                 self.invoices.extend(promise.invoices.iter().cloned());
@@ -239,7 +246,8 @@ impl Keys {
                 | Record::Dispute(_)
                 | Record::Promise(_)
                 | Record::Reply(_)
-                | Record::Event(_) => {}
+                | Record::Event(_)
+                | Record::Credit(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -263,6 +271,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Payment(payment) => payment.names().next().is_none() || payment.names().any(is_entering),
         Record::Match(matching) => is_entering(&matching.invoice),
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
+        Record::Credit(credit) => is_entering(&credit.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
@@ -336,6 +345,7 @@ fn take(
             Record::Match(_) if row.version > 1 => Ok(()),
             Record::Match(matching) => money::take_match(book, matching, &origin),
             Record::Dispute(dispute) => take_dispute(book, dispute, &origin),
+            Record::Credit(credit) => credits::take(book, row, credit, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),
             Record::Reply(reply) => take_reply(book, reply, &origin),
             Record::Event(event) => outside::take(book, event, &origin),

@@ -45,6 +45,8 @@ pub struct Mapping {
     pub reply: Option<ReplyMap>,
     /// Fields of the event.
     pub event: Option<EventMap>,
+    /// Fields of the credit note.
+    pub credit: Option<CreditMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -95,6 +97,7 @@ impl Mapping {
             self.promise.as_ref().map(PromiseMap::fields),
             self.reply.as_ref().map(ReplyMap::fields),
             self.event.as_ref().map(EventMap::fields),
+            self.credit.as_ref().map(CreditMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -385,6 +388,8 @@ sections! {
         /// No dispute where the settlement is on or before the day it would open.
         drop_if_settled_by_open: bool
     }
+    /// Fields of the credit note.
+    CreditMap { id, invoice, amount, currency, on, reason, dispute }
     /// Fields of the promise.
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.

@@ -3,7 +3,9 @@
 use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
-use super::mapping::{CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap};
+use super::mapping::{
+    CreditMap, CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap,
+};
 use super::record::Record;
 use super::take::Section;
 use super::{FileKind, SourceError};
@@ -23,6 +25,7 @@ pub(super) struct Plan {
     pub(super) promise: Section,
     pub(super) reply: Section,
     pub(super) event: Section,
+    pub(super) credit: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -92,12 +95,13 @@ impl Plan {
         let promise = section("promise", mapping.promise.as_ref().map(PromiseMap::fields))?;
         let reply = section("reply", mapping.reply.as_ref().map(ReplyMap::fields))?;
         let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
+        let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
-        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event })
+        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event, credit })
     }
 
     /// The section and the field that name a record.
@@ -110,6 +114,7 @@ impl Plan {
             Record::Promise(_) => &self.promise,
             Record::Reply(_) => &self.reply,
             Record::Event(_) | Record::Match(_) => &self.event,
+            Record::Credit(_) => &self.credit,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

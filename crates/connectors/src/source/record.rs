@@ -32,6 +32,8 @@ pub enum Record {
     Event(OutsideEvent),
     /// What unapplied money settles.
     Match(Match),
+    /// A credit note.
+    Credit(Credit),
 }
 
 /// Who owes.
@@ -146,6 +148,29 @@ impl Payment {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.invoice.iter().chain(&self.invoices).map(String::as_str)
     }
+}
+
+/// A credit note: what was invoiced and is not owed after all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credit {
+    /// The ledger's id of the credit note.
+    pub id: String,
+    /// The invoice it corrects, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// How much, above zero.
+    pub amount: Money,
+    /// The day it was booked.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why: a code or a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The dispute it answers, where it answers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<String>,
 }
 
 /// A person's word on what money settles that was booked and found no invoice.
@@ -281,7 +306,8 @@ pub struct OutsideEvent {
 }
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
-pub const KINDS: &[&str] = &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match"];
+pub const KINDS: &[&str] =
+    &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit"];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -294,6 +320,7 @@ macro_rules! each {
             Record::Reply($inner) => $value,
             Record::Event($inner) => $value,
             Record::Match($inner) => $value,
+            Record::Credit($inner) => $value,
         }
     };
 }
@@ -317,6 +344,7 @@ impl Record {
             Self::Reply(_) => 5,
             Self::Event(_) => 6,
             Self::Match(_) => 7,
+            Self::Credit(_) => 10,
         }
     }
 
@@ -335,6 +363,7 @@ impl Record {
             Self::Reply(reply) => reply.id.clone(),
             Self::Event(event) => event.id.clone(),
             Self::Match(matching) => matching.id.clone(),
+            Self::Credit(credit) => credit.id.clone(),
         }
     }
 
@@ -349,6 +378,7 @@ impl Record {
             Self::Promise(promise) => Some(promise.made_on),
             Self::Reply(reply) => Some(reply.on),
             Self::Event(event) => Some(event.on),
+            Self::Credit(credit) => Some(credit.on),
         }
     }
 
@@ -364,6 +394,7 @@ impl Record {
             Self::Reply(reply) => reply.at,
             Self::Event(event) => event.at,
             Self::Match(matching) => Some(matching.at),
+            Self::Credit(credit) => credit.at,
         }
     }
 
@@ -401,6 +432,7 @@ impl Record {
             "reply" => serde_json::from_str(body).map(Self::Reply),
             "event" => serde_json::from_str(body).map(Self::Event),
             "match" => serde_json::from_str(body).map(Self::Match),
+            "credit" => serde_json::from_str(body).map(Self::Credit),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

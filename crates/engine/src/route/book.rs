@@ -1,9 +1,11 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+mod credits;
 mod disputes;
 mod promises;
 
+pub(crate) use credits::Note;
 pub(crate) use disputes::Quarrel;
 
 use chrono::{Datelike, NaiveDate};
@@ -180,7 +182,7 @@ pub(crate) struct Booked {
     pub(crate) source: String,
     /// The payment's id there.
     pub(crate) external_id: String,
-    /// `payment`, `return`, `write_off`.
+    /// `payment`, `return`, `credit`, `write_off`.
     pub(crate) kind: &'static str,
     /// Customer, where known.
     pub(crate) customer: Option<CustomerId>,
@@ -250,6 +252,8 @@ pub(crate) struct Book {
     pub(crate) judged: BTreeMap<String, String>,
     /// Payments that stand in the ledger, of those that come again or are matched.
     pub(crate) unapplied: BTreeMap<String, recobro_store::payments::PaymentRow>,
+    /// What earlier batches took off invoices without money (credit notes, write-offs), where money is taken back.
+    pub(crate) forgiven: BTreeMap<InvoiceId, i64>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
     /// Calls that people made: rows of the contact ledger.
