@@ -102,6 +102,53 @@ fn money_is_entered_matched_and_accounted_for() {
     .assert_eq(&home.data(&["ledger", "show", "C1", "--as-of", "2026-02-10"]));
 }
 
+/// A credit note lowers the invoice from the beginning, once, and the rest of it waits in sight.
+#[test]
+fn a_credit_note_is_no_payment() {
+    let home = book();
+    std::fs::write(
+        home.path().join("credits.csv"),
+        "id,invoice,amount,currency,on,reason\nP1,2026/1,-2000,EUR,2026-01-16,price\nN2,I2,7,EUR,2026-01-16,quality\n\
+         N3,I3,1,EUR,2026-01-16,price\nN4,I7,1,EUR,2026-01-16,price\n",
+    )
+    .unwrap();
+    home.data(&["import", "credit_notes", "credits.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    home.data(&["import", "credit_notes", "credits.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-22"]);
+    let parked = home.data(&["unmatched"]);
+    assert!(parked.contains("the invoice is owed in USD, the credit note is in EUR"), "{parked}");
+    assert!(parked.contains("no invoice `I7`; it is taken again"), "{parked}");
+    // As if 5200 had been invoiced: 75 days before the payment of 1200.
+    let json: serde_json::Value =
+        serde_json::from_str(&home.data(&["interest", "I1", "--as-of", "2026-01-16", "--json"])).unwrap();
+    assert_eq!(
+        (json["lines"][0]["principal"].as_str(), json["balance"].as_str(), json["interest"].as_str()),
+        (Some("5200.00"), Some("4000.00"), Some("109.56"))
+    );
+    let before: serde_json::Value =
+        serde_json::from_str(&home.data(&["interest", "I1", "--as-of", "2026-01-15", "--json"])).unwrap();
+    assert_eq!(before["lines"][0]["principal"], "7200.00", "nobody knew of the credit note on that day");
+    let account = home.data(&["ledger", "show", "C1", "--as-of", "2026-01-21"]);
+    assert!(account.contains("credited"), "{account}");
+    let json: serde_json::Value =
+        serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", "2026-01-21", "--json"])).unwrap();
+    let one = &json["invoices"][0];
+    assert_eq!(
+        (one["paid"].as_str(), one["credited"].as_str(), one["balance"].as_str()),
+        (Some("1200.00"), Some("2000.00"), Some("4000.00"))
+    );
+    home.data(&["payment", "credit", "I1", "4500", "--reason", "price"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-23"]);
+    let waits: serde_json::Value = serde_json::from_str(home.data(&["match", "list", "--json"]).trim()).unwrap();
+    assert_eq!((waits["kind"].as_str(), waits["unapplied"].as_str()), (Some("credit"), Some("500.00 EUR")));
+    home.data(&["payment", "add", "-1200", "--invoice", "I1", "--reference", "R02"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-24"]);
+    let json: serde_json::Value = serde_json::from_str(&home.data(&["ledger", "show", "C1", "--json"])).unwrap();
+    assert_eq!(json["invoices"][0]["balance"], "1200.00", "what was credited does not come back");
+    assert_eq!(home.run(&["payment", "credit", "I9", "1", "--reason", "price"]).status.code(), Some(3));
+}
+
 /// An invoice ten days late.
 fn late() -> Home {
     let home = Home::new();

@@ -83,7 +83,7 @@ commands! {
     Demo => demo;
     /// Play a historical ledger: what would have been sent, when and why
     Backtest => backtest;
-    /// Bring in customers, invoices, payments, disputes, promises, replies and events
+    /// Bring in customers, invoices, payments, credit notes, disputes, promises, replies and events
     Import => import;
     /// Do what is due and stop, or play virtual time to a date
     Run => run;
@@ -95,7 +95,7 @@ commands! {
     Case => case;
     /// Work for people: look at it, answer it
     Task => task;
-    /// Money that came in
+    /// Money that came in, and credit notes
     Payment => payment;
     /// Money that settles nothing yet
     Match => matching;

@@ -6,6 +6,7 @@
 //! imported before is found by the store, by source, kind, external id and hash.
 
 mod columns;
+mod credit_notes;
 mod customers;
 mod disputes;
 pub mod events;
@@ -70,6 +71,7 @@ pub const SOURCES: &[SourceKind] = &[
     events::KIND,
     plans::KIND,
     holds::KIND,
+    credit_notes::KIND,
     ledger::KIND,
 ];
 

@@ -123,6 +123,7 @@ pub(crate) async fn load_facts(
     loaded.disputes = found.disputes.into_iter().map(|(id, row)| (id, dispute(row))).collect();
     loaded.paid = found.paid.into_iter().collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan_facts(row))).collect();
+    loaded.credited = found.credited.into_iter().collect();
     Ok(loaded)
 }
 
@@ -266,6 +267,8 @@ pub(crate) struct Keys {
     pub(crate) customers: BTreeSet<CustomerId>,
     /// Payments that come, or that a person matches.
     pub(crate) payments: BTreeSet<String>,
+    /// Whether money is taken back.
+    pub(crate) returns: bool,
     /// Promises that come.
     pub(crate) promises: BTreeSet<String>,
     /// Plans that something happens to.
@@ -324,6 +327,10 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
     load_clients(tx, &mut book, &owners).await?;
     load_plans(tx, &mut book, keys).await?;
     load_holds(engine, tx, &mut book, &owners).await?;
+    if keys.returns {
+        let ids: Vec<InvoiceId> = book.bills.keys().cloned().collect();
+        book.forgiven = payments::forgiven(tx, &ids).await?;
+    }
     load_claims(tx, &mut book).await?;
     load_open_cases(engine, tx, &mut book).await?;
     if !keys.told.is_empty() {

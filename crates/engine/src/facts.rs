@@ -43,6 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) plans: HashMap<InvoiceId, PlanFacts>,
     /// Money by day of booking, of invoices that had any.
     pub(crate) paid: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Credit notes by day of booking, of invoices that had any.
+    pub(crate) credited: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
     /// Rates and calendars.
     pub(crate) law: Arc<Law>,
 }
@@ -93,7 +95,8 @@ impl Loaded {
         let customer = &self.clients.get(&CustomerId(bill.record.customer.clone()))?.record;
         let rates = self.law.rates_for(&customer.country, &customer.kind, bill.record.amount.currency)?;
         let paid = self.paid.get(invoice).cloned().unwrap_or_default();
-        Some(interest::statement(rates, &debt(bill, paid), as_of))
+        let credited = self.credited.get(invoice).map_or(&[][..], Vec::as_slice);
+        Some(interest::statement(rates, &debt(bill, paid).less_credits(credited, as_of), as_of))
     }
 
     /// Adds a contact that an earlier case of the batch has just ordered, so that later ones predict with it.

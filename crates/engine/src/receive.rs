@@ -56,6 +56,7 @@ impl Zones {
             Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
             Record::Match(_) => None,
             Record::Dispute(d) => invoice(&d.invoice),
+            Record::Credit(c) => invoice(&c.invoice),
             Record::Promise(p) => {
                 p.customer.as_deref().and_then(customer).or_else(|| p.invoices.first().and_then(|name| invoice(name)))
             }
@@ -92,7 +93,8 @@ impl Zones {
             | Record::Event(_)
             | Record::Match(_)
             | Record::Plan(_)
-            | Record::Hold(_) => {}
+            | Record::Hold(_)
+            | Record::Credit(_) => {}
         }
     }
 }
@@ -177,6 +179,9 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             Record::Payment(p) => bills.extend(p.names().map(InvoiceId::from)),
             Record::Dispute(d) => {
                 bills.insert(InvoiceId(d.invoice.clone()));
+            }
+            Record::Credit(c) => {
+                bills.insert(InvoiceId(c.invoice.clone()));
             }
             Record::Promise(p) => {
                 clients.extend(p.customer.iter().map(|id| CustomerId(id.clone())));

@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod book;
 mod classes;
+mod credits;
 mod enter;
 mod holds;
 mod money;
@@ -188,8 +189,11 @@ fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
         match item {
             Ok(Item::Record(record)) => {
                 keys.add(record);
-                if matches!(**record, Record::Payment(_)) {
+                if let Record::Payment(payment) = &**record {
                     keys.payments.insert(format!("{}:{}", row.source, row.external_id));
+                    keys.returns |= payment.amount.minor < 0;
+                } else if let Record::Credit(_) = &**record {
+                    keys.payments.insert(format!("{}:{}", row.source, credits::key(&row.external_id)));
                 }
             }
             Ok(Item::Answer(answered)) => {
@@ -230,6 +234,9 @@ impl Keys {
             }
             Record::Dispute(dispute) => {
                 self.invoices.insert(dispute.invoice.clone());
+            }
+            Record::Credit(credit) => {
+                self.invoices.insert(credit.invoice.clone());
             }
             Record::Promise(promise) => {
                 self.promises.insert(promise.id.clone());
@@ -289,7 +296,8 @@ impl Keys {
                 | Record::Reply(_)
                 | Record::Event(_)
                 | Record::Plan(_)
-                | Record::Hold(_) => {}
+                | Record::Hold(_)
+                | Record::Credit(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -313,6 +321,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Payment(payment) => payment.names().next().is_none() || payment.names().any(is_entering),
         Record::Match(matching) => is_entering(&matching.invoice),
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
+        Record::Credit(credit) => is_entering(&credit.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
@@ -403,6 +412,7 @@ fn take_item(
             Record::Event(event) => outside::take(book, event, origin),
             Record::Plan(plan) => plans::take(book, plan, &engine.shelf.law, origin),
             Record::Hold(hold) => holds::take(book, hold, origin),
+            Record::Credit(credit) => credits::take(book, row, credit, origin),
         },
     }
 }

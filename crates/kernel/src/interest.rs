@@ -169,6 +169,13 @@ pub struct Debt {
 }
 
 impl Debt {
+    /// The debt without what was credited by a day: that was never owed.
+    #[must_use]
+    pub fn less_credits(mut self, credits: &[(NaiveDate, i64)], as_of: NaiveDate) -> Self {
+        self.amount_minor -= credits.iter().filter(|(on, _)| *on <= as_of).map(|(_, minor)| minor).sum::<i64>();
+        self
+    }
+
     /// What was owed at the beginning of a day.
     fn owed_on(&self, day: NaiveDate) -> i64 {
         let paid: i64 = self.paid.iter().filter(|(on, _)| *on < day).map(|(_, minor)| minor).sum();

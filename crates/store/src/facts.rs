@@ -51,6 +51,8 @@ pub struct Loaded {
     pub plans: BTreeMap<InvoiceId, PlanRow>,
     /// Money by day of booking, of invoices that had any and are not due as a whole.
     pub paid: BTreeMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Credit notes by day of booking.
+    pub credited: BTreeMap<InvoiceId, Vec<(NaiveDate, i64)>>,
 }
 /// Loads the facts of a batch in at most eleven queries, whatever its size.
 ///
@@ -80,11 +82,17 @@ pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> {
         loaded.plans = plans::latest_of(tx, &wanted.invoices).await?;
     }
     let paid: Vec<InvoiceId> =
-        loaded.invoices.values().filter(|row| row.last_payment_on.is_some()).map(|row| row.id.clone()).collect();
+        loaded.invoices.values().filter(|row| had_money(row)).map(|row| row.id.clone()).collect();
     if !paid.is_empty() {
-        for row in payments::allocations(tx, &paid, NaiveDate::MIN).await? {
-            loaded.paid.entry(row.invoice).or_default().push((row.booked_on, row.amount_minor));
+        for row in payments::settled(tx, &paid).await? {
+            let of_kind = if row.is_credit() { &mut loaded.credited } else { &mut loaded.paid };
+            of_kind.entry(row.invoice).or_default().push((row.booked_on, row.amount_minor));
         }
     }
     Ok(loaded)
+}
+
+/// Whether an invoice may have allocations: a payment that came back leaves a day, a credit note a difference.
+fn had_money(row: &InvoiceRow) -> bool {
+    row.last_payment_on.is_some() || row.balance_minor != row.amount_minor
 }

@@ -123,6 +123,73 @@ pub async fn allocations(tx: &mut Tx, invoices: &[InvoiceId], since: NaiveDate) 
     tx.rows(&ALLOCATIONS, vec![texts(invoices), since.into()]).await?.iter_mut().map(read).collect()
 }
 
+/// A part of money or of a credit note that settles a part of an invoice, with what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Payment.
+    pub payment: String,
+    /// Invoice.
+    pub invoice: InvoiceId,
+    /// `payment`, `return`, `credit`, `write_off`.
+    pub kind: String,
+    /// Amount.
+    pub amount_minor: i64,
+    /// Day of the money.
+    pub booked_on: NaiveDate,
+    /// When we knew.
+    pub known_at: Timestamp,
+}
+
+impl Settled {
+    /// Whether it was never owed.
+    #[must_use]
+    pub fn is_credit(&self) -> bool {
+        self.kind == "credit"
+    }
+}
+
+/// By `allocations_invoice`.
+const SETTLED: Query = listed!(
+    "payments.settled",
+    "SELECT a.payment, a.invoice, p.kind, a.amount_minor, a.booked_on, a.known_at
+     FROM allocations a JOIN payments p ON p.id = a.payment WHERE a.invoice",
+    "ORDER BY a.invoice, a.booked_on, a.payment, a.ordinal LIMIT 100000"
+);
+
+/// Returns what settled parts of invoices, ordered by invoice, date and payment.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settled(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<Vec<Settled>> {
+    let read = |row: &mut Row| {
+        Ok(Settled {
+            payment: row.next()?,
+            invoice: row.next()?,
+            kind: row.next()?,
+            amount_minor: row.next()?,
+            booked_on: row.next()?,
+            known_at: row.next()?,
+        })
+    };
+    tx.rows(&SETTLED, vec![texts(invoices)]).await?.iter_mut().map(read).collect()
+}
+
+/// By `allocations_invoice`. The sum of big integers is no big integer on PostgreSQL.
+const FORGIVEN: Query = listed!(
+    "payments.forgiven",
+    "SELECT a.invoice, CAST(SUM(a.amount_minor) AS BIGINT) FROM allocations a JOIN payments p ON p.id = a.payment
+     WHERE p.kind NOT IN ('payment', 'return') AND a.invoice",
+    "GROUP BY a.invoice ORDER BY a.invoice"
+);
+
+/// Returns what was taken off invoices without money: credit notes, discounts, write-offs.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forgiven(tx: &mut Tx, invoices: &[InvoiceId]) -> Result<BTreeMap<InvoiceId, i64>> {
+    tx.rows(&FORGIVEN, vec![texts(invoices)]).await?.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
+}
+
 macro_rules! fields {
     () => {
         "id, source, external_id, kind, customer, invoice, currency, amount_minor, unallocated_minor, reference, \
@@ -236,4 +303,4 @@ fn read(row: &mut Row) -> Result<AllocationRow> {
     })
 }
 
-crate::sql::statements! {ALLOCATIONS, GET, UNALLOCATED, OF_CUSTOMERS, PARTS ; INSERT, ALLOCATE, LEFT}
+crate::sql::statements! {ALLOCATIONS, SETTLED, FORGIVEN, GET, UNALLOCATED, OF_CUSTOMERS, PARTS ; INSERT, ALLOCATE, LEFT}

@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         None => reads::now(&store).await?.date_in(session.settings()?.creditor.time_zone),
     };
     let invoice = reads::find_invoice(&store, &args.invoice).await?;
-    let (customer, debt) = debt(&store, &invoice).await?;
+    let (customer, debt) = debt(&store, &invoice, as_of).await?;
     let statement = compute(&law, &customer, &debt, as_of)?;
     let paid: i64 = debt.paid.iter().filter(|(on, _)| *on <= as_of).map(|(_, minor)| minor).sum();
     let owed = Owed {
@@ -103,10 +103,10 @@ impl Owed<'_> {
     }
 }
 
-async fn debt(store: &Store, invoice: &InvoiceRow) -> Result<(CustomerRow, Debt), Failure> {
+async fn debt(store: &Store, invoice: &InvoiceRow, as_of: NaiveDate) -> Result<(CustomerRow, Debt), Failure> {
     let mut tx = store.read().await?;
     let ids: Vec<InvoiceId> = vec![invoice.id.clone()];
-    let rows = payments::allocations(&mut tx, &ids, NaiveDate::MIN).await?;
+    let rows = payments::settled(&mut tx, &ids).await?;
     let mut clients = customers::get(&mut tx, std::slice::from_ref(&invoice.customer)).await?;
     let customer = clients
         .remove(&invoice.customer)
@@ -115,9 +115,13 @@ async fn debt(store: &Store, invoice: &InvoiceRow) -> Result<(CustomerRow, Debt)
         due: invoice.due_on,
         amount_minor: invoice.amount_minor,
         currency: invoice.currency,
-        paid: rows.into_iter().map(|row| (row.booked_on, row.amount_minor)).collect(),
+        paid: days(rows.iter().filter(|row| !row.is_credit())),
     };
-    Ok((customer, debt))
+    Ok((customer, debt.less_credits(&days(rows.iter().filter(|row| row.is_credit())), as_of)))
+}
+
+fn days<'a>(parts: impl Iterator<Item = &'a payments::Settled>) -> Vec<(NaiveDate, i64)> {
+    parts.map(|part| (part.booked_on, part.amount_minor)).collect()
 }
 
 fn compute(law: &Law, customer: &CustomerRow, debt: &Debt, as_of: NaiveDate) -> Result<Statement, Failure> {

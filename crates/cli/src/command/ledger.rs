@@ -64,6 +64,9 @@ struct SaidInvoice {
     days_overdue: i64,
     amount: String,
     paid: String,
+    credited: String,
+    discounted: String,
+    written_off: String,
     balance: String,
     disputed: String,
     claimable: String,
@@ -116,8 +119,9 @@ fn charges(law: &Law, account: &Account, line: &AccountLine, as_of: NaiveDate) -
         due: invoice.due_on,
         amount_minor: invoice.amount_minor,
         currency: invoice.currency,
-        paid: line.paid.clone(),
+        paid: line.days(false),
     };
+    let debt = debt.less_credits(&line.days(true), as_of);
     let rates = law.rates_for(&account.customer.country, &account.customer.kind, invoice.currency);
     rates.map_or(0, |rates| interest::statement(rates, &debt, as_of).charges_minor())
 }
@@ -157,7 +161,10 @@ fn said(
             due: invoice.due_on,
             days_overdue: (as_of - invoice.due_on).num_days().max(0),
             amount: money(invoice.amount_minor),
-            paid: money(invoice.amount_minor - line.balance_minor()),
+            paid: money(line.paid_minor()),
+            credited: money(line.of_kind("credit")),
+            discounted: money(line.of_kind("discount")),
+            written_off: money(line.of_kind("write_off")),
             balance: money(line.balance_minor()),
             disputed: money(line.disputed_minor),
             claimable: money(claimable(line)),
@@ -196,21 +203,29 @@ fn text(
     let customer = &account.customer;
     let known = known_at.map(|at| format!(", as known at {at}")).unwrap_or_default();
     let mut text = format!("{}  {}  {}, as of {as_of}{known}\n\n", customer.id, customer.name, customer.country);
+    // What most accounts never have gets a column only where it is there.
+    let rare: Vec<_> = [("credit", "credited"), ("discount", "discount"), ("write_off", "written off")]
+        .into_iter()
+        .filter(|(kind, _)| lines.iter().any(|(line, _)| line.of_kind(kind) != 0))
+        .collect();
     let rows = lines.iter().map(|(line, charges)| {
         let money = |minor: i64| Money::new(minor, line.invoice.currency).to_decimal().to_string();
-        vec![
+        let mut row = vec![
             line.invoice.number.clone(),
             line.invoice.due_on.to_string(),
             (as_of - line.invoice.due_on).num_days().max(0).to_string(),
             line.invoice.currency.to_string(),
             money(line.invoice.amount_minor),
-            money(line.invoice.amount_minor - line.balance_minor()),
+            money(line.paid_minor()),
             money(line.balance_minor()),
             money(line.disputed_minor),
             money(*charges),
-        ]
+        ];
+        row.splice(6..6, rare.iter().map(|(kind, _)| money(line.of_kind(kind))));
+        row
     });
-    let head = ["invoice", "due", "days late", "", "amount", "paid", "open", "disputed", "interest + fixed"];
+    let mut head = vec!["invoice", "due", "days late", "", "amount", "paid", "open", "disputed", "interest + fixed"];
+    head.splice(6..6, rare.iter().map(|(_, title)| *title));
     text.push_str(&table(&head, rows));
     text.push('\n');
     for (currency, total) in totals {

@@ -25,8 +25,43 @@ Examples:
 
 The same payment said twice is booked once; a second one of the same day and amount needs its own --id.")]
     Add(Add),
+    /// Note a credit note: the invoice is owed by that much less
+    #[command(after_help = "\
+Examples:
+  recobro payment credit INV-1042 300 --reason quality
+  recobro payment credit INV-1042 300 --reason price --dispute csv:D-17    answers that dispute
+
+It is no payment: interest is computed as if the amount had never been invoiced, and no promise is kept by it. What the
+invoice does not owe any more waits in `recobro match list`.")]
+    Credit(Credit),
     /// Payments of a customer, with what they settled
     List(List),
+}
+
+#[derive(clap::Args)]
+struct Credit {
+    /// Invoice: id, number or reference
+    invoice: String,
+    /// Amount, with a decimal point
+    amount: String,
+    /// Why: a code or a few words
+    #[arg(long)]
+    reason: String,
+    /// Dispute that it answers
+    #[arg(long)]
+    dispute: Option<String>,
+    /// Currency [default: that of the invoice]
+    #[arg(long)]
+    currency: Option<String>,
+    /// Day of booking [default: today]
+    #[arg(long, value_name = "DATE")]
+    on: Option<NaiveDate>,
+    /// Its number in the ledger [default: made of the content]
+    #[arg(long)]
+    id: Option<String>,
+    /// Show what would be noted, take nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(clap::Args)]
@@ -66,6 +101,7 @@ struct List {
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
     match args.verb {
         Verb::Add(args) => add(args, session).await,
+        Verb::Credit(args) => credit(args, session).await,
         Verb::List(args) => list(&args, session).await,
     }
 }
@@ -85,6 +121,22 @@ async fn add(args: Add, session: &Session) -> Result<Exit, Failure> {
         .with("reference", args.reference)
         .with("on", Some(on));
     row.currency_of(session, args.invoice.first()).await?.put(session, args.dry_run).await
+}
+
+async fn credit(args: Credit, session: &Session) -> Result<Exit, Failure> {
+    let on = match args.on {
+        Some(on) => on,
+        None => entry::today(session).await?,
+    };
+    let row = Entry::of("credit_notes")
+        .with("id", args.id)
+        .with("invoice", Some(&args.invoice))
+        .with("amount", Some(args.amount))
+        .with("currency", args.currency)
+        .with("reason", Some(args.reason))
+        .with("dispute", args.dispute)
+        .with("on", Some(on));
+    row.currency_of(session, Some(&args.invoice)).await?.put(session, args.dry_run).await
 }
 
 async fn list(args: &List, session: &Session) -> Result<Exit, Failure> {

@@ -9,7 +9,7 @@ use recobro_kernel::time::Timestamp;
 use recobro_store::customers::CustomerRow;
 use recobro_store::disputes::DisputeRow;
 use recobro_store::invoices::InvoiceRow;
-use recobro_store::payments::{AllocationRow, PaymentRow};
+use recobro_store::payments::{AllocationRow, PaymentRow, Settled};
 use recobro_store::{Store, Tx, customers, disputes, inbound, invoices, payments, promises};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(crate) struct PaymentLine {
     pub(crate) customer: Option<String>,
     /// Day of the money.
     pub(crate) on: NaiveDate,
-    /// `payment`, `return`, `write_off`.
+    /// `payment`, `return`, `credit`, `write_off`.
     pub(crate) kind: String,
     /// Amount.
     pub(crate) amount: String,
@@ -253,8 +253,8 @@ pub(crate) struct Account {
 pub(crate) struct AccountLine {
     /// As it was issued; the amount is that of the day's knowledge.
     pub(crate) invoice: InvoiceRow,
-    /// Money by day, up to the day.
-    pub(crate) paid: Vec<(NaiveDate, i64)>,
+    /// Money, credit notes and write-offs up to the day.
+    pub(crate) parts: Vec<Settled>,
     /// Contested on that day.
     pub(crate) disputed_minor: i64,
 }
@@ -262,7 +262,23 @@ pub(crate) struct AccountLine {
 impl AccountLine {
     /// Principal open on that day.
     pub(crate) fn balance_minor(&self) -> i64 {
-        self.invoice.amount_minor - self.paid.iter().map(|(_, minor)| minor).sum::<i64>()
+        self.invoice.amount_minor - self.parts.iter().map(|part| part.amount_minor).sum::<i64>()
+    }
+
+    /// What came in for it, less what went back.
+    pub(crate) fn paid_minor(&self) -> i64 {
+        self.of_kind("payment") + self.of_kind("return")
+    }
+
+    /// What parts of a kind took off it.
+    pub(crate) fn of_kind(&self, kind: &str) -> i64 {
+        self.parts.iter().filter(|part| part.kind == kind).map(|part| part.amount_minor).sum()
+    }
+
+    /// Money by day, or credit notes by day.
+    pub(crate) fn days(&self, credits: bool) -> Vec<(NaiveDate, i64)> {
+        let parts = self.parts.iter().filter(|part| part.is_credit() == credits);
+        parts.map(|part| (part.booked_on, part.amount_minor)).collect()
     }
 }
 
@@ -280,7 +296,7 @@ pub(crate) async fn account(
     rows.retain(|row| row.issued_on <= as_of);
     let ids: Vec<InvoiceId> = rows.iter().map(|row| row.id.clone()).collect();
     let amounts = amounts(&mut tx, &ids, known).await?;
-    let mut parts = payments::allocations(&mut tx, &ids, NaiveDate::MIN).await?;
+    let mut parts = payments::settled(&mut tx, &ids).await?;
     parts.retain(|part| part.known_at <= known);
     let quarrels = disputes::of_invoices(&mut tx, &ids).await?;
     let money = payments::of_customers(&mut tx, owner).await?;
@@ -291,11 +307,10 @@ pub(crate) async fn account(
             Some(None) => continue,
             None => {}
         }
-        let paid = parts.iter().filter(|part| part.invoice == row.id && part.booked_on <= as_of);
-        let paid = paid.map(|part| (part.booked_on, part.amount_minor)).collect();
+        let parts = parts.iter().filter(|part| part.invoice == row.id && part.booked_on <= as_of).cloned().collect();
         let contested = quarrels.iter().filter(|q| q.invoice == row.id && was_open(q, as_of));
         let disputed_minor = contested.map(|q| q.amount_minor).sum();
-        lines.push(AccountLine { invoice: row, paid, disputed_minor });
+        lines.push(AccountLine { invoice: row, parts, disputed_minor });
     }
     lines.sort_by(|a, b| (a.invoice.due_on, &a.invoice.id).cmp(&(b.invoice.due_on, &b.invoice.id)));
     let mut unapplied: BTreeMap<Currency, i64> = BTreeMap::new();

@@ -49,6 +49,8 @@ pub struct Mapping {
     pub plan: Option<PlanMap>,
     /// Fields of the hold.
     pub hold: Option<HoldMap>,
+    /// Fields of the credit note.
+    pub credit: Option<CreditMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -101,6 +103,7 @@ impl Mapping {
             self.event.as_ref().map(EventMap::fields),
             self.plan.as_ref().map(PlanMap::fields),
             self.hold.as_ref().map(HoldMap::fields),
+            self.credit.as_ref().map(CreditMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -391,6 +394,8 @@ sections! {
         /// No dispute where the settlement is on or before the day it would open.
         drop_if_settled_by_open: bool
     }
+    /// Fields of the credit note.
+    CreditMap { id, invoice, amount, currency, on, reason, dispute }
     /// Fields of the promise.
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.

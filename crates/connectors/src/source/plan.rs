@@ -4,7 +4,8 @@ use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{
-    CustomerMap, DisputeMap, EventMap, Field, HoldMap, InvoiceMap, Mapping, PaymentMap, PlanMap, PromiseMap, ReplyMap,
+    CreditMap, CustomerMap, DisputeMap, EventMap, Field, HoldMap, InvoiceMap, Mapping, PaymentMap, PlanMap, PromiseMap,
+    ReplyMap,
 };
 use super::record::Record;
 use super::take::Section;
@@ -27,6 +28,7 @@ pub(super) struct Plan {
     pub(super) event: Section,
     pub(super) agreement: Section,
     pub(super) hold: Section,
+    pub(super) credit: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -98,6 +100,7 @@ impl Plan {
         let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
         let agreement = section("plan", mapping.plan.as_ref().map(PlanMap::fields))?;
         let hold = section("hold", mapping.hold.as_ref().map(HoldMap::fields))?;
+        let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
@@ -116,6 +119,7 @@ impl Plan {
             event,
             agreement,
             hold,
+            credit,
         })
     }
 
@@ -131,6 +135,7 @@ impl Plan {
             Record::Event(_) | Record::Match(_) => &self.event,
             Record::Plan(_) => &self.agreement,
             Record::Hold(_) => &self.hold,
+            Record::Credit(_) => &self.credit,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

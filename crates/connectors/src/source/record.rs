@@ -37,6 +37,8 @@ pub enum Record {
     Plan(Plan),
     /// A hold placed or released.
     Hold(Hold),
+    /// A credit note.
+    Credit(Credit),
 }
 
 /// Who owes.
@@ -151,6 +153,29 @@ impl Payment {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.invoice.iter().chain(&self.invoices).map(String::as_str)
     }
+}
+
+/// A credit note: what was invoiced and is not owed after all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credit {
+    /// The ledger's id of the credit note.
+    pub id: String,
+    /// The invoice it corrects, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// How much, above zero.
+    pub amount: Money,
+    /// The day it was booked.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why: a code or a few words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The dispute it answers, where it answers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<String>,
 }
 
 /// A person's word on what money settles that was booked and found no invoice.
@@ -498,7 +523,7 @@ pub struct OutsideEvent {
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
 pub const KINDS: &[&str] =
-    &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold"];
+    &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit"];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -513,6 +538,7 @@ macro_rules! each {
             Record::Match($inner) => $value,
             Record::Plan($inner) => $value,
             Record::Hold($inner) => $value,
+            Record::Credit($inner) => $value,
         }
     };
 }
@@ -539,6 +565,7 @@ impl Record {
             Self::Match(_) => 7,
             Self::Plan(_) => 8,
             Self::Hold(_) => 9,
+            Self::Credit(_) => 10,
         }
     }
 
@@ -559,6 +586,7 @@ impl Record {
             Self::Match(matching) => matching.id.clone(),
             Self::Plan(plan) => format!("{}#{}", plan.id, plan.change.name()),
             Self::Hold(hold) => format!("{}#{}", hold.id, hold.change.name()),
+            Self::Credit(credit) => credit.id.clone(),
         }
     }
 
@@ -575,6 +603,7 @@ impl Record {
             Self::Event(event) => Some(event.on),
             Self::Plan(plan) => Some(plan.on),
             Self::Hold(hold) => Some(hold.on),
+            Self::Credit(credit) => Some(credit.on),
         }
     }
 
@@ -592,6 +621,7 @@ impl Record {
             Self::Match(matching) => Some(matching.at),
             Self::Plan(plan) => plan.at,
             Self::Hold(hold) => hold.at,
+            Self::Credit(credit) => credit.at,
         }
     }
 
@@ -631,6 +661,7 @@ impl Record {
             "match" => serde_json::from_str(body).map(Self::Match),
             "plan" => serde_json::from_str(body).map(Self::Plan),
             "hold" => serde_json::from_str(body).map(Self::Hold),
+            "credit" => serde_json::from_str(body).map(Self::Credit),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

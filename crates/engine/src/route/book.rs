@@ -1,9 +1,14 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+mod credits;
+mod disputes;
 pub(crate) mod holds;
 pub(crate) mod plans;
 mod promises;
+
+pub(crate) use credits::Note;
+pub(crate) use disputes::Quarrel;
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
@@ -163,37 +168,6 @@ impl Pledge {
     }
 }
 
-/// A dispute in the working set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Quarrel {
-    /// Id.
-    pub(crate) id: String,
-    /// Invoice.
-    pub(crate) invoice: InvoiceId,
-    /// Reason code.
-    pub(crate) reason: String,
-    /// Disputed part, minor units.
-    pub(crate) amount_minor: i64,
-    /// Day it was opened.
-    pub(crate) opened_on: NaiveDate,
-    /// Day it was closed.
-    pub(crate) closed_on: Option<NaiveDate>,
-    /// How it ended.
-    pub(crate) outcome: Option<String>,
-    /// Source of the row.
-    pub(crate) source: String,
-    /// Row must be written.
-    pub(crate) changed: bool,
-}
-
-impl Quarrel {
-    /// Fields of `dispute.opened`.
-    fn opened(&self, currency: Currency) -> Vec<(&'static str, Value)> {
-        let amount = Value::Decimal(Money::new(self.amount_minor, currency).to_decimal());
-        vec![("reason", Value::text(self.reason.as_str())), ("amount", amount)]
-    }
-}
-
 /// What a name in a file may mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -210,7 +184,7 @@ pub(crate) struct Booked {
     pub(crate) source: String,
     /// The payment's id there.
     pub(crate) external_id: String,
-    /// `payment`, `return`, `write_off`.
+    /// `payment`, `return`, `credit`, `write_off`.
     pub(crate) kind: &'static str,
     /// Customer, where known.
     pub(crate) customer: Option<CustomerId>,
@@ -288,6 +262,8 @@ pub(crate) struct Book {
     pub(crate) judged: BTreeMap<String, String>,
     /// Payments that stand in the ledger, of those that come again or are matched.
     pub(crate) unapplied: BTreeMap<String, recobro_store::payments::PaymentRow>,
+    /// What earlier batches took off invoices without money (credit notes, write-offs), where money is taken back.
+    pub(crate) forgiven: BTreeMap<InvoiceId, i64>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
     /// Calls that people made: rows of the contact ledger.
@@ -535,60 +511,11 @@ impl Book {
         }
     }
 
-    /// Opens a dispute over a part or all of an invoice.
-    pub(crate) fn open_dispute(&mut self, quarrel: Quarrel, origin: &Origin<'_>) {
-        if self.quarrels.iter().any(|known| known.id == quarrel.id) {
-            return;
-        }
-        let id = quarrel.invoice.clone();
-        let contested = self.contested(&id) + quarrel.amount_minor;
-        self.change_bill(&id, |bill| bill.contest(contested));
-        let Some(bill) = self.bills.get(&id) else { return };
-        let fields = quarrel.opened(bill.currency());
-        self.quarrels.push(quarrel);
-        for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(&id)) {
-            pledge.limit_at = Timestamp::MAX;
-            pledge.changed = true;
-        }
-        self.tell_invoice(&id, "dispute.opened", origin, fields);
-    }
-
-    /// What open disputes contest of an invoice, minor units.
-    fn contested(&self, invoice: &InvoiceId) -> i64 {
-        let open = self.quarrels.iter().filter(|q| q.invoice == *invoice && q.closed_on.is_none());
-        open.map(|q| q.amount_minor).sum()
-    }
-
-    /// Whether a dispute on the invoice is open.
-    pub(crate) fn is_disputed(&self, invoice: &InvoiceId) -> bool {
-        self.quarrels.iter().any(|q| q.invoice == *invoice && q.closed_on.is_none())
-    }
-
     /// Where the customer of an invoice lives.
     pub(crate) fn zone_of(&self, invoice: &InvoiceId) -> chrono_tz::Tz {
         let customer = self.bills.get(invoice).map(|bill| CustomerId(bill.record.customer.clone()));
         let client = customer.and_then(|id| self.clients.get(&id));
         client.map_or(chrono_tz::Tz::UTC, |client| client.record.time_zone)
-    }
-
-    /// Closes a dispute. Says whether it was open.
-    pub(crate) fn close_dispute(&mut self, dispute: &str, outcome: &str, on: NaiveDate, origin: &Origin<'_>) -> bool {
-        let Some(quarrel) = self.quarrels.iter_mut().find(|q| q.id == dispute && q.closed_on.is_none()) else {
-            return false;
-        };
-        quarrel.closed_on = Some(on);
-        quarrel.outcome = Some(outcome.to_owned());
-        quarrel.changed = true;
-        let (id, minor, reason) = (quarrel.invoice.clone(), quarrel.amount_minor, quarrel.reason.clone());
-        let contested = self.contested(&id);
-        let (before, after) = self.change_bill(&id, |bill| bill.contest(contested));
-        self.free_promises(&id);
-        let Some(bill) = self.bills.get(&id) else { return true };
-        let fields =
-            vec![("outcome", Value::text(outcome)), ("amount", bill.amount(minor)), ("reason", Value::text(reason))];
-        self.tell_invoice(&id, "dispute.closed", origin, fields);
-        self.tell_claimable(&id, before, after, origin);
-        true
     }
 
     /// Takes a customer's row; what changed reaches the open cases.

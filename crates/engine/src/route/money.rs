@@ -166,8 +166,9 @@ fn take_back(book: &mut Book, row: &Inbound, payment: &Payment, origin: &Origin<
     };
     let bill = &book.bills[id];
     let customer = CustomerId(bill.record.customer.clone());
-    // No more than it had settled: the rest lowers what is unapplied.
-    let settled = bill.record.amount.minor - bill.balance_minor;
+    // No more than money had settled: the rest lowers what is unapplied; what was credited does not come back.
+    let forgiven = book.forgiven.get(id).copied().unwrap_or(0) + book.forgiven_now(id);
+    let settled = bill.record.amount.minor - bill.balance_minor - forgiven;
     let back = settled.min(-payment.amount.minor);
     if back <= 0 {
         return Err("nothing was paid on the invoice that could be taken back".to_owned());
@@ -182,6 +183,7 @@ pub(super) fn take_match(book: &mut Book, matching: &Match, origin: &Origin<'_>)
     let Some(known) = book.unapplied.get(&matching.payment) else {
         return Err(format!("no payment `{}`", matching.payment));
     };
+    let known = known.clone();
     let (currency, on, left) = (known.currency, known.booked_on, known.unallocated_minor);
     let wanted = matching.amount.map_or(left, |amount| amount.minor);
     if let Some(amount) = matching.amount.filter(|amount| amount.currency != currency) {
@@ -193,7 +195,11 @@ pub(super) fn take_match(book: &mut Book, matching: &Match, origin: &Origin<'_>)
     }
     let id = named(book, &matching.invoice)?;
     same_currency(book, &id, Money::new(wanted, currency))?;
-    let taken = wanted - book.receive_money(&id, wanted, on, origin);
+    let taken = if known.kind == "credit" {
+        book.receive_credit(&id, wanted, on, origin)
+    } else {
+        wanted - book.receive_money(&id, wanted, on, origin)
+    };
     if taken == 0 {
         return Err(format!("nothing is owed on invoice `{id}`"));
     }

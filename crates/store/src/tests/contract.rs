@@ -203,6 +203,12 @@ async fn payments_come_back(tx: &mut Tx) {
     payments::allocate(tx, &[allocation(2, "2026-02-05"), allocation(1, "2026-02-03")]).await.unwrap();
     let since = payments::allocations(tx, &[invoice_id(1)], on("2026-02-04")).await.unwrap();
     assert_eq!(since, [allocation(2, "2026-02-05")]);
+    let settled = payments::settled(tx, &[invoice_id(1)]).await.unwrap();
+    assert_eq!(
+        settled.iter().map(|part| (part.kind.as_str(), part.amount_minor)).collect::<Vec<_>>(),
+        [("payment", 250); 2]
+    );
+    assert!(payments::forgiven(tx, &[invoice_id(1)]).await.unwrap().is_empty(), "money is no gift");
     assert_eq!(payments::parts(tx, &["a".to_owned(), "b".to_owned()]).await.unwrap(), [("a".to_owned(), 2)].into());
 }
 

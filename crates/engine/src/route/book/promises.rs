@@ -122,6 +122,15 @@ impl Book {
         !cancelled.is_empty()
     }
 
+    /// A promise for nothing but what was credited is kept by nobody and broken by nobody.
+    pub(super) fn drop_promises(&mut self, invoice: &InvoiceId, origin: &Origin<'_>) {
+        let is_over = |id: &InvoiceId| self.bills.get(id).is_some_and(|bill| !bill.is_open());
+        let over = |p: &Pledge| p.is_open() && p.invoices.contains(invoice) && p.invoices.iter().all(is_over);
+        if self.pledges.iter().any(over) {
+            self.cancel_promises(invoice, origin);
+        }
+    }
+
     /// Judges a promise whose limit has passed: kept, partly kept or broken. Only kept ones are good news.
     pub(crate) fn judge(&mut self, index: usize, origin: &Origin<'_>) {
         let pledge = &mut self.pledges[index];
