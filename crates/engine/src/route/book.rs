@@ -2,6 +2,9 @@
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
 mod promises;
+mod reasons;
+
+pub(crate) use reasons::VULNERABLE;
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
@@ -599,6 +602,9 @@ impl Book {
             self.clients.insert(id, client);
             return;
         };
+        let mut record = record;
+        // A ledger that does not know of it takes no protection away.
+        record.vulnerable |= client.tally.vulnerable_on.is_some();
         let old = std::mem::replace(&mut client.record, record);
         client.changed |= old != client.record;
         client.points_changed = true;
