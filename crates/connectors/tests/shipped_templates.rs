@@ -38,7 +38,7 @@ fn context(is_full: bool) -> Value {
         "invoices": [entry.clone()],
         "statement": {"total": 7200.5, "currency": "EUR"},
         "promise": null, "plan": null, "dispute": null,
-        "tone": "firm", "outcome": "rejected",
+        "tone": "firm", "outcome": "rejected", "until": "2026-06-10",
     });
     if is_full {
         context["invoices"] = json!([entry, {"number": "F-2", "due": "2026-05-10", "claimable": 10, "level": 1}]);
@@ -53,7 +53,14 @@ fn context(is_full: bool) -> Value {
             "lines": [line], "interest": 22.03, "fixed_sum": 40, "waived": 4.99, "charges": 57.04,
             "as_of": "2026-05-15", "unknown_from": "2026-07-01",
         });
-        context["plan"] = json!({"instalments": 3, "next_due": "2026-06-04", "status": "active"});
+        let part = |number: i64, due: &str, paid: f64| {
+            json!({"number": number, "due": due, "amount": 2400.25, "paid": paid, "status": "open"})
+        };
+        context["plan"] = json!({
+            "instalments": 3, "next_due": "2026-06-04", "next_amount": 2400.25, "status": "active", "amount": 7200.75,
+            "method": "transfer", "default_after": 2, "valid_until": "2026-05-30",
+            "schedule": [part(1, "2026-05-04", 2400.25), part(2, "2026-06-04", 0.0), part(3, "2026-07-04", 0.0)],
+        });
     }
     context
 }
