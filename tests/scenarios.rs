@@ -5,7 +5,9 @@ use crate::program::root;
 use crate::simulate::customer;
 use crate::world::{World, before, invoice, is_step, points, said, zone_of};
 use chrono::NaiveDate;
-use recobro_connectors::source::record::{Customer, Dispute, DisputeChange, Payment, Promise, Record, Reply};
+use recobro_connectors::source::record::{
+    Customer, Dispute, DisputeChange, OutsideEvent, Payment, Promise, Record, Reply,
+};
 use recobro_engine::{Answer, Until};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::record::Record as Kept;
@@ -235,6 +237,16 @@ fn record(world: &World, entry: &Entry, n: usize) -> Result<Option<Record>, Stri
         "dispute.closed" => dispute(DisputeChange::Closed { outcome: entry.get("outcome").to_owned() }),
         "reply.received" => reply(entry.get("kind")),
         "channel.opted_out" => reply("opt_out"),
+        // It may put the customer under protection, which is the ledger's to note.
+        "hardship.reported" => Record::Event(OutsideEvent {
+            id: format!("E-{n}"),
+            event: "hardship.reported".to_owned(),
+            customer: Some(world.customer.id.clone()),
+            invoice: None,
+            on,
+            at,
+            fields: entry.fields.get("kind").map(|kind| ("kind".to_owned(), kind.clone())).into_iter().collect(),
+        }),
         _ => return Ok(None),
     }))
 }

@@ -111,11 +111,15 @@ pub(crate) async fn load_facts(
         loaded.contacts.insert(id, rows.into_iter().filter_map(contact_of).collect());
     }
     loaded.bills = found.invoices.into_iter().map(|(id, row)| (id, bill_of(row))).collect();
+    let numbers = numbers_of(tx, &found.promises, &loaded.bills).await?;
     let promise = |row: PromiseRow| PromiseFacts {
         id: row.id,
         made_on: row.made_on,
         date: row.due_on,
         amount_minor: row.amount_minor,
+        limit: row.limit_on,
+        method: Some(row.method).filter(|method| !method.is_empty()),
+        invoices: row.invoices.iter().filter_map(|id| numbers.get(id).cloned()).collect(),
         status: row.status,
     };
     loaded.promises = found.promises.into_iter().map(|(id, row)| (id, promise(row))).collect();
@@ -137,6 +141,22 @@ fn plan_facts(row: PlanRow) -> PlanFacts {
         valid_until: row.valid_until,
         re_ages: row.re_ages,
     }
+}
+
+/// Printed numbers of the invoices that promises cover: of those that the batch did not load anyway in one query.
+async fn numbers_of(
+    tx: &mut Tx,
+    promises: &BTreeMap<InvoiceId, PromiseRow>,
+    known: &BTreeMap<InvoiceId, Bill>,
+) -> Result<BTreeMap<InvoiceId, String>, Error> {
+    let covered: BTreeSet<&InvoiceId> = promises.values().flat_map(|row| &row.invoices).collect();
+    let of = |id: &InvoiceId| Some((id.clone(), known.get(id)?.record.number.clone()));
+    let mut numbers: BTreeMap<_, _> = covered.iter().filter_map(|id| of(id)).collect();
+    let others: Vec<InvoiceId> = covered.into_iter().filter(|id| !known.contains_key(*id)).cloned().collect();
+    if !others.is_empty() {
+        numbers.extend(invoices::get(tx, &others).await?.into_iter().map(|(id, row)| (id, row.number)));
+    }
+    Ok(numbers)
 }
 
 /// Ordered, without repeats.

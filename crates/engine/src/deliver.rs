@@ -297,7 +297,9 @@ fn prepare(
 ) -> Handing {
     let recipient = recipient(&effect, loaded);
     let templates = &bundle.templates;
-    let with = Rendering { facts, recipient: &recipient, templates, settings: &engine.settings, at };
+    let interest = loaded.statement(&effect.invoice, facts.today);
+    let interest = interest.as_ref();
+    let with = Rendering { facts, interest, recipient: &recipient, templates, settings: &engine.settings, at };
     let item = render(&effect, &with);
     let act = act(&effect, case, facts, at);
     Handing { row, effect, at, item, act }

@@ -9,7 +9,9 @@ use recobro_kernel::facts::{
 use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
 use recobro_kernel::interest::{self, Debt, Statement};
 use recobro_kernel::law::Law;
+use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
+use recobro_store::customers::Aggregates;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -130,6 +132,8 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         late_payments_12m: late_12m(tally, today),
         broken_promises: tally.broken_promises,
         kept_promises: tally.kept_promises,
+        matured_minor: matured(tally),
+        late_reason: tally.late_reason.as_ref().map(|late| (late.reason.clone(), late.on)),
         open_invoices: tally.open_invoices,
         total_minor: tally.total_minor.iter().filter_map(|(code, m)| Some((code.parse().ok()?, *m))).collect(),
         last_reply_on: tally.last_reply_on,
@@ -137,6 +141,16 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         contact_points: Vec::new(),
         assume_reachable: false,
     }
+}
+
+/// What promises that matured promised, and what was paid of it.
+fn matured(tally: &Aggregates) -> BTreeMap<Currency, (i64, i64)> {
+    let paid = |code: &String| tally.honoured_minor.get(code).copied().unwrap_or(0);
+    tally
+        .promised_minor
+        .iter()
+        .filter_map(|(code, promised)| Some((code.parse().ok()?, (*promised, paid(code)))))
+        .collect()
 }
 
 /// The invoice as decisions see it.

@@ -1,10 +1,13 @@
 //! From an effect and its facts to a message: what templates may read, and who it is from and to.
 
+mod interest;
+
 use crate::settings::{Sender, Settings};
 use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, PlanFacts, has_root};
+use recobro_kernel::interest::Statement;
 use recobro_kernel::plan::Part;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
@@ -25,6 +28,8 @@ pub(crate) struct Recipient {
 pub(crate) struct Rendering<'a> {
     /// Snapshot at the dispatch check.
     pub(crate) facts: &'a Facts,
+    /// What the law adds to the invoice, where a table of rates is for its customer.
+    pub(crate) interest: Option<&'a Statement>,
     /// Recipient.
     pub(crate) recipient: &'a Recipient,
     /// The pinned templates.
@@ -152,6 +157,7 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
             put(&mut context, &name, value);
         }
     }
+    put(&mut context, "interest_statement", interest::variable(with.interest, facts));
     for (name, value) in &effect.with {
         put(&mut context, name, plain(value));
     }

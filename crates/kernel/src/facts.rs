@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 use crate::value::{Type, Value};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// The channels a contact can leave by. `call` is a person's call, taken as a channel by caps and facts.
@@ -190,6 +191,10 @@ pub struct CustomerFacts {
     pub broken_promises: i64,
     /// Promises kept so far.
     pub kept_promises: i64,
+    /// Promised and paid towards it by the promises that matured, by currency, minor units.
+    pub matured_minor: BTreeMap<Currency, (i64, i64)>,
+    /// Why they were late when they last said it, and the day.
+    pub late_reason: Option<(String, NaiveDate)>,
     /// Open invoices.
     pub open_invoices: i64,
     /// Open principal per currency, minor units.
@@ -204,6 +209,24 @@ pub struct CustomerFacts {
     pub assume_reachable: bool,
 }
 
+impl CustomerFacts {
+    /// Promises kept of those that matured; nothing while none has.
+    fn kept_rate(&self) -> Option<Decimal> {
+        share(self.kept_promises, self.kept_promises + self.broken_promises)
+    }
+
+    /// Paid of what matured promises promised in a currency; nothing while none has.
+    fn kept_rate_amount(&self, currency: Currency) -> Option<Decimal> {
+        let (promised, paid) = self.matured_minor.get(&currency)?;
+        share(*paid, *promised)
+    }
+}
+
+/// A part of a whole to four digits, 0 to 1.
+fn share(part: i64, whole: i64) -> Option<Decimal> {
+    Decimal::from(part).checked_div(Decimal::from(whole)).map(|share| share.round_dp(4).normalize())
+}
+
 /// A promise to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromiseFacts {
@@ -215,6 +238,12 @@ pub struct PromiseFacts {
     pub date: NaiveDate,
     /// Amount, minor units of the invoice's currency.
     pub amount_minor: i64,
+    /// Last day of grace: the promise is judged after it.
+    pub limit: NaiveDate,
+    /// How they mean to pay, if they said it.
+    pub method: Option<String>,
+    /// Numbers of the invoices that it covers.
+    pub invoices: Vec<String>,
     /// `open kept partly_kept broken superseded cancelled`.
     pub status: String,
 }
@@ -386,6 +415,9 @@ fn names(list: &[&str]) -> Type {
     Type::Enum(list.iter().map(|name| (*name).to_owned()).collect())
 }
 
+/// Why a customer is late: did not know, cannot, will not, is in need.
+pub const LATE_REASONS: &[&str] = &["hardship", "unable", "unaware", "unwilling"];
+
 /// Segments that the shipped playbooks know; an organisation adds its own in `workflows/segments.yaml` (later).
 pub const SEGMENTS: &[&str] = &["key", "sme", "standard"];
 
@@ -416,9 +448,13 @@ facts! {
     "customer.has_open_plan" Always Type::Bool, "an active payment plan exists", |f| Value::Bool(f.customer.has_open_plan);
     "customer.id" Always Type::Text, "the ledger's name of the customer", |f| text(f.customer.id.as_str());
     "customer.kept_promises" Always Type::Int, "promises kept so far", |f| Value::Int(f.customer.kept_promises);
+    "customer.kept_rate" Optional Type::Decimal, "promises kept of those that matured, 0 to 1; missing while none has", |f| optional(f.customer.kept_rate(), Value::Decimal);
+    "customer.kept_rate_amount" Optional Type::Decimal, "paid of what matured promises promised in the invoice's currency, 0 to 1; missing while none has", |f| optional(f.customer.kept_rate_amount(f.invoice.currency), Value::Decimal);
     "customer.kind" Always names(&["business", "person", "public"]), "business, person or public body", |f| text(&f.customer.kind);
     "customer.last_reply_on" Optional Type::Date, "day of the last reply", |f| optional(f.customer.last_reply_on, Value::Date);
     "customer.late_payments_12m" Always Type::Int, "invoices paid late in the last twelve months", |f| Value::Int(f.customer.late_payments_12m);
+    "customer.late_reason" Optional names(LATE_REASONS), "why they were late when they last said it: did not know, cannot, will not, is in need", |f| optional(f.customer.late_reason.as_ref(), |(reason, _)| text(reason));
+    "customer.late_reason_on" Optional Type::Date, "day they said it", |f| optional(f.customer.late_reason.as_ref(), |(_, on)| Value::Date(*on));
     "customer.locale" Always Type::Text, "preferred language", |f| text(&f.customer.locale);
     "customer.open_invoices" Always Type::Int, "open invoices", |f| Value::Int(f.customer.open_invoices);
     "customer.risk" Always names(&["low", "medium", "high"]), "risk grade", |f| text(&f.customer.risk);
@@ -461,7 +497,10 @@ facts! {
     "plan.valid_until" Optional Type::Date, "last day on which an offer can be accepted", |f| optional(f.plan.as_ref().and_then(|p| p.valid_until), Value::Date);
     "promise.amount" Always Type::Decimal, "amount promised", |f| f.promise.as_ref().map_or(Value::Missing, |p| money(f, p.amount_minor));
     "promise.date" Always Type::Date, "day promised", |f| optional(f.promise.as_ref(), |p| Value::Date(p.date));
+    "promise.invoices" Always Type::List(Box::new(Type::Text)), "numbers of the invoices that it covers", |f| optional(f.promise.as_ref(), |p| Value::List(p.invoices.iter().map(|number| text(number)).collect()));
+    "promise.limit" Always Type::Date, "last day of grace", |f| optional(f.promise.as_ref(), |p| Value::Date(p.limit));
     "promise.made_on" Always Type::Date, "day the promise was made", |f| optional(f.promise.as_ref(), |p| Value::Date(p.made_on));
+    "promise.method" Optional Type::Text, "how they mean to pay", |f| optional(f.promise.as_ref().and_then(|p| p.method.as_deref()), text);
     "promise.status" Always names(&["open", "kept", "partly_kept", "broken", "superseded", "cancelled"]), "state of the promise", |f| optional(f.promise.as_ref(), |p| text(&p.status));
 }
 
@@ -488,6 +527,14 @@ pub fn has_root(facts: &Facts, root: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_missing_until_a_promise_has_matured() {
+        assert_eq!(share(0, 0), None);
+        assert_eq!(share(0, 3), Some(Decimal::ZERO));
+        assert_eq!(share(2, 3).unwrap().to_string(), "0.6667");
+        assert_eq!(share(5, 5), Some(Decimal::ONE));
+    }
 
     #[test]
     fn the_registry_is_sorted_so_that_find_works() {

@@ -68,6 +68,15 @@ pub struct ContactPointRow {
     pub known_at: Timestamp,
 }
 
+/// Why a customer is late, in their own words' code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateReason {
+    /// `unaware`, `unable`, `unwilling` or `hardship`.
+    pub reason: String,
+    /// Day they said it.
+    pub on: NaiveDate,
+}
+
 /// What is counted of a customer; kept by whoever books the cause, in the same transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregates {
@@ -80,6 +89,18 @@ pub struct Aggregates {
     /// Promises broken.
     #[serde(default)]
     pub broken_promises: i64,
+    /// What matured promises promised, by currency, minor units. Promises that matured before it was kept are missing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub promised_minor: BTreeMap<String, i64>,
+    /// What was paid of it in time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub honoured_minor: BTreeMap<String, i64>,
+    /// Why they were late when they last said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_reason: Option<LateReason>,
+    /// Day on which they were reported vulnerable; no import takes that back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vulnerable_on: Option<NaiveDate>,
     /// Open invoices.
     #[serde(default)]
     pub open_invoices: i64,

@@ -1,4 +1,4 @@
-//! The filters `money`, `date` and `duration`, by the locale in the template's file name.
+//! The filters `money`, `percent`, `date` and `duration`, by the locale in the template's file name.
 //!
 //! Spanish, English, French and Portuguese are spelled out; any other language gets ISO dates and `7200.00 EUR`, which
 //! nobody misreads. In an SMS the characters are kept to the ones that do not halve its length.
@@ -13,6 +13,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("money", money);
     environment.add_filter("date", date);
     environment.add_filter("duration", duration);
+    environment.add_filter("percent", percent);
     environment.add_filter("length", minijinja::filters::length);
     environment.add_filter("join", minijinja::filters::join);
     environment.add_filter("upper", minijinja::filters::upper);
@@ -129,6 +130,19 @@ fn write_money(place: &Place, amount: Money) -> String {
     };
     // A no-break space is outside the SMS alphabet and would halve the length of the message.
     if place.is_sms { written.replace('\u{a0}', " ") } else { written }
+}
+
+/// A rate a year: `10.15` becomes `10,15 %` where people write it so.
+fn percent(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let rate: rust_decimal::Decimal =
+        text.parse().map_err(|_| wrong(format!("`percent` was given `{text}`, not a number")))?;
+    let place = place(state);
+    let written = match place.language {
+        Language::Es | Language::Fr | Language::Pt => format!("{}\u{a0}%", rate.to_string().replace('.', ",")),
+        Language::En | Language::Other => format!("{rate}%"),
+    };
+    Ok(if place.is_sms { written.replace('\u{a0}', " ") } else { written })
 }
 
 const MONTHS_ES: [&str; 12] = [

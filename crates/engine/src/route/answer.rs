@@ -1,6 +1,6 @@
 //! What people answer to their tasks: the ledger learns of promises, disputes and talks, the case hears of the rest.
 
-use super::book::{Book, Origin, Pledge, Quarrel};
+use super::book::{Book, Origin, Pledge, Quarrel, VULNERABLE};
 use crate::people::Answer;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -61,7 +61,14 @@ impl Book {
                 let on = answered.answer.date.map(|date| ("on", Value::Date(date)));
                 self.tell_invoice(&answered.invoice, "payment.claimed", origin, amount.into_iter().chain(on).collect());
             }
-            "hardship" => self.tell_customer(&answered.customer, "hardship.reported", origin, &[]),
+            "unaware" | "unable" | "unwilling" => {
+                self.note_reason(&answered.customer, &answered.answer.outcome, today);
+            }
+            "hardship" => {
+                // What else was said may be personal; that the law protects them is what decisions need.
+                let kind = answered.answer.reason.as_deref().filter(|reason| *reason == VULNERABLE);
+                self.take_hardship(&answered.customer, kind, today, origin);
+            }
             "wrong_party" => {
                 self.opt_out(&answered.customer, "call", origin);
             }

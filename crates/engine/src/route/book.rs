@@ -6,6 +6,9 @@ mod disputes;
 pub(crate) mod holds;
 pub(crate) mod plans;
 mod promises;
+mod reasons;
+
+pub(crate) use reasons::VULNERABLE;
 
 pub(crate) use credits::Note;
 pub(crate) use disputes::Quarrel;
@@ -541,6 +544,9 @@ impl Book {
             return;
         };
         let before = client.clone();
+        let mut record = record;
+        // A ledger that does not know of it takes no protection away.
+        record.vulnerable |= client.tally.vulnerable_on.is_some();
         let old = std::mem::replace(&mut client.record, record);
         client.changed |= old != client.record;
         client.points_changed = true;

@@ -40,6 +40,12 @@ pub(super) fn take(book: &mut Book, report: &OutsideEvent, origin: &Origin<'_>) 
             {
                 client.tally_changed |= client.tally.stops.insert(kind.name.to_owned());
             }
+            if kind.name == "hardship.reported" {
+                let zone = book.clients[&customer].record.time_zone;
+                let said = report.fields.get("kind").map(String::as_str);
+                book.take_hardship(&customer, said, origin.at.date_in(zone), origin);
+                return Ok(());
+            }
             book.tell_customer(&customer, kind.name, origin, &fields);
             Ok(())
         }

@@ -23,6 +23,13 @@ impl Walk<'_> {
         )
     }
 
+    /// The group of what a handler orders. What answers a call belongs to that call: it keeps no distance from it.
+    pub(super) fn group_of_handler(&self, steps: &[usize], event: &Event) -> GroupId {
+        let calls = steps.iter().any(|&position| self.step(position).is_some_and(|s| matches!(s.verb, Verb::Call(_))));
+        let answered = if event.name == "task.done" && !calls { event.text("task").parse().ok() } else { None };
+        answered.map_or_else(|| self.group_of_list(steps, &event.id.to_string()), GroupId::of_call)
+    }
+
     /// Runs a handler's list: effects and work are ordered, nothing waits.
     pub(super) fn run_steps_beside(&mut self, steps: &[usize], group: GroupId, event: Option<&Arc<Event>>) -> Flow {
         let occurrence = self.case.heard;

@@ -204,7 +204,7 @@ impl Walk<'_> {
         let playbook = self.playbook;
         let handler: &Handler = &playbook.handlers[index];
         self.emit(Record::Handler { event: event.id, line: handler.line, then: then_text(playbook, &handler.then) });
-        let group = self.group_of_list(&handler.steps, &event.id.to_string());
+        let group = self.group_of_handler(&handler.steps, event);
         self.run_steps_beside(&handler.steps, group, Some(event))?;
         match &handler.then {
             Then::Resume => return Ok(true),

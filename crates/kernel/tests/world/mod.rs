@@ -203,6 +203,8 @@ fn facts() -> Facts {
             late_payments_12m: 0,
             broken_promises: 0,
             kept_promises: 0,
+            matured_minor: BTreeMap::new(),
+            late_reason: None,
             open_invoices: 1,
             total_minor: BTreeMap::new(),
             last_reply_on: None,

@@ -2,7 +2,7 @@
 
 use super::{Bill, Book, Origin, Pledge};
 use chrono::NaiveDate;
-use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::ids::InvoiceId;
 use recobro_kernel::time::Timestamp;
 
 impl Book {
@@ -22,10 +22,14 @@ impl Book {
         }
     }
 
-    pub(super) fn count_promise(&mut self, customer: &CustomerId, kept: bool) {
-        if let Some(client) = self.clients.get_mut(customer) {
-            let count = if kept { &mut client.tally.kept_promises } else { &mut client.tally.broken_promises };
-            *count += 1;
+    /// A promise has matured: what it promised and what was paid of it count from now on.
+    fn count_promise(&mut self, pledge: &Pledge, kept: bool) {
+        if let Some(client) = self.clients.get_mut(&pledge.customer) {
+            let tally = &mut client.tally;
+            *(if kept { &mut tally.kept_promises } else { &mut tally.broken_promises }) += 1;
+            let (currency, promised) = (pledge.amount.currency.code(), pledge.amount.minor);
+            *tally.promised_minor.entry(currency.to_owned()).or_default() += promised;
+            *tally.honoured_minor.entry(currency.to_owned()).or_default() += pledge.paid_minor.clamp(0, promised);
             client.tally_changed = true;
         }
     }
@@ -102,7 +106,7 @@ impl Book {
     }
 
     fn tell_kept(&mut self, pledge: &Pledge, origin: &Origin<'_>) {
-        self.count_promise(&pledge.customer, true);
+        self.count_promise(pledge, true);
         let mut fields = pledge.fields();
         fields.push(pledge.paid());
         self.tell_covered(&pledge.invoices, "promise.kept", origin, &fields);
@@ -143,7 +147,7 @@ impl Book {
         };
         status.clone_into(&mut pledge.status);
         let pledge = pledge.clone();
-        self.count_promise(&pledge.customer, kept);
+        self.count_promise(&pledge, kept);
         let mut fields = pledge.fields();
         fields.push(pledge.paid());
         let name = if kept { "promise.kept" } else { "promise.broken" };

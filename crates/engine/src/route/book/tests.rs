@@ -160,6 +160,61 @@ fn a_part_of_a_promise_is_broken_with_what_was_paid() {
 }
 
 #[test]
+fn matured_promises_count_by_number_and_by_money() {
+    let mut book = book();
+    book.make_promise(pledge(5_000), &origin("p"));
+    book.receive_money(&id(), 2_000, on("2026-05-29"), &origin("a"));
+    book.judge(0, &origin("judge"));
+    // Partly kept: 20 of 50. Then 30 promised, 40 paid: more than promised counts as promised.
+    book.make_promise(Pledge { id: "Q".to_owned(), ..pledge(3_000) }, &origin("q"));
+    book.receive_money(&id(), 4_000, on("2026-05-30"), &origin("b"));
+    // A superseded one never matured.
+    book.make_promise(Pledge { id: "R".to_owned(), ..pledge(1_000) }, &origin("r"));
+    book.make_promise(Pledge { id: "S".to_owned(), ..pledge(2_000) }, &origin("s"));
+    let client = &book.clients[&CustomerId("C".to_owned())];
+    assert_eq!((client.tally.promised_minor["EUR"], client.tally.honoured_minor["EUR"]), (8_000, 5_000));
+    let facts = crate::facts::customer_facts(client, on("2026-06-03"));
+    assert_eq!((facts.kept_promises, facts.broken_promises), (1, 1));
+    assert_eq!(facts.matured_minor[&Currency::EUR], (8_000, 5_000));
+}
+
+#[test]
+fn counts_of_before_the_sums_still_read() {
+    let old: Aggregates = serde_json::from_str(r#"{"kept_promises":2,"broken_promises":1}"#).unwrap();
+    assert_eq!((old.kept_promises, old.promised_minor.len(), old.late_reason), (2, 0, None));
+}
+
+#[test]
+fn the_reason_said_last_counts_whatever_order_it_comes_in() {
+    let mut book = book();
+    let customer = CustomerId("C".to_owned());
+    book.note_reason(&customer, "unable", on("2026-05-20"));
+    book.note_reason(&customer, "unaware", on("2026-05-11"));
+    let late = book.clients[&customer].tally.late_reason.clone().unwrap();
+    assert_eq!((late.reason.as_str(), late.on), ("unable", on("2026-05-20")));
+    book.take_hardship(&customer, None, on("2026-05-21"), &origin("h"));
+    assert_eq!(book.clients[&customer].tally.late_reason.as_ref().unwrap().reason, "hardship");
+    assert!(!book.clients[&customer].record.vulnerable);
+}
+
+#[test]
+fn who_is_reported_vulnerable_stays_protected_whatever_the_next_import_says() {
+    let mut book = book();
+    let customer = CustomerId("C".to_owned());
+    let case = book.bills[&id()].case.unwrap();
+    book.cases_of.insert(customer.clone(), vec![case]);
+    book.take_hardship(&customer, Some(VULNERABLE), on("2026-05-21"), &origin("h"));
+    assert_eq!(names(&book), ["customer.changed", "hardship.reported"]);
+    assert!(book.clients[&customer].record.vulnerable && book.clients[&customer].changed);
+    let mut record = book.clients[&customer].record.clone();
+    record.vulnerable = false;
+    book.take_customer(record, Vec::new(), &origin("import"));
+    book.take_hardship(&customer, Some(VULNERABLE), on("2026-05-22"), &origin("again"));
+    assert!(book.clients[&customer].record.vulnerable);
+    assert_eq!(names(&book)[2..], ["hardship.reported"], "said once");
+}
+
+#[test]
 fn a_promise_waits_for_the_end_of_a_dispute_and_a_new_one_supersedes_it() {
     let mut book = book();
     book.make_promise(pledge(5_000), &origin("p"));

@@ -128,6 +128,8 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
             late_payments_12m: 0,
             broken_promises: 0,
             kept_promises: 0,
+            matured_minor: BTreeMap::new(),
+            late_reason: None,
             open_invoices: 0,
             total_minor: BTreeMap::new(),
             last_reply_on: None,

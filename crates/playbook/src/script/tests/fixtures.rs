@@ -78,6 +78,8 @@ pub(super) fn facts() -> Facts {
             late_payments_12m: 1,
             broken_promises: 0,
             kept_promises: 1,
+            matured_minor: BTreeMap::new(),
+            late_reason: None,
             open_invoices: 1,
             total_minor: [(Currency::EUR, 720_000)].into(),
             last_reply_on: None,
@@ -100,6 +102,9 @@ pub(super) fn promise() -> PromiseFacts {
         made_on: date("2026-05-20"),
         date: date("2026-05-29"),
         amount_minor: 720_000,
+        limit: date("2026-06-02"),
+        method: None,
+        invoices: vec!["INV-1".into()],
         status: "open".into(),
     }
 }
