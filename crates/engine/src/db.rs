@@ -168,6 +168,7 @@ fn client_of(row: CustomerRow, tally: customers::Aggregates) -> Result<Client, E
         vulnerable: row.vulnerable,
         tags: row.tags,
         contact_points: Vec::new(),
+        x: row.x,
     };
     Ok(Client {
         record,
@@ -190,6 +191,7 @@ fn bill_of(row: InvoiceRow) -> Bill {
         amount: Money::new(row.amount_minor, row.currency),
         product: row.product,
         reference: row.reference,
+        x: row.x,
         at: None,
     };
     Bill {
@@ -614,6 +616,7 @@ fn customer_row(client: &Client, now: Timestamp) -> CustomerRow {
         vulnerable: record.vulnerable,
         tags: record.tags.clone(),
         defaults: client.defaults.clone(),
+        x: record.x.clone(),
         booked_on: now.date_in(record.time_zone),
         known_at: now,
     }
@@ -659,6 +662,7 @@ fn row_of(bill: &Bill, now: Timestamp) -> InvoiceRow {
         reference: record.reference.clone(),
         closed: bill.closed_by.clone(),
         defaults: Vec::new(),
+        x: record.x.clone(),
         booked_on: record.issued,
         known_at: now,
     }

@@ -297,7 +297,8 @@ fn prepare(
 ) -> Handing {
     let recipient = recipient(&effect, loaded);
     let templates = &bundle.templates;
-    let with = Rendering { facts, recipient: &recipient, templates, settings: &engine.settings, at };
+    let registry = &bundle.compiled.playbook.facts;
+    let with = Rendering { facts, registry, recipient: &recipient, templates, settings: &engine.settings, at };
     let item = render(&effect, &with);
     let act = act(&effect, case, facts, at);
     Handing { row, effect, at, item, act }

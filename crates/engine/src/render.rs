@@ -4,7 +4,7 @@ use crate::settings::{Sender, Settings};
 use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
-use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, has_root};
+use recobro_kernel::facts::{Facts, OPTIONAL_ROOTS, Registry, has_root};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub(crate) struct Recipient {
 pub(crate) struct Rendering<'a> {
     /// Snapshot at the dispatch check.
     pub(crate) facts: &'a Facts,
+    /// The facts that the case's playbook was checked with.
+    pub(crate) registry: &'a Registry,
     /// Recipient.
     pub(crate) recipient: &'a Recipient,
     /// The pinned templates.
@@ -100,8 +102,8 @@ fn meta(effect: &Effect, facts: &Facts) -> BTreeMap<String, String> {
 fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
     let (facts, settings) = (with.facts, with.settings);
     let mut context = serde_json::json!({});
-    for fact in FACTS {
-        put(&mut context, fact.path, plain(&(fact.read)(facts)));
+    for fact in with.registry.all() {
+        put(&mut context, fact.path(), plain(&fact.read(facts)));
     }
     for root in OPTIONAL_ROOTS.iter().filter(|root| !has_root(facts, root)) {
         put(&mut context, root, serde_json::Value::Null);

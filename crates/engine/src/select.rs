@@ -2,7 +2,7 @@
 //! and tried again when it, its customer or the published playbooks change.
 
 use recobro_kernel::expr::{Run, View};
-use recobro_kernel::facts::{self, Facts};
+use recobro_kernel::facts::Facts;
 use recobro_kernel::law::Law;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
@@ -53,7 +53,7 @@ fn accepts(candidate: &Compiled, facts: &Arc<Facts>, law: &Arc<Law>, now: Timest
         return Err(format!("currency is {}, it takes {currency}", facts.invoice.currency));
     }
     for (path, test) in &playbook.applies_to.tests {
-        let value = facts::find(path).map_or(Value::Missing, |fact| (fact.read)(facts));
+        let value = playbook.facts.read(path, facts);
         if !test.accepts(&value) {
             return Err(format!("{path} is {value}"));
         }

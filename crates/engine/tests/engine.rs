@@ -4,7 +4,7 @@ mod workers;
 mod world;
 
 use recobro_connectors::channel::Delivery;
-use recobro_connectors::source::record::Record;
+use recobro_connectors::source::record::{Customer, Invoice, Record};
 
 use recobro_engine::faults::Faults;
 use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
@@ -450,4 +450,70 @@ async fn a_hand_over_to_a_playbook_that_is_not_published_waits_for_it() {
         let states: Vec<_> = cases(&engine).await.into_iter().map(|case| case.outcome).collect();
         assert_eq!(states, [Some("handed_over".to_owned()), None], "due {due}");
     }
+}
+
+const OWN: &str = "
+facts:
+  customer.x.arr: {type: decimal, default: 0}
+  invoice.x.channel: {type: text, values: [shop, web]}
+";
+
+const OWN_PROBE: &str = "
+playbook: probe
+version: 1
+title: Facts of one's own
+owner: credit-control
+currency: EUR
+calendar: es-business
+policy: [eu-b2b]
+applies_to: {customer.x.arr: '>= 1000'}
+contact: {locales: [en], hours: 09:00-18:00}
+stages:
+  - stage: only
+    steps:
+      - {send: overdue-first, via: [email], day: 5, when: '(invoice.x.channel ?? \"shop\") == \"web\"'}
+      - {id: big, send: overdue-second, with: {tone: neutral}, via: [email], day: 15, when: customer.x.arr > 5000}
+      - {finish: needs_review, day: 60}
+whenever:
+  - {event: invoice.paid, then: {finish: paid}}
+  - {event: customer.changed, when: event.field == \"x.arr\" and event.to == \"9000\", do: [{task: arr, within: 5 days}]}
+  - {event: invoice.changed, when: event.field == \"x.channel\", do: [{task: channel, within: 5 days}]}
+";
+
+fn with_x(record: Record, name: &str, text: &str) -> Record {
+    let x = [(name.to_owned(), text.to_owned())].into();
+    match record {
+        Record::Customer(customer) => Record::Customer(Customer { x, ..customer }),
+        Record::Invoice(invoice) => Record::Invoice(Invoice { x, ..invoice }),
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn own_facts_select_and_decide_and_their_changes_are_told() {
+    let world = World::new();
+    let library = world::library_of(&[("workflows/facts.yaml", OWN), ("workflows/probe.yaml", OWN_PROBE)]);
+    let engine = world.try_engine_with(&library).await.unwrap();
+    let i = || invoice("I", "C", "2026-04-01", "2026-05-01");
+    let rows = vec![
+        with_x(customer("C"), "arr", "1000"),
+        with_x(i(), "channel", "web"),
+        customer("D"),
+        invoice("J", "D", "2026-04-01", "2026-05-01"),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-05-08"), &Nobody).await.unwrap();
+    assert_eq!(outcomes(&engine).await, [("I".to_owned(), None)], "J has no playbook: its customer's arr is 0");
+    assert_eq!(world.contacts().len(), 1, "{:?}", world.contacts());
+    drop(engine);
+
+    // The declaration is gone from the project: what runs goes on with the one it was published with.
+    let other = world::library_of(&[]);
+    let engine = world.try_engine_with(&other).await.unwrap();
+    let rows = vec![with_x(customer("C"), "arr", "9000"), with_x(i(), "channel", "shop")];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-05-25"), &Nobody).await.unwrap();
+    assert_eq!(world.contacts().len(), 2, "{:?}", world.contacts());
+    let tasks = world.acts().into_iter().filter(|act| act.contains(" task ")).count();
+    assert_eq!(tasks, 2, "{:?}", world.acts());
 }

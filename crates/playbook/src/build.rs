@@ -320,6 +320,10 @@ impl<'a> Builder<'a> {
     fn finish(self, node: &Node) -> Option<Built> {
         let shared = self.shared;
         let mut logic: BTreeSet<String> = self.used_files.clone();
+        // Types and defaults are logic: a pinned case reads its facts as they were declared.
+        if shared.files.contains_key(read::own::FILE) {
+            logic.insert(read::own::FILE.to_owned());
+        }
         if !self.requests.is_empty() {
             logic.insert(read::requests::FILE.to_owned());
         }
@@ -371,6 +375,7 @@ impl<'a> Builder<'a> {
             currency: head.currency,
             calendar: head.calendar,
             policies: head.policies,
+            facts: Arc::clone(&self.shared.facts),
             applies_to: head.applies_to,
             contact: head.contact,
             tolerance: head.tolerance,

@@ -17,6 +17,7 @@ mod template;
 mod yaml;
 
 use recobro_kernel::expr::Rules;
+use recobro_kernel::facts::Registry;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::Playbook;
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub struct Library {
     pub playbooks: Vec<Arc<Compiled>>,
     /// Calendars and policies.
     pub law: Arc<Law>,
+    /// Built-in facts and those of `workflows/facts.yaml`.
+    pub facts: Arc<Registry>,
     /// `workflows/templates/**`.
     pub templates: Files,
 }
@@ -101,6 +104,17 @@ fn read_folder(folder: &Path, name: &str, files: &mut Files) -> io::Result<()> {
 #[must_use]
 pub fn check(files: &Files) -> Checked {
     library::check(files)
+}
+
+/// The facts that a project's playbooks may name: what a source needs to read `x.NAME`.
+///
+/// # Errors
+/// Every error found in `workflows/facts.yaml`.
+pub fn facts(files: &Files) -> Result<Arc<Registry>, Vec<Diagnostic>> {
+    let report = diagnostic::Report::default();
+    let facts = library::registry(files, &report);
+    let errors: Vec<Diagnostic> = report.into_sorted().into_iter().filter(Diagnostic::is_error).collect();
+    if errors.is_empty() { Ok(Arc::new(facts)) } else { Err(errors) }
 }
 
 /// Compiles one playbook out of its own sources: a pinned bundle of a running case.

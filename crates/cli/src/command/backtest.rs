@@ -218,7 +218,7 @@ async fn play(
     settings.observer = Some(listener.clone());
     let clock = Clock::virtual_at(Timestamp::from_us(0));
     let engine = session.engine_of(clock, wiring, silent_channels()?, settings, library).await?;
-    let intake = intake::open("ledger", &args.ledger, Some(&args.map))?;
+    let intake = intake::open("ledger", &args.ledger, Some(&args.map), &library.facts)?;
     let problems = intake.problems.clone();
     let mut range = Range { from: args.from, to: args.to, kept: BTreeSet::new(), invoices: 0 };
     let mut records = intake.records.filter(|record| range.keeps(record));

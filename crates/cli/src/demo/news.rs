@@ -62,6 +62,7 @@ fn customer(customer: &Customer) -> record::Customer {
         vulnerable: customer.vulnerable,
         tags: vec![customer.segment.name.to_owned()],
         contact_points,
+        x: std::collections::BTreeMap::new(),
     }
 }
 
@@ -83,6 +84,7 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
         amount: money(invoice.minor),
         product: invoice.product.to_owned(),
         reference: format!("RF-{number}"),
+        x: std::collections::BTreeMap::new(),
         at: known,
     })];
     for (n, paid) in invoice.payments.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+mod own;
 mod promises;
 
 use chrono::{Datelike, NaiveDate};
@@ -580,11 +581,13 @@ impl Book {
     /// Takes a customer's row; what changed reaches the open cases.
     pub(crate) fn take_customer(
         &mut self,
-        record: recobro_connectors::source::record::Customer,
+        mut record: recobro_connectors::source::record::Customer,
         defaults: Vec<String>,
         origin: &Origin<'_>,
     ) {
         let id = CustomerId(record.id.clone());
+        let known = self.clients.get(&id).map(|client| client.record.x.clone()).unwrap_or_default();
+        let own = own::merge(&known, &mut record.x);
         let Some(client) = self.clients.get_mut(&id) else {
             let client = Client {
                 record,
@@ -615,7 +618,8 @@ impl Book {
             ("risk", text(&old.risk), text(&new.risk)),
             ("vulnerable", old.vulnerable.to_string(), new.vulnerable.to_string()),
         ];
-        for (field, from, to) in pairs.into_iter().filter(|(_, from, to)| from != to) {
+        let pairs = pairs.into_iter().map(|(field, from, to)| (field.to_owned(), from, to));
+        for (field, from, to) in pairs.filter(|(_, from, to)| from != to).chain(own) {
             let key = format!("{}/{field}", origin.key);
             let origin = Origin { key: &key, ..origin.clone() };
             let fields = [("field", Value::text(field)), ("from", Value::text(from)), ("to", Value::text(to))];
@@ -666,8 +670,14 @@ impl Book {
     }
 
     /// Takes an invoice's row: a new one wants a case, a changed one tells its case.
-    pub(crate) fn take_invoice(&mut self, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
+    pub(crate) fn take_invoice(
+        &mut self,
+        mut record: recobro_connectors::source::record::Invoice,
+        origin: &Origin<'_>,
+    ) {
         let id = InvoiceId(record.id.clone());
+        let known = self.bills.get(&id).map(|bill| bill.record.x.clone()).unwrap_or_default();
+        let own = own::merge(&known, &mut record.x);
         for name in [&record.number, &record.reference] {
             self.name(name, &id);
         }
@@ -709,6 +719,11 @@ impl Book {
         if old.due != record.due {
             let fields = vec![("from", Value::Date(old.due)), ("to", Value::Date(record.due))];
             self.tell_invoice(&id, "invoice.due_changed", origin, fields);
+        }
+        for (field, ..) in own {
+            let key = format!("{}/{field}", origin.key);
+            let origin = Origin { key: &key, ..origin.clone() };
+            self.tell_invoice(&id, "invoice.changed", &origin, vec![("field", Value::text(field))]);
         }
         if difference != 0 {
             let open = self.bills[&id].is_open();

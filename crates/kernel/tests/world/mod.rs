@@ -119,6 +119,7 @@ pub(crate) fn playbook() -> Playbook {
         currency: Some(Currency::EUR),
         calendar: "weekdays".to_owned(),
         policies: vec![],
+        facts: std::sync::Arc::default(),
         applies_to: AppliesTo::default(),
         contact: ContactRules {
             locales: vec![Arg::Const("es".to_owned())],
@@ -186,6 +187,7 @@ fn facts() -> Facts {
             last_payment_on: None,
             reference: "INV-1".to_owned(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         },
         customer: CustomerFacts {
             id: "C-1".into(),
@@ -209,6 +211,7 @@ fn facts() -> Facts {
             tags: vec![],
             contact_points: vec![],
             assume_reachable: true,
+            x: std::collections::BTreeMap::new(),
         },
         promise: None,
         dispute: None,

@@ -7,7 +7,6 @@ use crate::script::Expected;
 use crate::yaml::Node;
 use recobro_kernel::effect::Retry;
 use recobro_kernel::expr::Arg;
-use recobro_kernel::facts;
 use recobro_kernel::money::Currency;
 use recobro_kernel::playbook::{AppliesTo, Backlog, Cap, ContactRules, Roll, Table, TableRow, Test};
 use recobro_kernel::time::Hours;
@@ -293,15 +292,16 @@ impl Builder<'_> {
     /// PB201: a fact that exists, with its type.
     fn fact(&self, node: &Node) -> Option<(String, Type)> {
         let path = read::name(self.report(), node)?;
-        if let Some(fact) = facts::find(&path) {
-            return Some((path, (fact.of)()));
+        if let Some(fact) = self.shared.facts.find(&path) {
+            let of = fact.of();
+            return Some((path, of));
         }
         self.unknown_fact(node, &path);
         None
     }
 
     fn unknown_fact(&self, node: &Node, path: &str) {
-        let known = facts::FACTS.iter().map(|fact| fact.path);
+        let known = self.shared.facts.paths();
         let problem = Diagnostic::error("PB201", &node.place, format!("unknown fact `{}`", read::cut(path)));
         self.report().push(problem.nearest(path, known));
     }
