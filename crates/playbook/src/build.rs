@@ -4,7 +4,7 @@
 mod checks;
 mod exprs;
 mod fragments;
-mod head;
+pub(crate) mod head;
 mod options;
 mod outlets;
 mod steps;

@@ -12,6 +12,7 @@ mod library;
 mod read;
 pub mod report;
 pub mod script;
+mod segments;
 mod select;
 mod template;
 mod yaml;
@@ -26,6 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use segments::{Selected, Selection, SelectionRow};
 
 /// Version of the rule engine, recorded with each decision.
 pub const RHAI_VERSION: &str = "1.27.0";
@@ -44,6 +46,8 @@ pub struct Library {
     pub law: Arc<Law>,
     /// Built-in facts and those of `workflows/facts.yaml`.
     pub facts: Arc<Registry>,
+    /// `workflows/segments.yaml`, where a project has it: the table that picks the playbook.
+    pub selection: Option<Arc<Selection>>,
     /// `workflows/templates/**`.
     pub templates: Files,
 }

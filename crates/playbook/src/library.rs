@@ -6,7 +6,7 @@ use crate::read::{law, own, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
-use crate::{Checked, Compiled, Files, Library, select};
+use crate::{Checked, Compiled, Files, Library, segments, select};
 use recobro_kernel::facts::Registry;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
@@ -71,7 +71,10 @@ pub(crate) fn check(files: &Files) -> Checked {
         seen.insert(name, file.to_string());
         found.push(built);
     }
-    select::overlaps(&shared.report, &found);
+    let selection = parse(files, segments::FILE, &shared.report).map(|node| segments::read(&shared, &node, &found));
+    if selection.is_none() {
+        select::overlaps(&shared.report, &found);
+    }
     let mut playbooks: Vec<Arc<Compiled>> = found.into_iter().map(|built| Arc::new(built.compiled)).collect();
     playbooks.sort_by(|a, b| a.playbook.name.cmp(&b.playbook.name));
     let templates = files.iter().filter(|(file, _)| file.starts_with(template::FOLDER));
@@ -79,6 +82,7 @@ pub(crate) fn check(files: &Files) -> Checked {
         playbooks,
         law: Arc::new(shared.law),
         facts: shared.facts,
+        selection: selection.flatten().map(Arc::new),
         templates: templates.map(|(file, bytes)| (file.clone(), bytes.clone())).collect(),
     };
     Checked { library, diagnostics: shared.report.into_sorted() }

@@ -1,9 +1,10 @@
 //! The head of a playbook: identity, selection, contact rules, defaults, variables and tables.
 
 use super::{At, Builder};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::read::{self, tests};
 use crate::script::Expected;
+use crate::segments;
 use crate::yaml::Node;
 use recobro_kernel::effect::Retry;
 use recobro_kernel::expr::Arg;
@@ -255,7 +256,8 @@ impl Builder<'_> {
                 found.push((row, TableRow { tests, outputs: values, line: row.place.start.line }));
             }
         }
-        self.check_rows(key, &name, inputs.len(), &found);
+        let tests: Vec<(&Node, &[Test])> = found.iter().map(|(row, found)| (*row, &*found.tests)).collect();
+        check_rows(report, key, &format!("table `{name}`"), (inputs.len(), "…"), &tests);
         let rows: Vec<TableRow> = found.into_iter().map(|(_, row)| row).collect();
         let typed = outputs.into_iter().enumerate().map(|(i, output)| {
             let column: Vec<&Value> = rows.iter().map(|row| &row.outputs[i]).collect();
@@ -265,28 +267,6 @@ impl Builder<'_> {
         let rows = rows.into_iter().map(|row| widen(row, &outputs)).collect();
         let inputs = subjects.into_iter().map(|subject| subject.map(|(path, _)| path)).collect::<Option<_>>()?;
         Some(Table { name, inputs, outputs, rows })
-    }
-
-    /// PB211 and PB212.
-    fn check_rows(&self, key: &Node, name: &str, inputs: usize, rows: &[(&Node, TableRow)]) {
-        let all = |row: &TableRow| row.tests.iter().all(|test| *test == Test::Any);
-        if !rows.last().is_some_and(|(_, row)| all(row)) {
-            let cells = vec!["_"; inputs].join(", ");
-            self.report().push(
-                Diagnostic::error("PB211", &key.place, format!("table `{name}` has no catch-all row"))
-                    .help(format!("end with `- [{cells}, …]`")),
-            );
-        }
-        for (late, (node, row)) in rows.iter().enumerate() {
-            let cover = rows[..late].iter().position(|(_, earlier)| {
-                earlier.tests.iter().zip(&row.tests).all(|(wide, narrow)| covers(wide, narrow))
-            });
-            if let Some(early) = cover {
-                let message =
-                    format!("row {} of table `{name}` can never match: row {} covers it", late + 1, early + 1);
-                self.report().push(Diagnostic::warning("PB212", &node.place, message));
-            }
-        }
     }
 
     /// PB201: a fact that exists, with its type.
@@ -311,6 +291,13 @@ impl Builder<'_> {
         let Some(tests) = read::required(report, node, "applies_to") else { return };
         for (key, value) in read::map(report, tests, "tests") {
             match key.text().unwrap_or_default() {
+                "priority" if self.shared.files.contains_key(segments::FILE) => {
+                    let message = format!("`priority` says nothing where `{}` picks the playbook", segments::FILE);
+                    report.push(
+                        Diagnostic::error("PB402", &key.place, message)
+                            .help("leave it out; the order of the table's rows decides"),
+                    );
+                }
                 "priority" => self.head.applies_to.priority = read::int(report, value).unwrap_or_default(),
                 "when" => {
                     let at = self.head_at();
@@ -414,6 +401,33 @@ impl Builder<'_> {
             }
         };
         Some(Retry { times, first_s, factor })
+    }
+}
+
+/// PB211 and PB212: the last row takes everything, and no row stands behind one that takes all of it.
+pub(crate) fn check_rows(
+    report: &Report,
+    key: &Node,
+    what: &str,
+    (inputs, output): (usize, &str),
+    rows: &[(&Node, &[Test])],
+) {
+    let all = |tests: &[Test]| tests.iter().all(|test| *test == Test::Any);
+    if !rows.last().is_some_and(|(_, tests)| all(tests)) {
+        let cells = vec!["_"; inputs].join(", ");
+        report.push(
+            Diagnostic::error("PB211", &key.place, format!("{what} has no catch-all row"))
+                .help(format!("end with `- [{cells}, {output}]`")),
+        );
+    }
+    for (late, (node, tests)) in rows.iter().enumerate() {
+        let cover = rows[..late]
+            .iter()
+            .position(|(_, earlier)| earlier.iter().zip(*tests).all(|(wide, narrow)| covers(wide, narrow)));
+        if let Some(early) = cover {
+            let message = format!("row {} of {what} can never match: row {} covers it", late + 1, early + 1);
+            report.push(Diagnostic::warning("PB212", &node.place, message));
+        }
     }
 }
 
