@@ -259,14 +259,12 @@ pub fn open_with(
             (Input::json_lines(text, names.clone(), unread), names)
         }
     };
-    let complete = match mapping {
-        Some(mapping) => mapping.clone(),
-        None => {
-            let mut mapping = (source.by_name)(usual, &|name| header.iter().any(|column| column == name));
-            mapping.own_by_column(&header);
-            mapping
-        }
+    let by_column = || {
+        let mut mapping = (source.by_name)(Mapping::default(), &|name| header.iter().any(|column| column == name));
+        mapping.own_by_column(&header);
+        mapping
     };
+    let complete = mapping.map_or_else(by_column, Mapping::clone);
     let read = complete.columns();
     let unread_columns = header.iter().filter(|name| !read.contains(name)).cloned().collect();
     let report = ReadReport { unread_columns, ..ReadReport::default() };

@@ -245,8 +245,13 @@ impl<'a> Desk<'a> {
         };
         // The id follows from the case before, so that a repeated turn opens the same one.
         let case = CaseId::derive(&[facts.invoice.id.as_str(), "after", &old.to_string()]);
-        let entry =
-            Entry { case, defaults: Vec::new(), continues: Some(follow.inherits), at_stage: follow.handover.at };
+        let entry = Entry {
+            case,
+            defaults: Vec::new(),
+            continues: Some(follow.inherits),
+            at_stage: follow.handover.at,
+            chosen: None,
+        };
         self.following = Some(old);
         self.open(&bundle, &entry, facts, now);
         self.following = None;

@@ -22,7 +22,7 @@ use crate::facts::Facts;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
 use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
-use crate::record::{Decision, Inheritance, Place, Reads, Record, TurnBody};
+use crate::record::{Decision, Inheritance, Picked, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
 use crate::value::Value;
 use chrono::NaiveDate;
@@ -111,6 +111,8 @@ pub struct Entry {
     pub continues: Option<Inheritance>,
     /// Stage to start at (hand-over).
     pub at_stage: Option<String>,
+    /// What picked the playbook.
+    pub chosen: Option<Picked>,
 }
 
 /// Opens a case and takes its first turn.

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 /// Where the file stands.
 pub(crate) const FILE: &str = "workflows/segments.yaml";
 
+/// Such invoices are not dunned.
+const NONE: &str = "none";
+
 /// The table that picks playbooks; its last row takes everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -82,7 +85,8 @@ pub(crate) fn read(shared: &Shared<'_>, node: &Node, playbooks: &[Built]) -> Opt
         let key = table_key(node).unwrap_or(table);
         check_rows(report, key, "table `segments`", (inputs.len(), "general"), &found);
     }
-    let inputs: Vec<String> = subjects.into_iter().map(|subject| subject.map(|(path, _)| path)).collect::<Option<_>>()?;
+    let inputs: Vec<String> =
+        subjects.into_iter().map(|subject| subject.map(|(path, _)| path)).collect::<Option<_>>()?;
     for (index, draft) in drafts.iter().enumerate() {
         let wanted = draft.row.playbook.as_deref();
         if let Some(chosen) = playbooks.iter().find(|built| Some(&*built.compiled.playbook.name) == wanted) {
@@ -122,7 +126,8 @@ fn draft<'n>(shared: &Shared<'_>, node: &'n Node, subjects: &[Option<(String, Ty
     };
     if cells.len() != subjects.len() {
         let wanted = subjects.len();
-        let message = format!("this row tests {} facts; the table has {wanted} inputs and then a playbook", cells.len());
+        let message =
+            format!("this row tests {} facts; the table has {wanted} inputs and then a playbook", cells.len());
         report.error("PB006", node, message);
         return None;
     }
@@ -135,21 +140,19 @@ fn draft<'n>(shared: &Shared<'_>, node: &'n Node, subjects: &[Option<(String, Ty
         })
         .collect();
     let chosen = chosen(shared, playbook)?;
+    let chosen = (chosen != NONE).then_some(chosen);
     let tests = tests.into_iter().collect::<Option<_>>()?;
     Some(Draft { node, playbook, row: SelectionRow { tests, playbook: chosen, note } })
 }
 
-/// The playbook of a row, `None` for the word `none`.
-fn chosen(shared: &Shared<'_>, node: &Node) -> Option<Option<String>> {
+/// The playbook of a row, or the word [`NONE`].
+fn chosen(shared: &Shared<'_>, node: &Node) -> Option<String> {
     let name = read::name(&shared.report, node)?;
-    if name == "none" {
-        return Some(None);
-    }
-    if shared.names.contains(&name) {
-        return Some(Some(name));
+    if name == NONE || shared.names.contains(&name) {
+        return Some(name);
     }
     let message = format!("no playbook `{}`", read::cut(&name));
-    let known = shared.names.iter().map(String::as_str).chain(["none"]);
+    let known = shared.names.iter().map(String::as_str).chain([NONE]);
     shared.report.push(
         Diagnostic::error("PB101", &node.place, message)
             .nearest(&name, known)
@@ -175,7 +178,9 @@ fn check_row(report: &Report, number: usize, draft: &Draft<'_>, inputs: &[String
         report.push(
             make("PB402", &draft.playbook.place, message)
                 .note(format!("`{name}` takes `{path}`: {}", shown(own)))
-                .help(format!("let the table decide: take `{path}` out of the playbook's `applies_to`, or narrow the row")),
+                .help(format!(
+                    "let the table decide: take `{path}` out of the playbook's `applies_to`, or narrow the row"
+                )),
         );
     }
 }

@@ -67,10 +67,9 @@ fn customer(customer: &Customer) -> record::Customer {
 }
 
 fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
-    let zone = zone(owner);
+    let (zone, number) = (zone(owner), &invoice.number);
     let currency: Currency = owner.home.currency.parse().unwrap_or(Currency::EUR);
     let money = |minor| Money::new(minor, currency);
-    let number = &invoice.number;
     let mut random = Random::of(seed, &format!("{number}/times"));
     let mut daytime = |on: NaiveDate| Some(daytime(&mut random, on, zone));
     // What was open before the first day becomes known on it.

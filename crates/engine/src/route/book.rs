@@ -669,6 +669,33 @@ impl Book {
         }
     }
 
+    /// An invoice that nobody knew: it wants a case.
+    fn new_invoice(&mut self, id: InvoiceId, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
+        let bill = Bill {
+            balance_minor: 0,
+            disputed_minor: 0,
+            retained_minor: 0,
+            not_due_minor: 0,
+            last_payment_on: None,
+            closed_by: None,
+            case: None,
+            tolerance_minor: 0,
+            cases: 0,
+            source: origin.source.to_owned(),
+            changed: true,
+            record,
+        };
+        let amount = bill.record.amount.minor;
+        self.arrived.insert(("invoice", id.0.clone()));
+        self.arrived.insert(("invoice", bill.record.number.clone()));
+        self.arrived.insert(("invoice", bill.record.reference.clone()));
+        self.bills.insert(id.clone(), bill);
+        self.change_bill(&id, |bill| bill.balance_minor = amount);
+        if amount > 0 {
+            self.entering.insert(id, origin.at);
+        }
+    }
+
     /// Takes an invoice's row: a new one wants a case, a changed one tells its case.
     pub(crate) fn take_invoice(
         &mut self,
@@ -682,30 +709,7 @@ impl Book {
             self.name(name, &id);
         }
         let Some(bill) = self.bills.get(&id) else {
-            let bill = Bill {
-                balance_minor: 0,
-                disputed_minor: 0,
-                retained_minor: 0,
-                not_due_minor: 0,
-                last_payment_on: None,
-                closed_by: None,
-                case: None,
-                tolerance_minor: 0,
-                cases: 0,
-                source: origin.source.to_owned(),
-                changed: true,
-                record,
-            };
-            let amount = bill.record.amount.minor;
-            self.arrived.insert(("invoice", id.0.clone()));
-            self.arrived.insert(("invoice", bill.record.number.clone()));
-            self.arrived.insert(("invoice", bill.record.reference.clone()));
-            self.bills.insert(id.clone(), bill);
-            self.change_bill(&id, |bill| bill.balance_minor = amount);
-            if amount > 0 {
-                self.entering.insert(id, origin.at);
-            }
-            return;
+            return self.new_invoice(id, record, origin);
         };
         let old = bill.record.clone();
         let difference = record.amount.minor - old.amount.minor;

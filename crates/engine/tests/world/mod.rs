@@ -69,7 +69,7 @@ pub(crate) fn handing_over() -> (Library, Library) {
     assert!(names.contains(&"probe"), "{}", recobro_playbook::report::text(&checked.diagnostics, &files));
     let playbooks = all.playbooks.iter().filter(|p| p.playbook.name != "general").cloned().collect();
     let (law, facts, templates) = (Arc::clone(&all.law), Arc::clone(&all.facts), all.templates.clone());
-    (all, Library { playbooks, law, facts, templates })
+    (all, Library { playbooks, law, facts, templates, selection: None })
 }
 
 /// The shipped library without its playbooks, and with these files.

@@ -34,6 +34,7 @@ pub(super) fn entered(input: &Input<'_>, entry: Entry) -> (Record, Case) {
         position,
         defaults: entry.defaults,
         continues: entry.continues.map(Box::new),
+        chosen: entry.chosen,
     };
     let case = empty_case(input, &first);
     (first, case)

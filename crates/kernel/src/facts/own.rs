@@ -65,7 +65,7 @@ impl Registry {
 
     /// Every path.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.all().map(|known| known.path())
+        self.all().map(Known::path)
     }
 
     /// The organisation's own facts below a root such as `customer`, by name.

@@ -244,7 +244,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(playbook: Playbook) -> Self {
-        let entry = Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None };
+        let entry =
+            Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None, chosen: None };
         Self::entering(playbook, entry, at("2026-04-20T00:00:00Z"))
     }
 
@@ -252,7 +253,7 @@ impl World {
     pub(crate) fn linked(&self, playbook: Playbook) -> Self {
         let Follow { handover, inherits } = self.follow.clone().expect("the case was handed over");
         let case = CaseId::derive(&["INV-1", "after"]);
-        let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at };
+        let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at, chosen: None };
         Self::entering(playbook, entry, self.now)
     }
 
