@@ -178,13 +178,13 @@ impl<'a> Desk<'a> {
     /// Opens a case with its first turn. A rule that is too slow three times opens nothing and is told to the log.
     pub(crate) fn open(&mut self, bundle: &Bundle, entry: &Entry, facts: &Arc<Facts>, now: Timestamp) {
         let input = self.input(bundle, facts, now);
-        let entered = (0..ABORTS_MAX).find_map(|_| match enter(&input, entry.clone()) {
+        let entered = (0..ABORTS_MAX).find_map(|_| match enter(&input, entry) {
             Decided::Turn(turn) => Some(*turn),
             Decided::Slow(_) => None,
         });
         if let Some(turn) = entered {
             let turn = match self.leads_nowhere(&turn) {
-                Some(cause) => enter_parked(&input, entry.clone(), &cause),
+                Some(cause) => enter_parked(&input, entry, &cause),
                 None => turn,
             };
             self.opened += 1;

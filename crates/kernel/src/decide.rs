@@ -117,11 +117,12 @@ pub struct Entry {
 
 /// Opens a case and takes its first turn.
 #[must_use]
-pub fn enter(input: &Input<'_>, entry: Entry) -> Decided {
+pub fn enter(input: &Input<'_>, entry: &Entry) -> Decided {
     let (first, case) = ends::entered(input, entry);
     let mut walk = Walk::new(input, case);
     walk.records.push(first);
     ends::wait_after_return(&mut walk);
+    ends::wait_for_draw(&mut walk, entry);
     let walked = walk.run(&[]);
     walk.answer(walked)
 }
@@ -152,11 +153,12 @@ pub fn park(input: &Input<'_>, case: &Case, events: &[Event], cause: &str) -> Tu
 
 /// Opens a case that is parked before its first step: its first turn cannot be committed as it was decided.
 #[must_use]
-pub fn enter_parked(input: &Input<'_>, entry: Entry, cause: &str) -> Turn {
+pub fn enter_parked(input: &Input<'_>, entry: &Entry, cause: &str) -> Turn {
     let (first, case) = ends::entered(input, entry);
     let mut walk = Walk::new(input, case);
     walk.records.push(first);
     ends::wait_after_return(&mut walk);
+    ends::wait_for_draw(&mut walk, entry);
     walk.parked(cause)
 }
 

@@ -192,6 +192,8 @@ pub struct Backlog {
     pub over: Span,
     /// ... starts at this stage, its clock on the stage's first day.
     pub start_at: usize,
+    /// The day of the start is drawn by customer inside so many days; without it all start at once.
+    pub spread: Option<Span>,
 }
 
 /// `roll:`.

@@ -108,6 +108,9 @@ pub struct Moved {
     pub until: Timestamp,
 }
 
+/// The rule that lets a late entry wait for the day drawn for its customer.
+pub const BACKLOG_SPREAD: &str = "backlog.spread";
+
 /// What picked a playbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picked {

@@ -266,7 +266,7 @@ impl World {
         facts.today = now.date_in(facts.customer.time_zone);
         let shared = Arc::new(facts.clone());
         let input = Input { playbook: &playbook, rules: &rules, law: &law, facts: &shared, now, rhai: "table" };
-        let Decided::Turn(turn) = enter(&input, entry) else { panic!("a table is never slow") };
+        let Decided::Turn(turn) = enter(&input, &entry) else { panic!("a table is never slow") };
         let mut world = Self {
             case: turn.case.clone(),
             playbook,
