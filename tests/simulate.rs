@@ -22,6 +22,7 @@ pub(crate) fn customer(segment: &str, country: &str, risk: &str) -> Customer {
         vulnerable: false,
         tags: Vec::new(),
         contact_points: points(None),
+        x: std::collections::BTreeMap::new(),
     }
 }
 

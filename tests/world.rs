@@ -290,6 +290,7 @@ pub(crate) fn invoice(amount: Money, issued: NaiveDate, due: NaiveDate, product:
         amount,
         product: product.to_owned(),
         reference: format!("RF-{NUMBER}"),
+        x: std::collections::BTreeMap::new(),
         at: None,
     }
 }

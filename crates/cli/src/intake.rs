@@ -5,6 +5,7 @@ use crate::session::Session;
 use recobro_connectors::source::mapping::Mapping;
 use recobro_connectors::source::record::Record;
 use recobro_connectors::source::{self, FileKind, ReadReport, Reader, Rejected, RowProblem, SourceError};
+use recobro_kernel::facts::Registry;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +54,7 @@ pub(crate) struct Records {
 }
 
 /// Opens a file as a source.
-pub(crate) fn open(source: &str, path: &Path, map: Option<&Path>) -> Result<Intake, Failure> {
+pub(crate) fn open(source: &str, path: &Path, map: Option<&Path>, facts: &Arc<Registry>) -> Result<Intake, Failure> {
     let mapping = map.map(mapping).transpose()?;
     let shown = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|error| {
@@ -61,7 +62,7 @@ pub(crate) fn open(source: &str, path: &Path, map: Option<&Path>) -> Result<Inta
         Failure::new(exit, format!("cannot read {shown}: {error}"))
     })?;
     let input = std::io::BufReader::with_capacity(1 << 16, file);
-    let reader = source::open(source, FileKind::of(path), mapping.as_ref(), input).map_err(|error| {
+    let reader = source::open_with(source, FileKind::of(path), mapping.as_ref(), facts, input).map_err(|error| {
         let failure = |text: String| Failure::new(Exit::Usage, text);
         match (&error, map) {
             (SourceError::NoMapping, _) => failure(format!("{shown}: {error}")).help("--map names it"),

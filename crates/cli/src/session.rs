@@ -7,10 +7,12 @@ use crate::out::{Out, Shape};
 use include_dir::{Dir, include_dir};
 use recobro_connectors::channel::{self, LANES, Secret};
 use recobro_engine::{Channels, Clock, Creditor, Engine, Sender, Settings};
+use recobro_kernel::facts::Registry;
 use recobro_playbook::{Files, Library, Severity, report};
 use recobro_store::{Options, Store};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 static WORKFLOWS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../workflows");
 static SCRIPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scripts");
@@ -181,6 +183,15 @@ impl Session {
         let text = report::text(&errors, &files);
         Err(Failure::new(Exit::Findings, format!("the library has {} errors\n{}", errors.len(), text.trim_end()))
             .help("`recobro check` prints them; nothing runs until they are mended"))
+    }
+
+    /// The facts of the project, for files that come in.
+    pub(crate) fn facts(&self) -> Result<Arc<Registry>, Failure> {
+        let files = self.files()?;
+        recobro_playbook::facts(&files).map_err(|errors| {
+            let text = report::text(&errors, &files);
+            Failure::new(Exit::Findings, format!("workflows/facts.yaml has errors\n{}", text.trim_end()))
+        })
     }
 
     /// The database, for reading; it must be there.

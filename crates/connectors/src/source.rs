@@ -33,11 +33,13 @@ use encoding_rs::Encoding;
 use input::{Input, NoCells, Unread};
 use mapping::Mapping;
 use plan::{Plan, Seen};
+use recobro_kernel::facts::Registry;
 use record::Record;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 use take::Take;
 use text::Utf8Reader;
 
@@ -223,6 +225,20 @@ pub fn open(
     mapping: Option<&Mapping>,
     input: impl Read + Send + 'static,
 ) -> Result<Reader, SourceError> {
+    open_with(source, kind, mapping, &Arc::default(), input)
+}
+
+/// The same for a project that declares facts of its own.
+///
+/// # Errors
+/// Those of [`open`]; a column `x.NAME` that is not declared.
+pub fn open_with(
+    source: &str,
+    kind: FileKind,
+    mapping: Option<&Mapping>,
+    facts: &Arc<Registry>,
+    input: impl Read + Send + 'static,
+) -> Result<Reader, SourceError> {
     let source =
         SOURCES.iter().find(|kind| kind.name == source).ok_or_else(|| SourceError::UnknownSource(source.to_owned()))?;
     if source.columns.is_empty() && mapping.is_none() {
@@ -238,20 +254,27 @@ pub fn open(
     let (input, header) = match kind {
         FileKind::Csv => Input::csv(text, said)?,
         FileKind::JsonLines => {
-            let own = || source.columns.iter().map(|name| (*name).to_owned()).collect();
+            let own_facts = || {
+                let section = if source.name == "customers" { "customer" } else { "invoice" };
+                let takes_them = matches!(source.name, "customers" | "invoices");
+                facts.own_of(section).filter(move |_| takes_them).map(|(name, _)| take::own_field(name))
+            };
+            let own = || source.columns.iter().map(|name| (*name).to_owned()).chain(own_facts()).collect();
             let names: Vec<String> = mapping.map_or_else(own, Mapping::columns);
             let unread = if mapping.is_some() { Unread::Ignored } else { Unread::Refused };
             (Input::json_lines(text, names.clone(), unread), names)
         }
     };
-    let complete = match mapping {
-        Some(mapping) => mapping.clone(),
-        None => (source.by_name)(usual, &|name| header.iter().any(|column| column == name)),
+    let by_column = || {
+        let mut mapping = (source.by_name)(Mapping::default(), &|name| header.iter().any(|column| column == name));
+        mapping.own_by_column(&header);
+        mapping
     };
+    let complete = mapping.map_or_else(by_column, Mapping::clone);
     let read = complete.columns();
     let unread_columns = header.iter().filter(|name| !read.contains(name)).cloned().collect();
     let report = ReadReport { unread_columns, ..ReadReport::default() };
-    let plan = Plan::compile(&complete, header, kind)?;
+    let plan = Plan::compile(&complete, header, kind, facts)?;
     (source.check)(&plan)?;
     Ok(Reader { records: source.records, input, plan, report, seen: Seen::default(), is_done: false })
 }
@@ -289,6 +312,7 @@ impl Reader {
         let mut take = Take {
             cells: &plan.cells,
             columns: &plan.columns,
+            facts: &plan.facts,
             row: &row,
             line,
             report,

@@ -178,13 +178,13 @@ impl<'a> Desk<'a> {
     /// Opens a case with its first turn. A rule that is too slow three times opens nothing and is told to the log.
     pub(crate) fn open(&mut self, bundle: &Bundle, entry: &Entry, facts: &Arc<Facts>, now: Timestamp) {
         let input = self.input(bundle, facts, now);
-        let entered = (0..ABORTS_MAX).find_map(|_| match enter(&input, entry.clone()) {
+        let entered = (0..ABORTS_MAX).find_map(|_| match enter(&input, entry) {
             Decided::Turn(turn) => Some(*turn),
             Decided::Slow(_) => None,
         });
         if let Some(turn) = entered {
             let turn = match self.leads_nowhere(&turn) {
-                Some(cause) => enter_parked(&input, entry.clone(), &cause),
+                Some(cause) => enter_parked(&input, entry, &cause),
                 None => turn,
             };
             self.opened += 1;
@@ -245,8 +245,13 @@ impl<'a> Desk<'a> {
         };
         // The id follows from the case before, so that a repeated turn opens the same one.
         let case = CaseId::derive(&[facts.invoice.id.as_str(), "after", &old.to_string()]);
-        let entry =
-            Entry { case, defaults: Vec::new(), continues: Some(follow.inherits), at_stage: follow.handover.at };
+        let entry = Entry {
+            case,
+            defaults: Vec::new(),
+            continues: Some(follow.inherits),
+            at_stage: follow.handover.at,
+            chosen: None,
+        };
         self.following = Some(old);
         self.open(&bundle, &entry, facts, now);
         self.following = None;

@@ -200,6 +200,7 @@ pub(crate) fn customer_of(row: CustomerRow) -> Result<record::Customer, Error> {
         vulnerable: row.vulnerable,
         tags: row.tags,
         contact_points: Vec::new(),
+        x: row.x,
     })
 }
 
@@ -226,6 +227,7 @@ fn bill_of(row: InvoiceRow) -> Bill {
         amount: Money::new(row.amount_minor, row.currency),
         product: row.product,
         reference: row.reference,
+        x: row.x,
         at: None,
     };
     Bill {
@@ -742,6 +744,7 @@ fn customer_row(client: &Client, now: Timestamp) -> CustomerRow {
         vulnerable: record.vulnerable,
         tags: record.tags.clone(),
         defaults: client.defaults.clone(),
+        x: record.x.clone(),
         booked_on: now.date_in(record.time_zone),
         known_at: now,
     }
@@ -787,6 +790,7 @@ fn row_of(bill: &Bill, now: Timestamp) -> InvoiceRow {
         reference: record.reference.clone(),
         closed: bill.closed_by.clone(),
         defaults: Vec::new(),
+        x: record.x.clone(),
         booked_on: record.issued,
         known_at: now,
     }

@@ -299,7 +299,9 @@ fn prepare(
     let templates = &bundle.templates;
     let interest = loaded.statement(&effect.invoice, facts.today);
     let interest = interest.as_ref();
-    let with = Rendering { facts, interest, recipient: &recipient, templates, settings: &engine.settings, at };
+    let registry = &bundle.compiled.playbook.facts;
+    let settings = &engine.settings;
+    let with = Rendering { facts, interest, registry, recipient: &recipient, templates, settings, at };
     let item = render(&effect, &with);
     let act = act(&effect, case, facts, at);
     Handing { row, effect, at, item, act }

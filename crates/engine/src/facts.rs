@@ -140,6 +140,7 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         tags: record.tags.clone(),
         contact_points: Vec::new(),
         assume_reachable: false,
+        x: record.x.clone(),
     }
 }
 
@@ -173,6 +174,7 @@ pub(crate) fn invoice_facts(bill: &Bill) -> InvoiceFacts {
         last_payment_on: bill.last_payment_on,
         reference: if record.reference.is_empty() { record.number.clone() } else { record.reference.clone() },
         closed: bill.closed_by.is_some(),
+        x: record.x.clone(),
     }
 }
 

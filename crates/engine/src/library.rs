@@ -5,11 +5,12 @@
 
 use crate::Error;
 use recobro_connectors::template::Templates;
+use recobro_kernel::facts::Registry;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Unit;
-use recobro_playbook::{Compiled, Files, Library};
+use recobro_playbook::{Compiled, Files, Library, Selection};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +31,10 @@ pub(crate) struct Shelf {
     pub(crate) law: Arc<Law>,
     /// Current playbooks: what new cases are offered to, ordered by name.
     pub(crate) current: Vec<Arc<Compiled>>,
+    /// The table that picks among them, where the project has one.
+    pub(crate) selection: Option<Arc<Selection>>,
+    /// The facts that it reads.
+    pub(crate) facts: Arc<Registry>,
     pinned: Mutex<HashMap<Pin, Arc<Bundle>>>,
 }
 
@@ -43,7 +48,13 @@ impl Shelf {
             let bundle = Bundle { compiled: Arc::clone(compiled), templates: Arc::clone(&templates) };
             (pin(compiled), Arc::new(bundle))
         });
-        Self { law: Arc::clone(&library.law), pinned: Mutex::new(pinned.collect()), current }
+        Self {
+            law: Arc::clone(&library.law),
+            pinned: Mutex::new(pinned.collect()),
+            current,
+            selection: library.selection.clone(),
+            facts: Arc::clone(&library.facts),
+        }
     }
 
     /// The bundle of a pin, if it is on the shelf.

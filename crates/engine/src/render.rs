@@ -6,7 +6,7 @@ use crate::settings::{Sender, Settings};
 use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
-use recobro_kernel::facts::{FACTS, Facts, OPTIONAL_ROOTS, PlanFacts, has_root};
+use recobro_kernel::facts::{Facts, OPTIONAL_ROOTS, PlanFacts, Registry, has_root};
 use recobro_kernel::interest::Statement;
 use recobro_kernel::plan::Part;
 use recobro_kernel::time::Timestamp;
@@ -30,6 +30,8 @@ pub(crate) struct Rendering<'a> {
     pub(crate) facts: &'a Facts,
     /// What the law adds to the invoice, where a table of rates is for its customer.
     pub(crate) interest: Option<&'a Statement>,
+    /// The facts that the case's playbook was checked with.
+    pub(crate) registry: &'a Registry,
     /// Recipient.
     pub(crate) recipient: &'a Recipient,
     /// The pinned templates.
@@ -113,8 +115,8 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
     };
     let settings = with.settings;
     let mut context = serde_json::json!({});
-    for fact in FACTS {
-        put(&mut context, fact.path, plain(&(fact.read)(facts)));
+    for fact in with.registry.all() {
+        put(&mut context, fact.path(), plain(&fact.read(facts)));
     }
     for root in OPTIONAL_ROOTS.iter().filter(|root| !has_root(facts, root)) {
         put(&mut context, root, serde_json::Value::Null);

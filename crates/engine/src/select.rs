@@ -1,24 +1,65 @@
 //! Which playbook takes an invoice: read once, when it enters. An invoice that none takes is listed with the reason
 //! and tried again when it, its customer or the published playbooks change.
 
+use crate::library::Shelf;
 use recobro_kernel::expr::{Run, View};
-use recobro_kernel::facts::{self, Facts};
+use recobro_kernel::facts::Facts;
 use recobro_kernel::law::Law;
+use recobro_kernel::playbook::AppliesTo;
+use recobro_kernel::record::{Picked, Reads};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
-use recobro_playbook::Compiled;
+use recobro_playbook::{Compiled, Selection};
 use std::sync::Arc;
 
-/// Picks the playbook of highest priority whose tests, currency and condition accept the facts.
+/// The playbook of an invoice, and what picked it: the row of `segments.yaml`, else the one of highest priority whose
+/// tests, currency and condition accept the facts.
 ///
 /// # Errors
 /// The reason for people: what the nearest playbook refused, an undecided tie, or a condition that failed.
-pub(crate) fn select(
+pub(crate) fn select(shelf: &Shelf, facts: &Arc<Facts>, now: Timestamp) -> Result<(Arc<Compiled>, Picked), String> {
+    match &shelf.selection {
+        Some(table) => by_table(shelf, table, facts, now),
+        None => by_priority(&shelf.current, facts, &shelf.law, now),
+    }
+}
+
+/// The playbook of the table's row; it must still take the invoice itself.
+fn by_table(
+    shelf: &Shelf,
+    table: &Selection,
+    facts: &Arc<Facts>,
+    now: Timestamp,
+) -> Result<(Arc<Compiled>, Picked), String> {
+    let Some(selected) = table.of(&shelf.facts, facts) else {
+        return Err("no row of segments.yaml takes it; end the table with a row of `_`".to_owned());
+    };
+    let choice = Picked {
+        by: format!("segments.yaml row {}", selected.number),
+        read: reads(selected.read),
+        note: selected.row.note.clone(),
+    };
+    let Some(name) = &selected.row.playbook else { return Err(format!("{} -> none", choice.sentence())) };
+    let refused = |reason: String| format!("{} -> {name}, which {reason}", choice.sentence());
+    let Some(candidate) = shelf.current.iter().find(|candidate| candidate.playbook.name == *name) else {
+        return Err(refused("is not published".to_owned()));
+    };
+    match accepts(candidate, facts, &shelf.law, now) {
+        Ok(()) => Ok((Arc::clone(candidate), choice)),
+        Err(reason) => Err(refused(format!("refuses it: {reason}"))),
+    }
+}
+
+fn reads<'a>(read: impl IntoIterator<Item = (&'a str, Value)>) -> Reads {
+    Reads(read.into_iter().map(|(path, value)| (path.to_owned(), value.to_plain())).collect())
+}
+
+fn by_priority(
     playbooks: &[Arc<Compiled>],
     facts: &Arc<Facts>,
     law: &Arc<Law>,
     now: Timestamp,
-) -> Result<Arc<Compiled>, String> {
+) -> Result<(Arc<Compiled>, Picked), String> {
     let mut best: Vec<&Arc<Compiled>> = Vec::new();
     let mut refusals = Vec::new();
     for candidate in playbooks {
@@ -35,7 +76,12 @@ pub(crate) fn select(
         }
     }
     match best.as_slice() {
-        [one] => Ok(Arc::clone(one)),
+        [one] => {
+            let AppliesTo { tests, priority, .. } = &one.playbook.applies_to;
+            let asked = tests.iter().map(|(path, _)| (path.as_str(), one.playbook.facts.read(path, facts)));
+            let by = format!("applies_to, priority {priority}");
+            Ok((Arc::clone(one), Picked { by, read: reads(asked), note: None }))
+        }
         [] if refusals.is_empty() => Err("no playbook is published".to_owned()),
         [] => Err(refusals.join("; ")),
         several => {
@@ -53,7 +99,7 @@ fn accepts(candidate: &Compiled, facts: &Arc<Facts>, law: &Arc<Law>, now: Timest
         return Err(format!("currency is {}, it takes {currency}", facts.invoice.currency));
     }
     for (path, test) in &playbook.applies_to.tests {
-        let value = facts::find(path).map_or(Value::Missing, |fact| (fact.read)(facts));
+        let value = playbook.facts.read(path, facts);
         if !test.accepts(&value) {
             return Err(format!("{path} is {value}"));
         }

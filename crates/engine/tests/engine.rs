@@ -4,11 +4,13 @@ mod workers;
 mod world;
 
 use recobro_connectors::channel::Delivery;
-use recobro_connectors::source::record::Record;
+use recobro_connectors::source::record::{Customer, Invoice, Record};
 
 use recobro_engine::faults::Faults;
-use recobro_engine::{Answer, Error, Nobody, OpenTask, People, Who};
+use recobro_engine::{Answer, Engine, Error, Nobody, OpenTask, People, Who};
+use recobro_kernel::record::{Record as Written, TurnBody};
 use recobro_kernel::time::Timestamp;
+use std::collections::BTreeMap;
 use world::{Agents, World, cases, customer, dispute, invoice, outcomes, outside, payment, promise, reply, run, state};
 
 fn paid(invoice: &str) -> (String, Option<String>) {
@@ -450,4 +452,240 @@ async fn a_hand_over_to_a_playbook_that_is_not_published_waits_for_it() {
         let states: Vec<_> = cases(&engine).await.into_iter().map(|case| case.outcome).collect();
         assert_eq!(states, [Some("handed_over".to_owned()), None], "due {due}");
     }
+}
+
+const OWN: &str = "
+facts:
+  customer.x.arr: {type: decimal, default: 0}
+  invoice.x.channel: {type: text, values: [shop, web]}
+";
+
+const OWN_PROBE: &str = "
+playbook: probe
+version: 1
+title: Facts of one's own
+owner: credit-control
+currency: EUR
+calendar: es-business
+policy: [eu-b2b]
+applies_to: {customer.x.arr: '>= 1000'}
+contact: {locales: [en], hours: 09:00-18:00}
+stages:
+  - stage: only
+    steps:
+      - {send: overdue-first, via: [email], day: 5, when: '(invoice.x.channel ?? \"shop\") == \"web\"'}
+      - {id: big, send: overdue-second, with: {tone: neutral}, via: [email], day: 15, when: customer.x.arr > 5000}
+      - {finish: needs_review, day: 60}
+whenever:
+  - {event: invoice.paid, then: {finish: paid}}
+  - {event: customer.changed, when: event.field == \"x.arr\" and event.to == \"9000\", do: [{task: arr, within: 5 days}]}
+  - {event: invoice.changed, when: event.field == \"x.channel\", do: [{task: channel, within: 5 days}]}
+";
+
+fn with_x(record: Record, name: &str, text: &str) -> Record {
+    let x = [(name.to_owned(), text.to_owned())].into();
+    match record {
+        Record::Customer(customer) => Record::Customer(Customer { x, ..customer }),
+        Record::Invoice(invoice) => Record::Invoice(Invoice { x, ..invoice }),
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn own_facts_select_and_decide_and_their_changes_are_told() {
+    let world = World::new();
+    let library = world::library_of(&[("workflows/facts.yaml", OWN), ("workflows/probe.yaml", OWN_PROBE)]);
+    let engine = world.try_engine_with(&library).await.unwrap();
+    let i = || invoice("I", "C", "2026-04-01", "2026-05-01");
+    let rows = vec![
+        with_x(customer("C"), "arr", "1000"),
+        with_x(i(), "channel", "web"),
+        customer("D"),
+        invoice("J", "D", "2026-04-01", "2026-05-01"),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-05-08"), &Nobody).await.unwrap();
+    assert_eq!(outcomes(&engine).await, [("I".to_owned(), None)], "J has no playbook: its customer's arr is 0");
+    assert_eq!(world.contacts().len(), 1, "{:?}", world.contacts());
+    drop(engine);
+
+    // The declaration is gone from the project: what runs goes on with the one it was published with.
+    let other = world::library_of(&[]);
+    let engine = world.try_engine_with(&other).await.unwrap();
+    let rows = vec![with_x(customer("C"), "arr", "9000"), with_x(i(), "channel", "shop")];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-05-25"), &Nobody).await.unwrap();
+    assert_eq!(world.contacts().len(), 2, "{:?}", world.contacts());
+    let tasks = world.acts().into_iter().filter(|act| act.contains(" task ")).count();
+    assert_eq!(tasks, 2, "{:?}", world.acts());
+}
+
+const REST: &str = "
+playbook: NAME
+version: 1
+title: One reminder
+owner: credit-control
+currency: CURRENCY
+calendar: es-business
+applies_to: {APPLIES}
+contact: {locales: [en], hours: 09:00-18:00}
+stages:
+  - stage: only
+    steps:
+      - {send: overdue-first, via: [email], day: 5}
+      - {finish: needs_review, day: 60}
+whenever:
+  - {event: invoice.paid, then: {finish: paid}}
+";
+
+fn one_reminder(name: &str, currency: &str, applies: &str) -> String {
+    REST.replace("NAME", name).replace("CURRENCY", currency).replace("APPLIES", applies)
+}
+
+/// Why each case has its playbook.
+async fn picked(engine: &Engine) -> Vec<String> {
+    let mut found = Vec::new();
+    for case in cases(engine).await {
+        let mut tx = engine.store().read().await.unwrap();
+        let rows = recobro_store::history::of_case(&mut tx, case.no, 0, 1).await.unwrap();
+        let body: TurnBody = serde_json::from_str(&rows[0].body).unwrap();
+        let Written::Entered { chosen, playbook, .. } = &body.records[0] else { panic!("no beginning") };
+        found.push(format!("{}: {} -> {playbook}", case.invoice, chosen.as_ref().unwrap().sentence()));
+    }
+    found.sort();
+    found
+}
+
+async fn unmatched(engine: &Engine) -> Vec<String> {
+    let mut tx = engine.store().read().await.unwrap();
+    let rows = recobro_store::unmatched::list(&mut tx, "", 100).await.unwrap();
+    rows.into_iter().map(|row| format!("{}: {}", row.invoice, row.reason)).collect()
+}
+
+#[tokio::test]
+async fn a_table_picks_the_playbook_and_says_by_which_row() {
+    let table = "
+segments:
+  inputs: [customer.kind, customer.country, invoice.product]
+  rows:
+    - [business, [ES, PT], _, b2b]
+    - {when: [person, _, [electricity, gas]], playbook: none, note: the supplier asks}
+    - [_, _, _, general]
+";
+    let (b2b, general) = (one_reminder("b2b", "USD", ""), one_reminder("general", "any", ""));
+    let files =
+        [("workflows/segments.yaml", table), ("workflows/b2b.yaml", &b2b), ("workflows/general.yaml", &general)];
+    let (world, library) = (World::new(), world::library_of(&files));
+    let engine = world.try_engine_with(&library).await.unwrap();
+    let of = |id: &str, kind: &str, country: &str| match customer(id) {
+        Record::Customer(c) => Record::Customer(Customer { kind: kind.to_owned(), country: country.to_owned(), ..c }),
+        other => other,
+    };
+    let rows = vec![
+        of("A", "business", "ES"),
+        invoice("I1", "A", "2026-04-01", "2026-05-01"),
+        of("B", "person", "FR"),
+        match invoice("I2", "B", "2026-04-01", "2026-05-01") {
+            Record::Invoice(i) => Record::Invoice(Invoice { product: "gas".to_owned(), ..i }),
+            other => other,
+        },
+        of("C", "public", "DE"),
+        invoice("I3", "C", "2026-04-01", "2026-05-01"),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-02"), &Nobody).await.unwrap();
+    assert_eq!(picked(&engine).await, ["I3: segments.yaml row 3 -> general"]);
+    let refused = "I1: segments.yaml row 1: customer.kind = business, customer.country = ES -> b2b, \
+        which refuses it: currency is EUR, it takes USD";
+    let none = "I2: segments.yaml row 2: customer.kind = person, invoice.product = gas (the supplier asks) -> none";
+    assert_eq!(unmatched(&engine).await, [refused, none]);
+    // The customer changes, and the invoice that nobody took is offered to the table again.
+    engine.receive("test", &mut vec![of("A", "public", "ES")].into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-03"), &Nobody).await.unwrap();
+    assert_eq!(unmatched(&engine).await, [none], "{:?}", picked(&engine).await);
+}
+
+#[tokio::test]
+async fn without_a_table_priority_picks_and_says_so() {
+    let b2b = one_reminder("b2b", "EUR", "customer.kind: business, priority: 20");
+    let general = one_reminder("general", "any", "priority: 0");
+    let library = world::library_of(&[("workflows/b2b.yaml", &b2b), ("workflows/general.yaml", &general)]);
+    let world = World::new();
+    let engine = world.try_engine_with(&library).await.unwrap();
+    let rows = vec![customer("A"), invoice("I1", "A", "2026-04-01", "2026-05-01")];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-02"), &Nobody).await.unwrap();
+    assert_eq!(picked(&engine).await, ["I1: applies_to, priority 20: customer.kind = business -> b2b"]);
+}
+
+/// Two hundred invoices of eighty customers, 90 to 300 days late, imported on one day.
+fn late_import() -> Vec<Record> {
+    let mut rows: Vec<Record> = (0..80).map(|n| customer(&format!("C{n:02}"))).collect();
+    for n in 0..200_u64 {
+        let due = date("2026-05-04") - chrono::Days::new(90 + n * 210 / 199);
+        let issued = due - chrono::Days::new(30);
+        let record = invoice(&format!("I{n:03}"), &format!("C{:02}", n % 80), &issued.to_string(), &due.to_string());
+        rows.push(record);
+    }
+    rows
+}
+
+fn date(text: &str) -> chrono::NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Contacts as `(date, customer)`, in order.
+async fn contacts_of(engine: &Engine) -> Vec<(chrono::NaiveDate, String)> {
+    let mut tx = engine.store().read().await.unwrap();
+    let rows = recobro_store::contacts::list(&mut tx, (Timestamp::from_us(0), ""), 10_000).await.unwrap();
+    rows.into_iter().map(|row| (row.local_on, row.customer.0)).collect()
+}
+
+#[tokio::test]
+async fn a_backlog_is_spread_by_customer_and_the_same_everywhere() {
+    let playbook = one_reminder("late", "EUR", "customer.kind: business")
+        .replace("contact: {", "contact: {min_gap: 5 days, ")
+        .replace("stages:", "backlog: {over: 60 days, start_at: firm, spread: 10 working days}\nstages:")
+        .replace("      - {finish: needs_review, day: 60}\n", "  - stage: firm\n    steps:\n      - {send: statement-of-account, via: [email], day: 30}\n      - {finish: needs_review, day: 60}\n");
+    let library = world::library_of(&[("workflows/late.yaml", &playbook)]);
+    let mut played = Vec::new();
+    for _ in 0..2 {
+        let world = World::new();
+        let engine = world.try_engine_with(&library).await.unwrap();
+        run(&engine, Some("2026-05-04"), &Nobody).await.unwrap();
+        engine.receive("test", &mut late_import().into_iter()).await.unwrap();
+        run(&engine, Some("2026-06-15"), &Nobody).await.unwrap();
+        let contacts = contacts_of(&engine).await;
+        assert_eq!(contacts.len(), 200, "every invoice is asked for once");
+        let mut first: BTreeMap<&String, chrono::NaiveDate> = BTreeMap::new();
+        let mut last: BTreeMap<&String, chrono::NaiveDate> = BTreeMap::new();
+        for (on, customer) in &contacts {
+            first.entry(customer).or_insert(*on);
+            let before = last.insert(customer, *on);
+            assert!(before.is_none_or(|before| (*on - before).num_days() >= 5), "{customer} on {on} after {before:?}");
+        }
+        let mut days: BTreeMap<chrono::NaiveDate, usize> = BTreeMap::new();
+        first.values().for_each(|on| *days.entry(*on).or_default() += 1);
+        let shown: Vec<String> = days.keys().map(|on| on.format("%d").to_string()).collect();
+        // Ten working days in France: the 8th and the 14th of May are holidays.
+        assert_eq!(shown.join(" "), "05 06 07 11 12 13 15 18 19 20", "{days:?}");
+        assert!(days.values().all(|count| (2..=20).contains(count)), "{days:?}");
+        let deferred = deferrals(&engine, "backlog.spread").await;
+        assert!(deferred > 150, "{deferred} cases say why they wait");
+        played.push((contacts, state(&engine).await));
+    }
+    assert_eq!(played[0], played[1]);
+}
+
+/// Cases whose first turn waits because of a rule.
+async fn deferrals(engine: &Engine, rule: &str) -> usize {
+    let mut count = 0;
+    for case in cases(engine).await {
+        let mut tx = engine.store().read().await.unwrap();
+        let rows = recobro_store::history::of_case(&mut tx, case.no, 0, 1).await.unwrap();
+        let body: TurnBody = serde_json::from_str(&rows[0].body).unwrap();
+        let is_due = |record: &Written| matches!(record, Written::Deferred { moved, .. } if moved[0].rule == rule);
+        count += usize::from(body.records.iter().any(is_due));
+    }
+    count
 }

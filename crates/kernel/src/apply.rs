@@ -3,7 +3,7 @@
 use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
 use crate::effect::EffectKind;
 use crate::ids::{EffectId, EventId, GroupId};
-use crate::record::{Place, Record, TurnBody};
+use crate::record::{BACKLOG_SPREAD, Place, Record, TurnBody};
 use crate::time::Timestamp;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -131,10 +131,11 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             if !beside {
                 case.cursor.not_before = Some(*until);
                 case.cursor.rule = moved.last().map(|m| m.rule.clone());
-                // A season is no deferral by caps: the days of giving up begin after it.
-                let season = moved.iter().any(|m| m.rule.starts_with("not_during"));
+                // A season or a drawn day is no deferral by caps: the days of giving up begin after it.
+                let drawn = |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during");
+                let planned = moved.iter().any(|m| drawn(&m.rule));
                 let since = case.cursor.due_since.unwrap_or(stamp.at);
-                case.cursor.due_since = (!season).then_some(since);
+                case.cursor.due_since = (!planned).then_some(since);
             }
         }
         Record::Ordered { .. }

@@ -22,7 +22,7 @@ use crate::facts::Facts;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
 use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
-use crate::record::{Decision, Inheritance, Place, Reads, Record, TurnBody};
+use crate::record::{Decision, Inheritance, Picked, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
 use crate::value::Value;
 use chrono::NaiveDate;
@@ -111,15 +111,18 @@ pub struct Entry {
     pub continues: Option<Inheritance>,
     /// Stage to start at (hand-over).
     pub at_stage: Option<String>,
+    /// What picked the playbook.
+    pub chosen: Option<Picked>,
 }
 
 /// Opens a case and takes its first turn.
 #[must_use]
-pub fn enter(input: &Input<'_>, entry: Entry) -> Decided {
+pub fn enter(input: &Input<'_>, entry: &Entry) -> Decided {
     let (first, case) = ends::entered(input, entry);
     let mut walk = Walk::new(input, case);
     walk.records.push(first);
     ends::wait_after_return(&mut walk);
+    ends::wait_for_draw(&mut walk, entry);
     let walked = walk.run(&[]);
     walk.answer(walked)
 }
@@ -150,11 +153,12 @@ pub fn park(input: &Input<'_>, case: &Case, events: &[Event], cause: &str) -> Tu
 
 /// Opens a case that is parked before its first step: its first turn cannot be committed as it was decided.
 #[must_use]
-pub fn enter_parked(input: &Input<'_>, entry: Entry, cause: &str) -> Turn {
+pub fn enter_parked(input: &Input<'_>, entry: &Entry, cause: &str) -> Turn {
     let (first, case) = ends::entered(input, entry);
     let mut walk = Walk::new(input, case);
     walk.records.push(first);
     ends::wait_after_return(&mut walk);
+    ends::wait_for_draw(&mut walk, entry);
     walk.parked(cause)
 }
 

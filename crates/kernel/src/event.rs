@@ -83,7 +83,7 @@ events! {
     "contact.delivered" Invoice {"step": Text, "channel": Text, "proof?": Text, "on": Date};
     "contact.failed" Invoice {"step": Text, "channels": Texts};
     "contact.unanswered" Invoice {"step": Text, "channel": Text};
-    "customer.changed" Customer {"field": Text, "from?": Text, "to?": Text};
+    "customer.changed" Customer {"field": Text, "from": Text, "to": Text};
     "customer.deceased" Customer {"on?": Date};
     "customer.insolvent" Customer {"court?": Text, "claim_deadline?": Date};
     "dispute.closed" Invoice {"outcome": OneOf(DISPUTE_ENDS), "amount?": Amount, "reason?": Text};

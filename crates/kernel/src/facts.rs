@@ -1,6 +1,11 @@
 //! What a decision may know: one snapshot per turn, and the registry of every fact's name and type.
 //!
-//! The registry is the only list of facts: the type check, the rhai roots, the references and the tests read it.
+//! The registry is the only list of facts: the type check, the rhai roots, the references and the tests read it, through
+//! [`Registry`], which adds the organisation's own.
+
+mod own;
+
+pub use own::{Known, OWN_ROOTS, OwnFact, OwnValues, Registry};
 
 use crate::ids::{CustomerId, InvoiceId};
 use crate::money::{Currency, Money};
@@ -129,6 +134,8 @@ pub struct InvoiceFacts {
     pub reference: String,
     /// Whether the invoice was credited, cancelled or written off.
     pub closed: bool,
+    /// The organisation's own facts, `invoice.x.*`.
+    pub x: OwnValues,
 }
 
 impl InvoiceFacts {
@@ -207,6 +214,8 @@ pub struct CustomerFacts {
     pub contact_points: Vec<ContactPoint>,
     /// Every channel counts as reachable (backtest: said in its report).
     pub assume_reachable: bool,
+    /// The organisation's own facts, `customer.x.*`.
+    pub x: OwnValues,
 }
 
 impl CustomerFacts {
@@ -418,7 +427,7 @@ fn names(list: &[&str]) -> Type {
 /// Why a customer is late: did not know, cannot, will not, is in need.
 pub const LATE_REASONS: &[&str] = &["hardship", "unable", "unaware", "unwilling"];
 
-/// Segments that the shipped playbooks know; an organisation adds its own in `workflows/segments.yaml` (later).
+/// Segments where the organisation names none of its own in `workflows/facts.yaml`.
 pub const SEGMENTS: &[&str] = &["key", "sme", "standard"];
 
 macro_rules! facts {

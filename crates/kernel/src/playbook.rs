@@ -3,13 +3,14 @@
 
 use crate::effect::Retry;
 use crate::expr::{Arg, Expr, ExprId};
-use crate::facts::{Channel, Class};
+use crate::facts::{Channel, Class, Registry};
 use crate::ids::Hash;
 use crate::money::Currency;
 use crate::time::{Hours, Span};
 use crate::value::{Type, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a case ends: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -191,6 +192,8 @@ pub struct Backlog {
     pub over: Span,
     /// ... starts at this stage, its clock on the stage's first day.
     pub start_at: usize,
+    /// The day of the start is drawn by customer inside so many days; without it all start at once.
+    pub spread: Option<Span>,
 }
 
 /// `roll:`.
@@ -610,6 +613,8 @@ pub struct Playbook {
     pub calendar: String,
     /// Policies by name.
     pub policies: Vec<String>,
+    /// The facts it was checked with.
+    pub facts: Arc<Registry>,
     /// Selection.
     pub applies_to: AppliesTo,
     /// Contact rules.

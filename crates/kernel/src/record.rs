@@ -21,6 +21,12 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads(pub Vec<(String, serde_json::Value)>);
 
+impl Reads {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Serialize for Reads {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
@@ -102,6 +108,34 @@ pub struct Moved {
     pub until: Timestamp,
 }
 
+/// The rule that lets a late entry wait for the day drawn for its customer.
+pub const BACKLOG_SPREAD: &str = "backlog.spread";
+
+/// What picked a playbook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picked {
+    /// `segments.yaml row 2`, or `applies_to, priority 20`.
+    pub by: String,
+    /// The facts that were asked.
+    #[serde(default, skip_serializing_if = "Reads::is_empty")]
+    pub read: Reads,
+    /// The row's note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Picked {
+    /// `segments.yaml row 2: customer.kind = business`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let read: Vec<String> = self.read.0.iter().map(|(path, value)| format!("{path} = {}", text(value))).collect();
+        let read = if read.is_empty() { String::new() } else { format!(": {}", read.join(", ")) };
+        let note = self.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        format!("{}{read}{note}", self.by)
+    }
+}
+
 /// One record. Kinds are closed: adding one is an entry in `crates/DECISIONS.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -134,6 +168,9 @@ pub enum Record {
         /// The case it continues, with what it takes over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         continues: Option<Box<Inheritance>>,
+        /// Why this playbook; nothing where a hand-over or the case before said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<Picked>,
     },
     /// News arrived.
     Event {

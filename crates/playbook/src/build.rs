@@ -4,7 +4,7 @@
 mod checks;
 mod exprs;
 mod fragments;
-mod head;
+pub(crate) mod head;
 mod options;
 mod outlets;
 mod steps;
@@ -23,6 +23,7 @@ use head::Head;
 use recobro_kernel::expr::{Expr, ExprId};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::playbook::{Backlog, Handler, Playbook, Stage, Step, Then, Verb};
+use recobro_kernel::time::Span;
 use recobro_kernel::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -265,14 +266,25 @@ impl<'a> Builder<'a> {
 
     fn read_backlog(&mut self, node: &Node) {
         let Some(backlog) = node.get("backlog") else { return };
-        read::only(self.report(), backlog, "`backlog`", &["over", "start_at"]);
+        read::only(self.report(), backlog, "`backlog`", &["over", "spread", "start_at"]);
         let over =
             read::required(self.report(), backlog, "over").and_then(|node| read::span(self.report(), "over", node));
         let stage = read::required(self.report(), backlog, "start_at").cloned();
         let start_at = stage.and_then(|node| self.stage_named(&node, &self.root_scope(), "start_at"));
         if let (Some(over), Some(start_at)) = (over, start_at) {
-            self.head.backlog = Some(Backlog { over, start_at });
+            let spread = backlog.get("spread").and_then(|node| self.spread(node));
+            self.head.backlog = Some(Backlog { over, start_at, spread });
         }
+    }
+
+    /// Whole days over which late entries are spread.
+    fn spread(&self, node: &Node) -> Option<Span> {
+        let spread = read::span(self.report(), "spread", node)?;
+        if spread.exact_us().is_some() || !(1..=366).contains(&spread.count) {
+            read::wrong(self.report(), node, "a number of days, working days, weeks or months, a year at most");
+            return None;
+        }
+        Some(spread)
     }
 
     fn read_handlers(&mut self, node: &Node, root: &Rc<Scope>) {
@@ -320,6 +332,10 @@ impl<'a> Builder<'a> {
     fn finish(self, node: &Node) -> Option<Built> {
         let shared = self.shared;
         let mut logic: BTreeSet<String> = self.used_files.clone();
+        // Types and defaults are logic: a pinned case reads its facts as they were declared.
+        if shared.files.contains_key(read::own::FILE) {
+            logic.insert(read::own::FILE.to_owned());
+        }
         if !self.requests.is_empty() {
             logic.insert(read::requests::FILE.to_owned());
         }
@@ -371,6 +387,7 @@ impl<'a> Builder<'a> {
             currency: head.currency,
             calendar: head.calendar,
             policies: head.policies,
+            facts: Arc::clone(&self.shared.facts),
             applies_to: head.applies_to,
             contact: head.contact,
             tolerance: head.tolerance,

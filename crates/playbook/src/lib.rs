@@ -12,11 +12,13 @@ mod library;
 mod read;
 pub mod report;
 pub mod script;
+mod segments;
 mod select;
 mod template;
 mod yaml;
 
 use recobro_kernel::expr::Rules;
+use recobro_kernel::facts::Registry;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::Playbook;
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use segments::{Selected, Selection, SelectionRow};
 
 /// Version of the rule engine, recorded with each decision.
 pub const RHAI_VERSION: &str = "1.27.0";
@@ -41,6 +44,10 @@ pub struct Library {
     pub playbooks: Vec<Arc<Compiled>>,
     /// Calendars and policies.
     pub law: Arc<Law>,
+    /// Built-in facts and those of `workflows/facts.yaml`.
+    pub facts: Arc<Registry>,
+    /// `workflows/segments.yaml`, where a project has it: the table that picks the playbook.
+    pub selection: Option<Arc<Selection>>,
     /// `workflows/templates/**`.
     pub templates: Files,
 }
@@ -101,6 +108,17 @@ fn read_folder(folder: &Path, name: &str, files: &mut Files) -> io::Result<()> {
 #[must_use]
 pub fn check(files: &Files) -> Checked {
     library::check(files)
+}
+
+/// The facts that a project's playbooks may name: what a source needs to read `x.NAME`.
+///
+/// # Errors
+/// Every error found in `workflows/facts.yaml`.
+pub fn facts(files: &Files) -> Result<Arc<Registry>, Vec<Diagnostic>> {
+    let report = diagnostic::Report::default();
+    let facts = library::registry(files, &report);
+    let errors: Vec<Diagnostic> = report.into_sorted().into_iter().filter(Diagnostic::is_error).collect();
+    if errors.is_empty() { Ok(Arc::new(facts)) } else { Err(errors) }
 }
 
 /// Compiles one playbook out of its own sources: a pinned bundle of a running case.

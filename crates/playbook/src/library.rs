@@ -2,11 +2,12 @@
 
 use crate::build;
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::read::{law, rates, requests};
+use crate::read::{law, own, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
-use crate::{Checked, Compiled, Files, Library, select};
+use crate::{Checked, Compiled, Files, Library, segments, select};
+use recobro_kernel::facts::Registry;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::RequestInfo;
@@ -25,6 +26,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) files: &'a Files,
     /// Where problems go.
     pub(crate) report: Report,
+    /// Built-in facts and the organisation's own.
+    pub(crate) facts: Arc<Registry>,
     /// Calendars and policies.
     pub(crate) law: Law,
     /// Registered actions.
@@ -68,13 +71,18 @@ pub(crate) fn check(files: &Files) -> Checked {
         seen.insert(name, file.to_string());
         found.push(built);
     }
-    select::overlaps(&shared.report, &found);
+    let selection = parse(files, segments::FILE, &shared.report).map(|node| segments::read(&shared, &node, &found));
+    if selection.is_none() {
+        select::overlaps(&shared.report, &found);
+    }
     let mut playbooks: Vec<Arc<Compiled>> = found.into_iter().map(|built| Arc::new(built.compiled)).collect();
     playbooks.sort_by(|a, b| a.playbook.name.cmp(&b.playbook.name));
     let templates = files.iter().filter(|(file, _)| file.starts_with(template::FOLDER));
     let library = Library {
         playbooks,
         law: Arc::new(shared.law),
+        facts: shared.facts,
+        selection: selection.flatten().map(Arc::new),
         templates: templates.map(|(file, bytes)| (file.clone(), bytes.clone())).collect(),
     };
     Checked { library, diagnostics: shared.report.into_sorted() }
@@ -102,8 +110,9 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
     let law = law(files, &report);
     let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node));
     let fragments = fragments(files, &report);
-    let templates = template::load(files, &report);
-    let (scripts, problems) = Scripts::compile(files);
+    let facts = Arc::new(registry(files, &report));
+    let templates = template::load(files, &facts, &report);
+    let (scripts, problems) = Scripts::compile_with(files, Arc::clone(&facts));
     for problem in problems {
         let place = Place::line(&Arc::from(problem.file.as_str()), problem.line, problem.column);
         let mut found = Diagnostic::error(problem.code, &place, problem.message);
@@ -124,13 +133,18 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
     }
     let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
     let requests = requests.unwrap_or_default();
-    (Shared { files, report, law, requests, templates, fragments, scripts, handovers, names }, nodes)
+    (Shared { files, report, facts, law, requests, templates, fragments, scripts, handovers, names }, nodes)
 }
 
-/// Playbooks stand directly in `workflows/`; three other files with grammars of their own stand beside them.
+/// Playbooks stand directly in `workflows/`; four other files with grammars of their own stand beside them.
 fn is_playbook(file: &str) -> bool {
     let Some(name) = file.strip_prefix(PLAYBOOKS).and_then(|rest| rest.strip_suffix(".yaml")) else { return false };
-    !name.contains('/') && !matches!(name, "requests" | "segments" | "roles")
+    !name.contains('/') && !matches!(name, "facts" | "requests" | "segments" | "roles")
+}
+
+/// Every fact that the project's playbooks may name.
+pub(crate) fn registry(files: &Files, report: &Report) -> Registry {
+    parse(files, own::FILE, report).map(|node| own::read(report, &node)).unwrap_or_default()
 }
 
 fn parse(files: &Files, file: &str, report: &Report) -> Option<Node> {

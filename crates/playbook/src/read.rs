@@ -1,6 +1,7 @@
 //! Small readers: a node in, a typed value or a problem with its place out. The field gives the type, never YAML.
 
 pub(crate) mod law;
+pub(crate) mod own;
 pub(crate) mod rates;
 pub(crate) mod requests;
 pub(crate) mod tests;

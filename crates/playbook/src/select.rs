@@ -60,6 +60,11 @@ fn sample(a: &Playbook, b: &Playbook) -> Option<String> {
     Some(if shown.is_empty() { "any invoice".to_owned() } else { shown.join(" / ") })
 }
 
+/// Whether some value may pass all tests.
+pub(crate) fn meet(tests: &[&Test]) -> bool {
+    !matches!(witness(tests), Witness::None)
+}
+
 enum Witness {
     Value(Value),
     Unknown,

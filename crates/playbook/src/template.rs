@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::library::has_ending;
 use crate::read::{self, cut, map, names, only, required, text, type_named, wrong};
 use crate::yaml::{self, Node, Place};
-use recobro_kernel::facts::{Channel, Class};
+use recobro_kernel::facts::{Channel, Class, Registry};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::playbook::TemplateInfo;
 use recobro_kernel::value::Type;
@@ -45,7 +45,7 @@ struct Header {
 }
 
 /// Reads the headers of all templates.
-pub(crate) fn load(files: &Files, report: &Report) -> BTreeMap<String, Template> {
+pub(crate) fn load(files: &Files, facts: &Registry, report: &Report) -> BTreeMap<String, Template> {
     let mut all: BTreeMap<String, Template> = BTreeMap::new();
     for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with(FOLDER) && has_ending(file, "j2")) {
         let name: Arc<str> = Arc::from(file.as_str());
@@ -57,7 +57,7 @@ pub(crate) fn load(files: &Files, report: &Report) -> BTreeMap<String, Template>
             );
             continue;
         };
-        let Some(header) = header(&name, bytes, report) else { continue };
+        let Some(header) = header(&name, bytes, facts, report) else { continue };
         let template = all.entry(id.to_owned()).or_insert_with(|| Template::new(&header));
         template.add(file, channel, locale, header, report);
     }
@@ -126,7 +126,7 @@ impl Template {
     }
 }
 
-fn header(file: &Arc<str>, bytes: &[u8], report: &Report) -> Option<Header> {
+fn header(file: &Arc<str>, bytes: &[u8], facts: &Registry, report: &Report) -> Option<Header> {
     let source = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let Some((yaml, _)) = source.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")) else {
         report.push(
@@ -161,7 +161,7 @@ fn header(file: &Arc<str>, bytes: &[u8], report: &Report) -> Option<Header> {
         notice: notices(report, &node),
         takes: takes(report, &node),
         needs,
-        uses: body::scan(report, file, &source),
+        uses: body::scan(report, facts, file, &source),
     })
 }
 

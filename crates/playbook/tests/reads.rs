@@ -50,6 +50,7 @@ fn facts(mut draw: impl FnMut() -> u64) -> Facts {
             last_payment_on: None,
             reference: "INV-1".to_owned(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         },
         customer: CustomerFacts {
             id: "C-1".into(),
@@ -75,6 +76,7 @@ fn facts(mut draw: impl FnMut() -> u64) -> Facts {
             tags: vec![],
             contact_points: vec![],
             assume_reachable: true,
+            x: std::collections::BTreeMap::new(),
         },
         promise: None,
         dispute: None,

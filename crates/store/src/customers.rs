@@ -3,6 +3,7 @@
 use crate::sql::{Bulk, Query, Row, Tail, args, columns, json, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
+use recobro_kernel::facts::OwnValues;
 use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct CustomerRow {
     pub tags: Vec<String>,
     /// Defaults taken at the import, as `risk = medium`.
     pub defaults: Vec<String>,
+    /// The organisation's own facts, by name.
+    pub x: OwnValues,
     /// Day it was booked at the source.
     pub booked_on: NaiveDate,
     /// When we knew.
@@ -125,7 +128,7 @@ static UPSERT: Bulk = Bulk::upsert(
     "customers",
     columns!(id Text, source Text, name Text, kind Text, segment Text, country Text, subdivision Text, locale Text,
              time_zone Text, risk Text, risk_score Int, account_manager Text, vulnerable Int, tags Text, defaults Text,
-             booked_on Text, known_at Int),
+             x Text, booked_on Text, known_at Int),
     "id",
 );
 
@@ -151,6 +154,7 @@ pub async fn upsert(tx: &mut Tx, rows: &[CustomerRow]) -> Result<()> {
             c.vulnerable,
             &c.tags,
             &c.defaults,
+            json(&c.x),
             c.booked_on,
             c.known_at
         ]
@@ -161,7 +165,7 @@ pub async fn upsert(tx: &mut Tx, rows: &[CustomerRow]) -> Result<()> {
 macro_rules! fields {
     () => {
         "id, source, name, kind, segment, country, subdivision, locale, time_zone, risk, risk_score, account_manager, \
-         vulnerable, tags, defaults, booked_on, known_at"
+         vulnerable, tags, defaults, x, booked_on, known_at"
     };
 }
 
@@ -315,6 +319,7 @@ fn read(row: &mut Row) -> Result<CustomerRow> {
         vulnerable: row.next()?,
         tags: row.next_json()?,
         defaults: row.next_json()?,
+        x: row.next_json()?,
         booked_on: row.next()?,
         known_at: row.next()?,
     })

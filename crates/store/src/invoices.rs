@@ -1,8 +1,9 @@
 //! Invoices and their balances.
 
-use crate::sql::{Bulk, Query, Row, args, columns, listed, newest, texts};
+use crate::sql::{Bulk, Query, Row, args, columns, json, listed, newest, texts};
 use crate::{Result, Tx};
 use chrono::NaiveDate;
+use recobro_kernel::facts::OwnValues;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
@@ -49,6 +50,8 @@ pub struct InvoiceRow {
     pub closed: Option<String>,
     /// Defaults taken at the import.
     pub defaults: Vec<String>,
+    /// The organisation's own facts, by name.
+    pub x: OwnValues,
     /// Day it was booked at the source.
     pub booked_on: NaiveDate,
     /// When we knew.
@@ -60,7 +63,7 @@ static UPSERT: Bulk = Bulk::upsert(
     columns!(id Text, customer Text, source Text, number Text, creditor Text, product Text, currency Text,
              issued_on Text, due_on Text, amount_minor Int, balance_minor Int, charges_minor Int, disputed_minor Int,
              retained_minor Int, not_due_minor Int, last_payment_on Text, reference Text, closed Text, defaults Text,
-             booked_on Text, known_at Int),
+             x Text, booked_on Text, known_at Int),
     "id",
 );
 
@@ -90,6 +93,7 @@ pub async fn upsert(tx: &mut Tx, rows: &[InvoiceRow]) -> Result<()> {
             &i.reference,
             i.closed.as_ref(),
             &i.defaults,
+            json(&i.x),
             i.booked_on,
             i.known_at
         ]
@@ -100,7 +104,7 @@ pub async fn upsert(tx: &mut Tx, rows: &[InvoiceRow]) -> Result<()> {
 macro_rules! fields {
     () => {
         "id, customer, source, number, creditor, product, currency, issued_on, due_on, amount_minor, balance_minor, \
-         charges_minor, disputed_minor, retained_minor, not_due_minor, last_payment_on, reference, closed, defaults, \
+         charges_minor, disputed_minor, retained_minor, not_due_minor, last_payment_on, reference, closed, defaults, x, \
          booked_on, known_at"
     };
 }
@@ -199,6 +203,7 @@ fn read(row: &mut Row) -> Result<InvoiceRow> {
         reference: row.next()?,
         closed: row.next()?,
         defaults: row.next_json()?,
+        x: row.next_json()?,
         booked_on: row.next()?,
         known_at: row.next()?,
     })

@@ -218,7 +218,7 @@ async fn play(
     settings.observer = Some(listener.clone());
     let clock = Clock::virtual_at(Timestamp::from_us(0));
     let engine = session.engine_of(clock, wiring, silent_channels()?, settings, library).await?;
-    let intake = intake::open("ledger", &args.ledger, Some(&args.map))?;
+    let intake = intake::open("ledger", &args.ledger, Some(&args.map), &library.facts)?;
     let problems = intake.problems.clone();
     let mut range = Range { from: args.from, to: args.to, kept: BTreeSet::new(), invoices: 0 };
     let mut records = intake.records.filter(|record| range.keeps(record));
@@ -365,6 +365,8 @@ impl Range {
             Record::Promise(promise) => promise.invoices.iter().all(|invoice| of(invoice)),
             Record::Reply(reply) => reply.invoice.as_deref().is_none_or(of),
             Record::Event(event) => event.invoice.as_deref().is_none_or(of),
+            Record::Plan(plan) => plan.names().0.is_none_or(of),
+            Record::Hold(hold) => hold.names().0.is_none_or(of),
         }
     }
 }

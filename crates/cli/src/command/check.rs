@@ -3,7 +3,8 @@
 use crate::failure::{Doing, Exit, Failure};
 use crate::session::{Session, embedded};
 use recobro_connectors::template::Templates;
-use recobro_playbook::{Diagnostic, Files, Severity, report};
+use recobro_playbook::{Diagnostic, Files, Selection, Severity, report};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Arguments.
@@ -47,11 +48,15 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     let format = args.format.unwrap_or(if session.out.is_json() { Format::Json } else { Format::Text });
     let mut files = Files::new();
     let mut found: Vec<Diagnostic> = Vec::new();
+    let mut tables: Vec<String> = Vec::new();
     for asked in projects(&args.paths, session)? {
         let wanted = |file: &str| {
             asked.only.is_empty() || asked.only.iter().any(|path| file == path || file.starts_with(&format!("{path}/")))
         };
         let checked = recobro_playbook::check(&asked.files);
+        if let Some(table) = checked.library.selection.as_deref().filter(|_| wanted("workflows/segments.yaml")) {
+            tables.push(picks(table));
+        }
         let all = checked.diagnostics.into_iter().chain(broken_templates(&asked.files));
         found.extend(all.filter(|diagnostic| wanted(&diagnostic.file)));
         found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -68,10 +73,21 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = found.len() - errors;
     if format == Format::Text {
+        for table in &tables {
+            session.out.say(table);
+        }
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         session.out.say(&format!("{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings)));
     }
     Ok(if errors > 0 || (args.strict && warnings > 0) { Exit::Findings } else { Exit::Ok })
+}
+
+/// What a table of segments does, in a line.
+fn picks(table: &Selection) -> String {
+    let names: BTreeSet<&str> = table.rows.iter().filter_map(|row| row.playbook.as_deref()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let (rows, inputs) = (table.rows.len(), table.inputs.join(", "));
+    format!("workflows/segments.yaml: {rows} rows pick by {inputs} among {}", names.join(", "))
 }
 
 /// Templates that do not compile: the texts are the connectors' business, their places are told like all others.

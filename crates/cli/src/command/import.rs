@@ -56,8 +56,9 @@ struct Said {
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
     let engine = if args.dry_run { None } else { Some(session.engine(session.clock().await?).await?) };
     let mut exit = Exit::Ok;
+    let facts = session.facts()?;
     for file in &args.files {
-        let mut intake = intake::open(&args.source, file, args.map.as_deref())?;
+        let mut intake = intake::open(&args.source, file, args.map.as_deref(), &facts)?;
         let received = match &engine {
             Some(engine) => engine.receive(&intake.source, &mut intake.records).await?,
             None => recobro_engine::Received { accepted: intake.records.by_ref().count() as u64, unchanged: 0 },

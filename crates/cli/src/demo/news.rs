@@ -62,14 +62,14 @@ fn customer(customer: &Customer) -> record::Customer {
         vulnerable: customer.vulnerable,
         tags: vec![customer.segment.name.to_owned()],
         contact_points,
+        x: std::collections::BTreeMap::new(),
     }
 }
 
 fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
-    let zone = zone(owner);
+    let (zone, number) = (zone(owner), &invoice.number);
     let currency: Currency = owner.home.currency.parse().unwrap_or(Currency::EUR);
     let money = |minor| Money::new(minor, currency);
-    let number = &invoice.number;
     let mut random = Random::of(seed, &format!("{number}/times"));
     let mut daytime = |on: NaiveDate| Some(daytime(&mut random, on, zone));
     // What was open before the first day becomes known on it.
@@ -83,6 +83,7 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
         amount: money(invoice.minor),
         product: invoice.product.to_owned(),
         reference: format!("RF-{number}"),
+        x: std::collections::BTreeMap::new(),
         at: known,
     })];
     for (n, paid) in invoice.payments.iter().enumerate() {

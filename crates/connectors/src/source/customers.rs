@@ -6,7 +6,7 @@ use super::places;
 use super::record::{ContactPoint, Customer, Record};
 use super::take::{Section, Take};
 use chrono_tz::Tz;
-use recobro_kernel::facts::{Channel, SEGMENTS};
+use recobro_kernel::facts::Channel;
 
 pub(super) const KIND: SourceKind = SourceKind {
     name: "customers",
@@ -31,7 +31,8 @@ pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer
     }
     let (locale, zone) = places::of_country(country.as_deref().unwrap_or_default());
     let kind = take.one_of(fields, "kind", &["business", "person", "public"], "business");
-    let segment = take.one_of(fields, "segment", SEGMENTS, "standard");
+    let segments = take.facts.segments();
+    let segment = take.one_of(fields, "segment", &segments, "standard");
     let locale = take.or_default(fields, "locale", locale);
     let zone_name = take.or_default(fields, "time_zone", zone.name());
     let time_zone = zone_name.parse::<Tz>().unwrap_or_else(|_| {
@@ -61,6 +62,7 @@ pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer
         vulnerable: take.flag(fields, "vulnerable"),
         tags,
         contact_points: contact_points(take, fields),
+        x: take.own(fields),
     })
 }
 

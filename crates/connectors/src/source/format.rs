@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use recobro_kernel::money::{Currency, Money};
+use rust_decimal::Decimal;
 
 /// A date pattern such as `M/D/YYYY`, `DD.MM.YY`, `D MMM YYYY` or `YYYY-MM-DD*` (the rest of the cell is not read).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,8 +117,19 @@ impl AmountForm {
     ///
     /// A group separator that does not stand before three digits is refused: read as one, `12,50` would become 1250.
     pub(super) fn read(&self, text: &str, currency: Currency) -> Result<Money, String> {
-        let not_an_amount =
-            || format!("`{text}` is not an amount with `{}` as decimal mark{}", self.decimal, self.help());
+        let plain = self.plain(text).ok_or_else(|| {
+            format!("`{text}` is not an amount with `{}` as decimal mark{}", self.decimal, self.help())
+        })?;
+        Money::parse(&plain, currency).map_err(|error| error.to_string())
+    }
+
+    /// Reads a plain number, written as amounts are.
+    pub(super) fn number(&self, text: &str) -> Option<Decimal> {
+        Decimal::from_str_exact(&self.plain(text)?).ok()
+    }
+
+    /// The number as digits with a point; nothing where it is none.
+    fn plain(&self, text: &str) -> Option<String> {
         let bare = text.trim();
         let (bare, is_negative) = match bare.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
             Some(inner) => (inner, true),
@@ -134,12 +146,12 @@ impl AmountForm {
         for (i, group) in whole.split(|c| self.is_separator(c)).enumerate() {
             let fits = if i == 0 { !group.is_empty() } else { group.len() == 3 };
             if !fits || !group.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(not_an_amount());
+                return None;
             }
             plain.push_str(group);
         }
         if !fraction.bytes().all(|b| b.is_ascii_digit()) || (fraction.is_empty() && bare.contains(self.decimal)) {
-            return Err(not_an_amount());
+            return None;
         }
         // Zeros beyond the currency's digits (`55.9400`) change nothing.
         let fraction = fraction.trim_end_matches('0');
@@ -147,7 +159,7 @@ impl AmountForm {
             plain.push('.');
             plain.push_str(fraction);
         }
-        Money::parse(&plain, currency).map_err(|error| error.to_string())
+        Some(plain)
     }
 
     fn is_separator(&self, c: char) -> bool {

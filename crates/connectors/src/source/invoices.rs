@@ -38,13 +38,14 @@ pub(super) fn invoice(take: &mut Take<'_>, fields: &Section, customer: Option<&s
     }
     let product = take.text(fields, "product").unwrap_or_default();
     let reference = take.text(fields, "reference");
+    let x = take.own(fields);
     let (id, customer, issued, due, amount) = (id?, customer?, issued?, due?, amount?);
     if due < issued {
         take.report.note("invoice due before its date of issue", take.line);
     }
     let number = number.unwrap_or_else(|| id.clone());
     let reference = reference.unwrap_or_else(|| number.clone());
-    Some(Invoice { id, number, customer, issued, due, amount, product, reference, at: None })
+    Some(Invoice { id, number, customer, issued, due, amount, product, reference, x, at: None })
 }
 
 fn due(take: &mut Take<'_>, fields: &Section, issued: Option<NaiveDate>) -> Option<NaiveDate> {

@@ -106,6 +106,7 @@ impl Mapping {
             self.credit.as_ref().map(CreditMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
+        self.own().flat_map(|(_, fields)| fields.values()).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
         for day in days {
             if let DayBase::Column(field) = &day.base {
@@ -113,6 +114,26 @@ impl Mapping {
             }
         }
         names
+    }
+}
+
+impl Mapping {
+    /// The organisation's own facts by section.
+    pub(super) fn own(&self) -> impl Iterator<Item = (&'static str, &BTreeMap<String, Field>)> {
+        let customer = self.customer.as_ref().map(|map| ("customer", &map.x));
+        customer.into_iter().chain(self.invoice.as_ref().map(|map| ("invoice", &map.x)))
+    }
+
+    /// Reads own facts from the columns `x.NAME`, where there is no mapping file.
+    pub(super) fn own_by_column(&mut self, header: &[String]) {
+        let found = header.iter().filter_map(|column| Some((column.strip_prefix("x.")?, column)));
+        let found: BTreeMap<String, Field> =
+            found.map(|(name, column)| (name.to_owned(), Field::of_column(column))).collect();
+        if let Some(map) = &mut self.customer {
+            map.x = found;
+        } else if let Some(map) = &mut self.invoice {
+            map.x = found;
+        }
     }
 }
 
@@ -378,10 +399,16 @@ sections! {
     /// Fields of the customer.
     CustomerMap {
         id, name, kind, segment, country, subdivision, locale, time_zone, risk, account_manager, vulnerable, tags,
-        contact_name, email, phone, sms, whatsapp, letter
+        contact_name, email, phone, sms, whatsapp, letter;
+        /// The organisation's own facts by name: `x: {credit_limit: Limit}`.
+        x: BTreeMap<String, Field>
     }
     /// Fields of the invoice. `due_days` counts from the date of issue, where there is no column for `due`.
-    InvoiceMap { id, number, customer, issued, due, due_days, amount, currency, product, reference }
+    InvoiceMap {
+        id, number, customer, issued, due, due_days, amount, currency, product, reference;
+        /// The organisation's own facts by name: `x: {departs_on: Departure}`.
+        x: BTreeMap<String, Field>
+    }
     /// Fields of the payment. In a ledger, an empty `on` is an open item, and an empty `amount` is the whole invoice.
     PaymentMap { id, invoice, customer, amount, currency, on, reference }
     /// Fields of the dispute. `opens` and `closes` are days; without a flag, a dispute is there where `opens` is.
@@ -438,7 +465,7 @@ mod tests {
 
     #[test]
     fn problems_are_named_with_line_and_column() {
-        expect_test::expect!["3:3: invoice: unknown field `numbre`, expected one of `id`, `number`, `customer`, `issued`, `due`, `due_days`, `amount`, `currency`, `product`, `reference`"].assert_eq(&error("ledger: x\ninvoice:\n  numbre: Nr\n"));
+        expect_test::expect!["3:3: invoice: unknown field `numbre`, expected one of `id`, `number`, `customer`, `issued`, `due`, `due_days`, `amount`, `currency`, `product`, `reference`, `x`"].assert_eq(&error("ledger: x\ninvoice:\n  numbre: Nr\n"));
         expect_test::expect!["3:11: invoice.number: write only one of `column`, `value` and `rules`"]
             .assert_eq(&error("ledger: x\ninvoice:\n  number: {column: A, value: B}\n"));
         expect_test::expect!["3:11: invoice.number: invalid type: sequence, expected the name of a column, or one of `column`, `value`, `rules` with `lookup` and `default`"].assert_eq(&error("ledger: x\ninvoice:\n  number: [A]\n"));

@@ -8,16 +8,21 @@ use super::mapping::{
     ReplyMap,
 };
 use super::record::Record;
-use super::take::Section;
+use super::take::{Section, own_field};
 use super::{FileKind, SourceError};
+use recobro_kernel::facts::Registry;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The fields of every section, compiled against a header; a section that is not mapped has none.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) cells: Cells,
     pub(super) columns: Columns,
+    /// The registered facts.
+    pub(super) facts: Arc<Registry>,
     pub(super) customer: Section,
     pub(super) invoice: Section,
     pub(super) payment: Section,
@@ -77,22 +82,34 @@ fn content(record: &Record) -> u64 {
 
 impl Plan {
     /// Compiles a mapping against a file's header.
-    pub(super) fn compile(mapping: &Mapping, header: Vec<String>, kind: FileKind) -> Result<Self, SourceError> {
+    pub(super) fn compile(
+        mapping: &Mapping,
+        header: Vec<String>,
+        kind: FileKind,
+        facts: &Arc<Registry>,
+    ) -> Result<Self, SourceError> {
         let cells = Cells::compile(mapping)?;
         let columns = Columns::compile(mapping, header, kind)?;
         let section = |name: &'static str, fields: Option<Vec<(&'static str, Option<&Field>)>>| {
             let mut values = BTreeMap::new();
             for (field, from) in fields.unwrap_or_default() {
                 if let Some(from) = from {
-                    values.insert(field, columns.field(mapping, &format!("{name}.{field}"), from)?);
+                    values.insert(Cow::Borrowed(field), columns.field(mapping, &format!("{name}.{field}"), from)?);
                 }
             }
             Ok::<_, SourceError>(Section { name, values })
         };
         let dispute = mapping.dispute.as_ref();
         let dispute_fields = dispute.map(|map| Ok::<_, SourceError>([map.fields(), day_columns(map)?].concat()));
-        let customer = section("customer", mapping.customer.as_ref().map(CustomerMap::fields))?;
-        let invoice = section("invoice", mapping.invoice.as_ref().map(InvoiceMap::fields))?;
+        let mut customer = section("customer", mapping.customer.as_ref().map(CustomerMap::fields))?;
+        let mut invoice = section("invoice", mapping.invoice.as_ref().map(InvoiceMap::fields))?;
+        for (name, fields) in mapping.own() {
+            let values = if name == "customer" { &mut customer.values } else { &mut invoice.values };
+            for (field, from) in fields {
+                let place = declared(facts, name, field)?;
+                values.insert(Cow::Owned(own_field(field)), columns.field(mapping, &place, from)?);
+            }
+        }
         let payment = section("payment", mapping.payment.as_ref().map(PaymentMap::fields))?;
         let disputed = section("dispute", dispute_fields.transpose()?)?;
         let promise = section("promise", mapping.promise.as_ref().map(PromiseMap::fields))?;
@@ -106,9 +123,11 @@ impl Plan {
             closes: map.closes.0.clone(),
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
+        let facts = Arc::clone(facts);
         Ok(Self {
             cells,
             columns,
+            facts,
             customer,
             invoice,
             payment,
@@ -154,6 +173,19 @@ impl Plan {
             }
         }
     }
+}
+
+/// The path of an own fact, if it is declared.
+fn declared(facts: &Registry, section: &str, name: &str) -> Result<String, SourceError> {
+    if facts.own_of(section).any(|(known, _)| known == name) {
+        return Ok(format!("{section}.x.{name}"));
+    }
+    let known: Vec<&str> = facts.own_of(section).map(|(known, _)| known).collect();
+    let known = match known.as_slice() {
+        [] => format!("it declares no `{section}.x.*`"),
+        known => format!("it declares x.{}", known.join(", x.")),
+    };
+    Err(SourceError::Header(format!("`x.{name}` is no {section} fact of workflows/facts.yaml; {known}")))
 }
 
 /// The columns of `opens` and `closes`, as fields of their own.

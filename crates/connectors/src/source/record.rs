@@ -6,7 +6,7 @@
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use recobro_kernel::facts::Channel;
+use recobro_kernel::facts::{Channel, OwnValues};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::money::Money;
 use recobro_kernel::plan::Instalment;
@@ -77,6 +77,9 @@ pub struct Customer {
     /// Where they can be reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact_points: Vec<ContactPoint>,
+    /// The organisation's own facts by name, empty where the source took one away. What is not here is not changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub x: OwnValues,
 }
 
 /// An address of a customer.
@@ -116,6 +119,9 @@ pub struct Invoice {
     /// Payment reference.
     #[serde(default)]
     pub reference: String,
+    /// The organisation's own facts by name, empty where the source took one away. What is not here is not changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub x: OwnValues,
     /// When it becomes news, where the source knows the instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,

@@ -4,8 +4,11 @@ use super::columns::{Cells, Columns, Row, Taken, Value};
 use super::{ReadReport, RowProblem};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use recobro_kernel::facts::{OwnFact, OwnValues, Registry};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
+use recobro_kernel::value::Type;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The compiled fields of one section.
@@ -14,7 +17,7 @@ pub(super) struct Section {
     /// `customer`, `invoice`, ...
     pub(super) name: &'static str,
     /// Fields by name.
-    pub(super) values: BTreeMap<&'static str, Value>,
+    pub(super) values: BTreeMap<Cow<'static, str>, Value>,
 }
 
 impl Section {
@@ -33,12 +36,19 @@ impl Section {
 pub(super) struct Take<'t> {
     pub(super) cells: &'t Cells,
     pub(super) columns: &'t Columns,
+    /// The registered facts.
+    pub(super) facts: &'t Registry,
     pub(super) row: &'t Row<'t>,
     pub(super) line: u64,
     pub(super) report: &'t mut ReadReport,
     pub(super) problems: Vec<RowProblem>,
     /// Our defaults that this row took: counted when the row is accepted.
     pub(super) defaults: Vec<(String, String)>,
+}
+
+/// The column of an own fact: `x.credit_limit`.
+pub(super) fn own_field(name: &str) -> String {
+    format!("x.{name}")
 }
 
 /// A day, and the instant where the cell names one.
@@ -64,7 +74,7 @@ impl Take<'_> {
     }
 
     /// The text of a field, nothing where it is empty or not mapped.
-    pub(super) fn text(&mut self, section: &Section, field: &'static str) -> Option<String> {
+    pub(super) fn text(&mut self, section: &Section, field: &str) -> Option<String> {
         match section.values.get(field)?.read(self.row) {
             Ok(None) => None,
             Ok(Some((text, taken))) => {
@@ -85,7 +95,7 @@ impl Take<'_> {
     }
 
     /// Text with line breaks or other control characters: kept in prose, one space each elsewhere, refused in ids.
-    fn tidied(&mut self, section: &Section, field: &'static str, text: &str) -> Option<String> {
+    fn tidied(&mut self, section: &Section, field: &str, text: &str) -> Option<String> {
         match field {
             // NUL is the one character that PostgreSQL keeps in no text.
             "text" | "letter" => Some(text.replace('\0', " ")),
@@ -143,7 +153,7 @@ impl Take<'_> {
     }
 
     /// A date, or an instant such as `2026-05-04T10:00:00Z`.
-    pub(super) fn moment(&mut self, section: &Section, field: &'static str) -> Option<Moment> {
+    pub(super) fn moment(&mut self, section: &Section, field: &str) -> Option<Moment> {
         let text = self.text(section, field)?;
         if let Some(day) = self.cells.dates.iter().find_map(|pattern| pattern.read(&text)) {
             return Some((day, None));
@@ -190,6 +200,56 @@ impl Take<'_> {
                 false
             }
         }
+    }
+
+    /// The organisation's own facts that the file has, each read as its type and kept as text.
+    pub(super) fn own(&mut self, section: &Section) -> OwnValues {
+        let facts = self.facts;
+        let mut found = OwnValues::new();
+        for (name, fact) in facts.own_of(section.name) {
+            let field = own_field(name);
+            if !section.has(&field) {
+                continue;
+            }
+            let before = self.problems.len();
+            let text = match self.text(section, &field) {
+                // Only the empty cell of a column takes away: a JSON object without the key says nothing of it.
+                None => self.is_cell(section, &field).then(String::new),
+                Some(text) => self.own_text(section, &field, fact, &text),
+            };
+            // A cell that could not be read is a problem, never a fact taken away.
+            if let Some(text) = text.filter(|_| self.problems.len() == before) {
+                found.insert(name.to_owned(), text);
+            }
+        }
+        found
+    }
+
+    /// Whether a field is a column of a file with rows of cells.
+    fn is_cell(&self, section: &Section, field: &str) -> bool {
+        let slot = section.values.get(field).and_then(Value::slot);
+        slot.is_some_and(|slot| self.columns.at(slot).number > 0)
+    }
+
+    fn own_text(&mut self, section: &Section, field: &str, fact: &OwnFact, text: &str) -> Option<String> {
+        let wanted = match &fact.of {
+            Type::Date => return self.moment(section, field).map(|(day, _)| day.to_string()),
+            Type::Bool => match self.cells.flag(text) {
+                Ok(flag) => return Some(flag.to_string()),
+                Err(reason) => reason,
+            },
+            Type::Decimal => match self.cells.amounts.number(text) {
+                Some(number) => return Some(number.normalize().to_string()),
+                None => format!("`{text}` is not a number with `{}` as decimal mark", self.cells.amounts.decimal),
+            },
+            Type::Enum(names) if fact.parse(text).is_none() => format!("`{text}` is none of {}", names.join(", ")),
+            of => match fact.parse(text) {
+                Some(value) => return Some(value.to_string()),
+                None => format!("`{text}` is not of type {of}"),
+            },
+        };
+        self.wrong(section, field, wanted);
+        None
     }
 
     /// A list: parts between `;` or `|`.

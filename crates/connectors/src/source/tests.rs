@@ -5,6 +5,8 @@ use super::mapping::Mapping;
 use super::record::Record;
 use super::*;
 use expect_test::{Expect, expect};
+use recobro_kernel::facts::{OwnFact, Registry};
+use recobro_kernel::value::{Type, Value};
 use std::fmt::Write as _;
 
 const IBM_HEADER: &str = "countryCode,customerID,PaperlessDate,invoiceNumber,InvoiceDate,DueDate,InvoiceAmount,Disputed,SettledDate,PaperlessBill,DaysToSettle,DaysLate\n";
@@ -31,6 +33,96 @@ fn read(source: &str, kind: FileKind, mapping: Option<&Mapping>, bytes: impl Int
         }
     }
     (out, reader.report().clone())
+}
+
+/// Reads with facts of one's own.
+fn read_own(source: &str, kind: FileKind, mapping: Option<&Mapping>, text: &str) -> String {
+    let fact = |of, default| OwnFact { of, default, doc: String::new() };
+    let own = [
+        ("customer.x.arr", fact(Type::Decimal, Some(Value::Int(0)))),
+        ("customer.x.seats", fact(Type::Int, None)),
+        ("invoice.x.channel", fact(Type::Enum(vec!["shop".to_owned(), "web".to_owned()]), None)),
+        ("invoice.x.departs_on", fact(Type::Date, None)),
+        ("invoice.x.insured", fact(Type::Bool, None)),
+    ];
+    let own = own.into_iter().map(|(path, fact)| (path.to_owned(), fact)).collect();
+    let facts = Arc::new(Registry::new(own, Some(vec!["standard".to_owned(), "tourism".to_owned()])));
+    let reader = match open_with(source, kind, mapping, &facts, io::Cursor::new(text.to_owned().into_bytes())) {
+        Ok(reader) => reader,
+        Err(error) => return format!("{error}\n"),
+    };
+    let mut out = String::new();
+    for row in reader {
+        match row {
+            Ok(row) => row.records.iter().for_each(|record| writeln!(out, "{} {}", row.line, record.body()).unwrap()),
+            Err(rejected) => rejected.problems.iter().for_each(|problem| writeln!(out, "{problem}").unwrap()),
+        }
+    }
+    out
+}
+
+#[test]
+fn own_facts_are_read_as_their_type_or_refused_with_their_place() {
+    let customers = "id,country,segment,x.arr,x.seats\nC1,ES,tourism,1200.50,7\nC2,ES,,,\nC3,ES,sme,lots,7.5\n";
+    expect![[r#"
+        2 {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"tourism","time_zone":"Europe/Madrid","vulnerable":false,"x":{"arr":"1200.5","seats":"7"}}
+        3 {"country":"ES","id":"C2","kind":"business","locale":"es","name":"C2","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false,"x":{"arr":"","seats":""}}
+        line 4, column 3 `segment`: customer.segment `sme` is none of standard, tourism
+        line 4, column 4 `x.arr`: customer.x.arr `lots` is not a number with `.` as decimal mark
+        line 4, column 5 `x.seats`: customer.x.seats `7.5` is not of type int
+    "#]].assert_eq(&read_own("customers", FileKind::Csv, None, customers));
+    let invoices = "id,customer,issued,due,amount,currency,x.channel,x.departs_on,x.insured\n\
+        I1,C1,2026-01-02,2026-02-02,10,EUR,web,2026-07-01,yes\n\
+        I2,C1,2026-01-02,2026-02-02,10,EUR,wbe,2026-07-32,perhaps\n";
+    expect![[r#"
+        2 {"amount":{"currency":"EUR","minor":1000},"customer":"C1","due":"2026-02-02","id":"I1","issued":"2026-01-02","number":"I1","product":"","reference":"I1","x":{"channel":"web","departs_on":"2026-07-01","insured":"true"}}
+        line 3, column 7 `x.channel`: invoice.x.channel `wbe` is none of shop, web
+        line 3, column 8 `x.departs_on`: invoice.x.departs_on `2026-07-32` is no date after YYYY-MM-DD
+        line 3, column 9 `x.insured`: invoice.x.insured `perhaps` is neither yes (yes, y, true, 1, x) nor no (no, n, false, 0)
+    "#]].assert_eq(&read_own("invoices", FileKind::Csv, None, invoices));
+}
+
+#[test]
+fn a_column_that_is_no_declared_fact_is_refused_before_the_first_row() {
+    expect![[r#"
+        `x.limit` is no customer fact of workflows/facts.yaml; it declares x.arr, x.seats
+    "#]]
+    .assert_eq(&read_own("customers", FileKind::Csv, None, "id,country,x.limit\nC1,ES,5\n"));
+    expect![[r#"
+        `x.limit` is no customer fact of workflows/facts.yaml; it declares no `customer.x.*`
+    "#]]
+    .assert_eq(&read("customers", FileKind::Csv, None, "id,country,x.limit\nC1,ES,5\n").0);
+}
+
+#[test]
+fn a_json_object_without_the_key_says_nothing_of_an_own_fact() {
+    let lines = "{\"id\":\"C1\",\"country\":\"ES\"}\n{\"id\":\"C2\",\"country\":\"ES\",\"x.arr\":\"12.0\",\"x.seats\":3}\n\
+        {\"id\":\"C3\",\"country\":\"ES\",\"x.seets\":3}\n";
+    expect![[r#"
+        1 {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false}
+        2 {"country":"ES","id":"C2","kind":"business","locale":"es","name":"C2","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false,"x":{"arr":"12","seats":"3"}}
+        line 3: holds `x.seets`, which nothing reads; known are id, name, kind, segment, country, subdivision, locale, time_zone, risk, account_manager, vulnerable, tags, contact_name, email, phone, sms, whatsapp, letter, x.arr, x.seats
+    "#]].assert_eq(&read_own("customers", FileKind::JsonLines, None, lines));
+}
+
+#[test]
+fn a_mapping_names_the_columns_of_own_facts() {
+    let mapping = "ledger: erp\nformat: {decimal: ',', thousands: '.', dates: DD.MM.YYYY}\n\
+        customer: {id: Kunde, country: {value: ES}, x: {arr: Umsatz}}\n\
+        invoice: {id: Nr, issued: Datum, due: Ziel, amount: Betrag, currency: {value: EUR}, x: {departs_on: Reise}}\n";
+    let mapping = Mapping::parse(mapping).unwrap();
+    let rows = "Kunde;Umsatz;Nr;Datum;Ziel;Betrag;Reise\nC1;1.200,5;I1;02.01.2026;01.02.2026;10,00;03.07.2026\n\
+        C1;1.200,5;I2;02.01.2026;01.02.2026;10,00;July\n";
+    expect![[r#"
+        2 {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false,"x":{"arr":"1200.5"}}
+        2 {"amount":{"currency":"EUR","minor":1000},"at":"2026-01-01T23:00:00.000000Z","customer":"C1","due":"2026-02-01","id":"I1","issued":"2026-01-02","number":"I1","product":"","reference":"I1","x":{"departs_on":"2026-07-03"}}
+        line 3, column 7 `Reise`: invoice.x.departs_on `July` is no date after DD.MM.YYYY
+    "#]].assert_eq(&read_own("ledger", FileKind::Csv, Some(&mapping), rows));
+    let wrong = Mapping::parse("ledger: erp\ncustomer: {id: Kunde, country: {value: ES}, x: {ar: Umsatz}}\n").unwrap();
+    expect![[r#"
+        `x.ar` is no customer fact of workflows/facts.yaml; it declares x.arr, x.seats
+    "#]]
+    .assert_eq(&read_own("customers", FileKind::Csv, Some(&wrong), "Kunde;Umsatz\nC1;5\n"));
 }
 
 fn check_csv(source: &str, text: &str, expected: &Expect) {

@@ -109,6 +109,7 @@ mod tests {
             last_payment_on: None,
             reference: "R-1".to_owned(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         };
         let customer = crate::facts::customer_facts(&client, day("2026-07-15"));
         assert_eq!(customer.id, CustomerId("C".to_owned()));

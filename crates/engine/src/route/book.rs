@@ -4,6 +4,7 @@
 mod credits;
 mod disputes;
 pub(crate) mod holds;
+mod own;
 pub(crate) mod plans;
 mod promises;
 mod reasons;
@@ -524,11 +525,13 @@ impl Book {
     /// Takes a customer's row; what changed reaches the open cases.
     pub(crate) fn take_customer(
         &mut self,
-        record: recobro_connectors::source::record::Customer,
+        mut record: recobro_connectors::source::record::Customer,
         defaults: Vec<String>,
         origin: &Origin<'_>,
     ) {
         let id = CustomerId(record.id.clone());
+        let known = self.clients.get(&id).map(|client| client.record.x.clone()).unwrap_or_default();
+        let own = own::merge(&known, &mut record.x);
         let Some(client) = self.clients.get_mut(&id) else {
             let client = Client {
                 record,
@@ -563,7 +566,8 @@ impl Book {
             ("risk", text(&old.risk), text(&new.risk)),
             ("vulnerable", old.vulnerable.to_string(), new.vulnerable.to_string()),
         ];
-        for (field, from, to) in pairs.into_iter().filter(|(_, from, to)| from != to) {
+        let pairs = pairs.into_iter().map(|(field, from, to)| (field.to_owned(), from, to));
+        for (field, from, to) in pairs.filter(|(_, from, to)| from != to).chain(own) {
             let key = format!("{}/{field}", origin.key);
             let origin = Origin { key: &key, ..origin.clone() };
             let fields = [("field", Value::text(field)), ("from", Value::text(from)), ("to", Value::text(to))];
@@ -614,37 +618,47 @@ impl Book {
         }
     }
 
+    /// An invoice that nobody knew: it wants a case.
+    fn new_invoice(&mut self, id: InvoiceId, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
+        let bill = Bill {
+            balance_minor: 0,
+            disputed_minor: 0,
+            retained_minor: 0,
+            not_due_minor: 0,
+            last_payment_on: None,
+            closed_by: None,
+            case: None,
+            tolerance_minor: 0,
+            cases: 0,
+            source: origin.source.to_owned(),
+            changed: true,
+            record,
+        };
+        let amount = bill.record.amount.minor;
+        self.arrived.insert(("invoice", id.0.clone()));
+        self.arrived.insert(("invoice", bill.record.number.clone()));
+        self.arrived.insert(("invoice", bill.record.reference.clone()));
+        self.bills.insert(id.clone(), bill);
+        self.change_bill(&id, |bill| bill.balance_minor = amount);
+        if amount > 0 {
+            self.entering.insert(id, origin.at);
+        }
+    }
+
     /// Takes an invoice's row: a new one wants a case, a changed one tells its case.
-    pub(crate) fn take_invoice(&mut self, record: recobro_connectors::source::record::Invoice, origin: &Origin<'_>) {
+    pub(crate) fn take_invoice(
+        &mut self,
+        mut record: recobro_connectors::source::record::Invoice,
+        origin: &Origin<'_>,
+    ) {
         let id = InvoiceId(record.id.clone());
+        let known = self.bills.get(&id).map(|bill| bill.record.x.clone()).unwrap_or_default();
+        let own = own::merge(&known, &mut record.x);
         for name in [&record.number, &record.reference] {
             self.name(name, &id);
         }
         let Some(bill) = self.bills.get(&id) else {
-            let bill = Bill {
-                balance_minor: 0,
-                disputed_minor: 0,
-                retained_minor: 0,
-                not_due_minor: 0,
-                last_payment_on: None,
-                closed_by: None,
-                case: None,
-                tolerance_minor: 0,
-                cases: 0,
-                source: origin.source.to_owned(),
-                changed: true,
-                record,
-            };
-            let amount = bill.record.amount.minor;
-            self.arrived.insert(("invoice", id.0.clone()));
-            self.arrived.insert(("invoice", bill.record.number.clone()));
-            self.arrived.insert(("invoice", bill.record.reference.clone()));
-            self.bills.insert(id.clone(), bill);
-            self.change_bill(&id, |bill| bill.balance_minor = amount);
-            if amount > 0 {
-                self.entering.insert(id, origin.at);
-            }
-            return;
+            return self.new_invoice(id, record, origin);
         };
         let old = bill.record.clone();
         let difference = record.amount.minor - old.amount.minor;
@@ -659,6 +673,11 @@ impl Book {
         if old.due != record.due {
             let fields = vec![("from", Value::Date(old.due)), ("to", Value::Date(record.due))];
             self.tell_invoice(&id, "invoice.due_changed", origin, fields);
+        }
+        for (field, ..) in own {
+            let key = format!("{}/{field}", origin.key);
+            let origin = Origin { key: &key, ..origin.clone() };
+            self.tell_invoice(&id, "invoice.changed", &origin, vec![("field", Value::text(field))]);
         }
         if difference != 0 {
             let open = self.bills[&id].is_open();

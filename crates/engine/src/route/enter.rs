@@ -52,11 +52,12 @@ pub(super) async fn enter(
         let ordinal = book.bills[&id].cases + 1;
         let case = CaseId::derive(&[id.as_str(), &ordinal.to_string()]);
         let old = before.get(&id).filter(|_| book.reopening.contains_key(&id));
-        let bundle = match old {
-            Some(old) => Arc::clone(&bundles[&(old.bundle, old.content)]),
-            None => match crate::select::select(&engine.shelf.current, &facts, &engine.shelf.law, now) {
-                Ok(chosen) => {
-                    engine.shelf.get(crate::library::pin(&chosen)).expect("a current playbook is on the shelf")
+        let (bundle, chosen) = match old {
+            Some(old) => (Arc::clone(&bundles[&(old.bundle, old.content)]), None),
+            None => match crate::select::select(&engine.shelf, &facts, now) {
+                Ok((playbook, choice)) => {
+                    let bundle = engine.shelf.get(crate::library::pin(&playbook));
+                    (bundle.expect("a current playbook is on the shelf"), Some(choice))
                 }
                 Err(reason) => {
                     unmatched.push(unmatched_row(&facts, reason, now));
@@ -64,8 +65,8 @@ pub(super) async fn enter(
                 }
             },
         };
-        let entry =
-            Entry { case, defaults: defaults(book, &facts), continues: old.map(inherit_returned), at_stage: None };
+        let (defaults, continues) = (defaults(book, &facts), old.map(inherit_returned));
+        let entry = Entry { case, defaults, continues, at_stage: None, chosen };
         desk.open(&bundle, &entry, &facts, now);
         opened.insert(id, (case, now));
     }

@@ -68,8 +68,21 @@ pub(crate) fn handing_over() -> (Library, Library) {
     let names: Vec<_> = all.playbooks.iter().map(|p| p.playbook.name.as_str()).collect();
     assert!(names.contains(&"probe"), "{}", recobro_playbook::report::text(&checked.diagnostics, &files));
     let playbooks = all.playbooks.iter().filter(|p| p.playbook.name != "general").cloned().collect();
-    let (law, templates) = (Arc::clone(&all.law), all.templates.clone());
-    (all, Library { playbooks, law, templates })
+    let (law, facts, templates) = (Arc::clone(&all.law), Arc::clone(&all.facts), all.templates.clone());
+    (all, Library { playbooks, law, facts, templates, selection: None })
+}
+
+/// The shipped library without its playbooks, and with these files.
+pub(crate) fn library_of(own: &[(&str, &str)]) -> Library {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = recobro_playbook::read_dir(&root).unwrap();
+    let playbook = |file: &str| file.matches('/').count() == 1 && file.starts_with("workflows/");
+    files.retain(|file, _| !playbook(file) || file == "workflows/requests.yaml");
+    files.extend(own.iter().map(|(file, text)| ((*file).to_owned(), text.as_bytes().to_vec())));
+    let checked = recobro_playbook::check(&files);
+    let errors: Vec<_> = checked.diagnostics.into_iter().filter(recobro_playbook::Diagnostic::is_error).collect();
+    assert!(errors.is_empty(), "{}", recobro_playbook::report::text(&errors, &files));
+    checked.library
 }
 
 /// Notes what leaves one lane and answers as told; accepts where nothing was told.
@@ -289,6 +302,7 @@ pub(crate) fn customer(id: &str) -> Record {
             role: "billing".to_owned(),
             name: None,
         }],
+        x: std::collections::BTreeMap::new(),
     })
 }
 
@@ -302,6 +316,7 @@ pub(crate) fn invoice(id: &str, customer: &str, issued: &str, due: &str) -> Reco
         amount: euro(100_000),
         product: String::new(),
         reference: String::new(),
+        x: std::collections::BTreeMap::new(),
         at: None,
     })
 }

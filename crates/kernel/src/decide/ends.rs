@@ -4,9 +4,10 @@ use super::{Entry, Follow, Input, Walk, empty_case};
 use crate::calendar::Calendar;
 use crate::case::{Case, End, Hold, InFlight, Marks, Watch};
 use crate::event::Event;
-use crate::playbook::{Handover, Outcome, Playbook};
-use crate::record::{Inheritance, Record};
-use crate::time::{Span, Unit};
+use crate::ids::Hash;
+use crate::playbook::{Backlog, Handover, Outcome, Playbook};
+use crate::record::{BACKLOG_SPREAD, Inheritance, Record};
+use crate::time::{Span, Timestamp, Unit};
 use crate::value::Value;
 use chrono::NaiveDate;
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use std::sync::Arc;
 const GENERATIONS_MAX: u32 = 4;
 
 /// The first record of a case and the empty case it describes.
-pub(super) fn entered(input: &Input<'_>, entry: Entry) -> (Record, Case) {
+pub(super) fn entered(input: &Input<'_>, entry: &Entry) -> (Record, Case) {
     let playbook = input.playbook;
     let facts = input.facts;
     let today = input.now.date_in(facts.customer.time_zone);
     let due = facts.invoice.due;
-    let (position, skipped_days) = entry_point(playbook, &entry, due, today);
+    let start = drawn(input, entry, due, today).unwrap_or(today);
+    let (position, skipped_days) = entry_point(playbook, entry, due, (today, start));
     let first = Record::Entered {
         case: entry.case,
         invoice: facts.invoice.id.clone(),
@@ -32,11 +34,40 @@ pub(super) fn entered(input: &Input<'_>, entry: Entry) -> (Record, Case) {
         anchor: due,
         skipped_days,
         position,
-        defaults: entry.defaults,
-        continues: entry.continues.map(Box::new),
+        defaults: entry.defaults.clone(),
+        continues: entry.continues.clone().map(Box::new),
+        chosen: entry.chosen.clone(),
     };
     let case = empty_case(input, &first);
     (first, case)
+}
+
+/// The day on which a late entry starts: drawn by customer, so that all of a customer's invoices start on one day, on
+/// any machine the same. Nothing where the playbook spreads nothing or the case is no late entry.
+fn drawn(input: &Input<'_>, entry: &Entry, due: NaiveDate, today: NaiveDate) -> Option<NaiveDate> {
+    let (playbook, customer) = (input.playbook, &input.facts.customer);
+    let backlog = playbook.backlog.as_ref().filter(|_| entry.continues.is_none() && entry.at_stage.is_none())?;
+    let spread = backlog.spread.filter(|_| is_late(backlog, due, today))?;
+    let calendar = input.law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+    let hash = Hash::of(format!("backlog\0{}", customer.id).as_bytes());
+    let bits = u64::from_be_bytes(hash.0[..8].try_into().unwrap_or_default());
+    let draw = |days: i64| i64::try_from(bits % days.max(1).unsigned_abs()).unwrap_or(0);
+    Some(if spread.unit == Unit::WorkingDays {
+        calendar.add_working_days(calendar.working_day_from(today), draw(spread.count))
+    } else {
+        today + chrono::Days::new(draw((calendar.add(today, spread) - today).num_days()).unsigned_abs())
+    })
+}
+
+/// A late entry rests until its drawn day, and says so.
+pub(super) fn wait_for_draw(walk: &mut Walk<'_>, entry: &Entry) {
+    let Some(on) = drawn(walk.input, entry, walk.case.clock.anchor, walk.today).filter(|on| *on > walk.today) else {
+        return;
+    };
+    let until = Timestamp::start_of(on, walk.zone);
+    let place = walk.place(walk.case.cursor.position);
+    let moved = vec![crate::record::Moved { rule: BACKLOG_SPREAD.to_owned(), until }];
+    walk.emit(Record::Deferred { place, until, moved, beside: false });
 }
 
 /// A case that a returned payment opened waits the customer's gap before it speaks again.
@@ -52,8 +83,13 @@ pub(super) fn wait_after_return(walk: &mut Walk<'_>) {
 }
 
 /// Where a new case starts: hand-over stage, what a returned payment left, backlog stage, or the first step.
-fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveDate) -> (usize, i64) {
-    let overdue = (today - due).num_days();
+fn entry_point(
+    playbook: &Playbook,
+    entry: &Entry,
+    due: NaiveDate,
+    (today, start): (NaiveDate, NaiveDate),
+) -> (usize, i64) {
+    let overdue = (start - due).num_days();
     let (held, skipped) = entry.continues.as_ref().map_or((0, 0), |old| (old.held_days, old.skipped_days));
     let at = |stage: usize| {
         let position = playbook.stages[stage].first;
@@ -71,9 +107,13 @@ fn entry_point(playbook: &Playbook, entry: &Entry, due: NaiveDate, today: NaiveD
         return (0, skipped);
     }
     match &playbook.backlog {
-        Some(backlog) if overdue > backlog_days(backlog.over, due) => at(backlog.start_at),
+        Some(backlog) if is_late(backlog, due, today) => at(backlog.start_at),
         _ => (0, 0),
     }
+}
+
+fn is_late(backlog: &Backlog, due: NaiveDate, today: NaiveDate) -> bool {
+    (today - due).num_days() > backlog_days(backlog.over, due)
 }
 
 fn backlog_days(over: Span, due: NaiveDate) -> i64 {
@@ -286,7 +326,7 @@ impl Walk<'_> {
     }
 
     /// The first instant of the date a span from today; exact for hours and minutes.
-    pub(super) fn span_from_now(&self, span: Span) -> crate::time::Timestamp {
+    pub(super) fn span_from_now(&self, span: Span) -> Timestamp {
         span.exact_us().map_or_else(
             || crate::time::Timestamp::start_of(self.calendar.add(self.today, span), self.zone),
             |us| self.now.plus_us(us),

@@ -119,6 +119,7 @@ pub(crate) fn playbook() -> Playbook {
         currency: Some(Currency::EUR),
         calendar: "weekdays".to_owned(),
         policies: vec![],
+        facts: std::sync::Arc::default(),
         applies_to: AppliesTo::default(),
         contact: ContactRules {
             locales: vec![Arg::Const("es".to_owned())],
@@ -186,6 +187,7 @@ fn facts() -> Facts {
             last_payment_on: None,
             reference: "INV-1".to_owned(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         },
         customer: CustomerFacts {
             id: "C-1".into(),
@@ -211,6 +213,7 @@ fn facts() -> Facts {
             tags: vec![],
             contact_points: vec![],
             assume_reachable: true,
+            x: std::collections::BTreeMap::new(),
         },
         promise: None,
         dispute: None,
@@ -243,7 +246,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(playbook: Playbook) -> Self {
-        let entry = Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None };
+        let entry =
+            Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None, chosen: None };
         Self::entering(playbook, entry, at("2026-04-20T00:00:00Z"))
     }
 
@@ -251,7 +255,7 @@ impl World {
     pub(crate) fn linked(&self, playbook: Playbook) -> Self {
         let Follow { handover, inherits } = self.follow.clone().expect("the case was handed over");
         let case = CaseId::derive(&["INV-1", "after"]);
-        let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at };
+        let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at, chosen: None };
         Self::entering(playbook, entry, self.now)
     }
 
@@ -264,7 +268,7 @@ impl World {
         facts.today = now.date_in(facts.customer.time_zone);
         let shared = Arc::new(facts.clone());
         let input = Input { playbook: &playbook, rules: &rules, law: &law, facts: &shared, now, rhai: "table" };
-        let Decided::Turn(turn) = enter(&input, entry) else { panic!("a table is never slow") };
+        let Decided::Turn(turn) = enter(&input, &entry) else { panic!("a table is never slow") };
         let mut world = Self {
             case: turn.case.clone(),
             playbook,

@@ -1,13 +1,13 @@
 //! The head of a playbook: identity, selection, contact rules, defaults, variables and tables.
 
 use super::{At, Builder};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::read::{self, tests};
 use crate::script::Expected;
+use crate::segments;
 use crate::yaml::Node;
 use recobro_kernel::effect::Retry;
 use recobro_kernel::expr::Arg;
-use recobro_kernel::facts;
 use recobro_kernel::money::Currency;
 use recobro_kernel::playbook::{AppliesTo, Backlog, Cap, ContactRules, Roll, Table, TableRow, Test};
 use recobro_kernel::time::Hours;
@@ -256,7 +256,8 @@ impl Builder<'_> {
                 found.push((row, TableRow { tests, outputs: values, line: row.place.start.line }));
             }
         }
-        self.check_rows(key, &name, inputs.len(), &found);
+        let tests: Vec<(&Node, &[Test])> = found.iter().map(|(row, found)| (*row, &*found.tests)).collect();
+        check_rows(report, key, &format!("table `{name}`"), (inputs.len(), "…"), &tests);
         let rows: Vec<TableRow> = found.into_iter().map(|(_, row)| row).collect();
         let typed = outputs.into_iter().enumerate().map(|(i, output)| {
             let column: Vec<&Value> = rows.iter().map(|row| &row.outputs[i]).collect();
@@ -268,40 +269,19 @@ impl Builder<'_> {
         Some(Table { name, inputs, outputs, rows })
     }
 
-    /// PB211 and PB212.
-    fn check_rows(&self, key: &Node, name: &str, inputs: usize, rows: &[(&Node, TableRow)]) {
-        let all = |row: &TableRow| row.tests.iter().all(|test| *test == Test::Any);
-        if !rows.last().is_some_and(|(_, row)| all(row)) {
-            let cells = vec!["_"; inputs].join(", ");
-            self.report().push(
-                Diagnostic::error("PB211", &key.place, format!("table `{name}` has no catch-all row"))
-                    .help(format!("end with `- [{cells}, …]`")),
-            );
-        }
-        for (late, (node, row)) in rows.iter().enumerate() {
-            let cover = rows[..late].iter().position(|(_, earlier)| {
-                earlier.tests.iter().zip(&row.tests).all(|(wide, narrow)| covers(wide, narrow))
-            });
-            if let Some(early) = cover {
-                let message =
-                    format!("row {} of table `{name}` can never match: row {} covers it", late + 1, early + 1);
-                self.report().push(Diagnostic::warning("PB212", &node.place, message));
-            }
-        }
-    }
-
     /// PB201: a fact that exists, with its type.
     fn fact(&self, node: &Node) -> Option<(String, Type)> {
         let path = read::name(self.report(), node)?;
-        if let Some(fact) = facts::find(&path) {
-            return Some((path, (fact.of)()));
+        if let Some(fact) = self.shared.facts.find(&path) {
+            let of = fact.of();
+            return Some((path, of));
         }
         self.unknown_fact(node, &path);
         None
     }
 
     fn unknown_fact(&self, node: &Node, path: &str) {
-        let known = facts::FACTS.iter().map(|fact| fact.path);
+        let known = self.shared.facts.paths();
         let problem = Diagnostic::error("PB201", &node.place, format!("unknown fact `{}`", read::cut(path)));
         self.report().push(problem.nearest(path, known));
     }
@@ -311,6 +291,13 @@ impl Builder<'_> {
         let Some(tests) = read::required(report, node, "applies_to") else { return };
         for (key, value) in read::map(report, tests, "tests") {
             match key.text().unwrap_or_default() {
+                "priority" if self.shared.files.contains_key(segments::FILE) => {
+                    let message = format!("`priority` says nothing where `{}` picks the playbook", segments::FILE);
+                    report.push(
+                        Diagnostic::error("PB402", &key.place, message)
+                            .help("leave it out; the order of the table's rows decides"),
+                    );
+                }
                 "priority" => self.head.applies_to.priority = read::int(report, value).unwrap_or_default(),
                 "when" => {
                     let at = self.head_at();
@@ -414,6 +401,33 @@ impl Builder<'_> {
             }
         };
         Some(Retry { times, first_s, factor })
+    }
+}
+
+/// PB211 and PB212: the last row takes everything, and no row stands behind one that takes all of it.
+pub(crate) fn check_rows(
+    report: &Report,
+    key: &Node,
+    what: &str,
+    (inputs, output): (usize, &str),
+    rows: &[(&Node, &[Test])],
+) {
+    let all = |tests: &[Test]| tests.iter().all(|test| *test == Test::Any);
+    if !rows.last().is_some_and(|(_, tests)| all(tests)) {
+        let cells = vec!["_"; inputs].join(", ");
+        report.push(
+            Diagnostic::error("PB211", &key.place, format!("{what} has no catch-all row"))
+                .help(format!("end with `- [{cells}, {output}]`")),
+        );
+    }
+    for (late, (node, tests)) in rows.iter().enumerate() {
+        let cover = rows[..late]
+            .iter()
+            .position(|(_, earlier)| earlier.iter().zip(*tests).all(|(wide, narrow)| covers(wide, narrow)));
+        if let Some(early) = cover {
+            let message = format!("row {} of {what} can never match: row {} covers it", late + 1, early + 1);
+            report.push(Diagnostic::warning("PB212", &node.place, message));
+        }
     }
 }
 

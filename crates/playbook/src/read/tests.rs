@@ -21,7 +21,8 @@ pub(crate) struct Subject<'a> {
 
 /// Whether a fact is an amount of money, so that a bare number needs the playbook's currency.
 pub(crate) fn is_amount(path: &str, of: &Type) -> bool {
-    *of == Type::Decimal && !path.starts_with("contract.") && !path.starts_with("law.")
+    let plain = ["contract.", "customer.x.", "invoice.x.", "law."];
+    *of == Type::Decimal && !plain.iter().any(|root| path.starts_with(root))
 }
 
 const SIGNS: &[(&str, Comparison)] = &[

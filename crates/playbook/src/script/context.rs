@@ -3,7 +3,7 @@
 use super::hooks::Module;
 use super::names::{Found, Names, Place};
 use recobro_kernel::expr::{TableUse, View};
-use recobro_kernel::facts;
+use recobro_kernel::facts::{self, Known, Registry};
 use recobro_kernel::playbook::Table;
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the expressions of one playbook share.
 pub(super) struct Program {
+    /// Registered facts.
+    pub(super) facts: Arc<Registry>,
     /// Decision tables.
     pub(super) tables: Vec<Table>,
     /// Variables as the playbook declares them.
@@ -73,6 +75,7 @@ impl Session {
     /// What is in scope.
     pub(super) fn names(&self) -> Names<'_> {
         Names {
+            facts: &self.program.facts,
             tables: &self.program.tables,
             vars: &self.program.vars,
             params: &self.params,
@@ -103,9 +106,9 @@ impl Session {
                 Place::Param(name) => return Ok(self.params.get(name).cloned().unwrap_or(Value::Missing)),
                 Place::Output(table, output) => return self.output(table, output),
                 Place::Fact(fact) => {
-                    let value = self.given(fact.path)?.unwrap_or_else(|| self.fact(fact));
-                    let shown = if fact.personal { Value::text("personal") } else { value.clone() };
-                    self.record(fact.path, &shown);
+                    let value = self.given(fact.path())?.unwrap_or_else(|| self.fact(fact));
+                    let shown = if fact.is_personal() { Value::text("personal") } else { value.clone() };
+                    self.record(fact.path(), &shown);
                     return Ok(value);
                 }
                 Place::Extra(extra) => {
@@ -163,9 +166,9 @@ impl Session {
     }
 
     /// A fact; in a handler of its own events the event's values come first.
-    fn fact(&self, fact: &facts::Fact) -> Value {
-        let (root, field) = fact.path.split_once('.').unwrap_or((fact.path, ""));
-        let stored = (fact.read)(&self.view.facts);
+    fn fact(&self, fact: Known<'_>) -> Value {
+        let (root, field) = fact.path().split_once('.').unwrap_or((fact.path(), ""));
+        let stored = fact.read(&self.view.facts);
         let Some(event) = self.view.event.as_deref().filter(|event| owns(&event.name, root)) else { return stored };
         let status = event.name.split_once('.').map_or("", |(_, what)| what);
         let own = match (root, field) {

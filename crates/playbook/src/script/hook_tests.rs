@@ -10,6 +10,7 @@ use crate::diagnostic::Report;
 use crate::yaml::{self, Kind, Node};
 use given::Given;
 use recobro_kernel::event;
+use recobro_kernel::facts::Registry;
 use recobro_kernel::value::{Type, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ fn read_table<'a>(scripts: &'a Scripts, node: &'a Node) -> Result<Table<'a>, Ref
             Some(kind.ok_or_else(|| refused(named, "this event is not in the catalogue"))?.name)
         }
     };
-    let mut base = Given::default();
+    let mut base = Given::of(scripts.facts());
     if let Some(today) = node.get("today") {
         base.add("today", today, event)?;
     }
@@ -131,7 +132,12 @@ fn run_case(scripts: &Scripts, table: &Table<'_>, case: &Node) -> Result<(), Str
     let wanted = wanted_value(wanted, &table.info.returns)?;
     let (module, function) = table.hook.split_once("::").unwrap_or_default();
     let modules = scripts.module(module).map(|code| (module.to_owned(), Arc::clone(code)));
-    let program = Program { tables: Vec::new(), vars: BTreeMap::new(), modules: modules.into_iter().collect() };
+    let program = Program {
+        facts: Arc::clone(scripts.facts()),
+        tables: Vec::new(),
+        vars: BTreeMap::new(),
+        modules: modules.into_iter().collect(),
+    };
     let mut session = Session::new(given.view(table.event)?, Arc::new(program), Arc::default());
     session.given = Some(Arc::new(given.facts));
     let session = Arc::new(session);
@@ -158,13 +164,13 @@ fn wanted_value(node: &Node, returns: &Returns) -> Result<Value, String> {
 }
 
 /// The registered type of a path, if it has one.
-fn type_of(path: &str, event: Option<&str>) -> Option<Type> {
+fn type_of(facts: &Registry, path: &str, event: Option<&str>) -> Option<Type> {
     use super::names::{Found, Names, Place};
     let names: Vec<&str> = path.split('.').collect();
     let empty = BTreeMap::new();
-    let scope = Names { tables: &[], vars: &empty, params: &empty, event };
+    let scope = Names { facts, tables: &[], vars: &empty, params: &empty, event };
     match scope.find(&names) {
-        Found::Value(Place::Fact(fact)) => Some((fact.of)()),
+        Found::Value(Place::Fact(fact)) => Some(fact.of()),
         Found::Value(Place::Extra(extra)) => Some((extra.of)()),
         Found::Value(Place::Run(path)) => {
             let found = recobro_kernel::expr::RUN.iter().find(|(known, _)| *known == path);

@@ -8,6 +8,8 @@ use super::engine;
 use super::objects::{self, Object};
 use super::ops;
 use super::rules::Watch;
+use crate::diagnostic::Report;
+use recobro_kernel::facts::Registry;
 use recobro_kernel::value::{Type, Value};
 use rhai::{AST, CallFnOptions, Dynamic, EvalAltResult, FnAccess, Position, Scope};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +99,8 @@ pub(super) struct Module {
 /// The compiled modules of `scripts/`.
 #[derive(Clone, Default)]
 pub struct Scripts {
+    /// The facts that they may name.
+    facts: Arc<Registry>,
     modules: BTreeMap<String, Arc<Module>>,
     /// Modules that exist but did not compile.
     broken: BTreeSet<String>,
@@ -106,7 +110,13 @@ impl Scripts {
     /// Compiles every `scripts/*.rhai`; a module with problems is left out.
     #[must_use]
     pub fn compile(files: &BTreeMap<String, Vec<u8>>) -> (Self, Vec<ScriptProblem>) {
-        let mut scripts = Self::default();
+        // What is wrong with the declared facts is told by the check of the project.
+        Self::compile_with(files, Arc::new(crate::library::registry(files, &Report::default())))
+    }
+
+    /// The same with facts that were read before.
+    pub(crate) fn compile_with(files: &BTreeMap<String, Vec<u8>>, facts: Arc<Registry>) -> (Self, Vec<ScriptProblem>) {
+        let mut scripts = Self { facts, ..Self::default() };
         let mut problems = Vec::new();
         let lib = files.get(LIB).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
         for (file, bytes) in files {
@@ -119,7 +129,7 @@ impl Scripts {
                 continue;
             }
             let source = String::from_utf8_lossy(bytes);
-            match compile_module(file, if alone { "" } else { &lib }, &source) {
+            match compile_module(file, if alone { "" } else { &lib }, &source, &scripts.facts) {
                 Ok(module) if !alone => {
                     scripts.modules.insert(name.to_owned(), Arc::new(module));
                 }
@@ -139,6 +149,11 @@ impl Scripts {
     #[must_use]
     pub fn hook(&self, module: &str, name: &str) -> Option<&HookInfo> {
         self.modules.get(module)?.hooks.get(name)
+    }
+
+    /// The facts that expressions and hooks may name.
+    pub(crate) fn facts(&self) -> &Arc<Registry> {
+        &self.facts
     }
 
     /// Names of the modules.
@@ -174,7 +189,7 @@ fn place(file: &str, lib_lines: usize, at: Position) -> (String, u32, u32) {
     (file.to_owned(), u32::try_from(line).unwrap_or(1), column)
 }
 
-fn compile_module(file: &str, lib: &str, source: &str) -> Result<Module, Vec<ScriptProblem>> {
+fn compile_module(file: &str, lib: &str, source: &str, facts: &Registry) -> Result<Module, Vec<ScriptProblem>> {
     let separator = if lib.is_empty() || lib.ends_with('\n') { "" } else { "\n" };
     let joined = format!("{lib}{separator}{source}");
     let lib_lines = lib.lines().count();
@@ -216,7 +231,7 @@ fn compile_module(file: &str, lib: &str, source: &str) -> Result<Module, Vec<Scr
             Err((code, message, help)) => problems.push(problem(code, at, message, Some(help))),
         }
     }
-    let found = survey::survey(&ast);
+    let found = survey::survey(&ast, facts);
     for finding in found.findings {
         problems.push(problem(finding.code, finding.at, finding.message, finding.help));
     }

@@ -4,7 +4,7 @@ use super::registry::{self, Extra};
 pub(super) use crate::diagnostic::nearest;
 use recobro_kernel::event;
 use recobro_kernel::expr::RUN;
-use recobro_kernel::facts::{self, FACTS, Fact};
+use recobro_kernel::facts::{Known, Registry};
 use recobro_kernel::playbook::Table;
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {
     /// A fact of the snapshot.
-    Fact(&'static Fact),
+    Fact(Known<'a>),
     /// A fact of the contract.
     Extra(&'static Extra),
     /// `run.*`, by its full path.
@@ -48,6 +48,8 @@ pub(super) enum Found<'a> {
 /// What is in scope beside the registered facts.
 #[derive(Clone, Copy)]
 pub(super) struct Names<'a> {
+    /// Registered facts.
+    pub(super) facts: &'a Registry,
     /// Tables.
     pub(super) tables: &'a [Table],
     /// Variables.
@@ -88,8 +90,21 @@ impl<'a> Names<'a> {
                 });
                 place.map_or(Found::Nothing, Found::Value)
             }
-            _ => registered(path),
+            _ => self.registered(path),
         }
+    }
+
+    /// A fact or the contract; a prefix of facts deeper down (`customer.x`) is an object.
+    fn registered(&self, path: &[&str]) -> Found<'a> {
+        let joined = path.join(".");
+        if let Some(fact) = self.facts.find(&joined) {
+            return Found::Value(Place::Fact(fact));
+        }
+        if let Some(extra) = registry::extra_named(&joined) {
+            return Found::Value(Place::Extra(extra));
+        }
+        let prefix = joined + ".";
+        object(self.facts.paths().any(|path| path.starts_with(&prefix)))
     }
 
     fn table(&self, name: &str) -> Option<usize> {
@@ -108,19 +123,6 @@ fn value(there: bool, place: Place<'_>) -> Found<'_> {
 /// Whether a name is a root with registered facts below it.
 pub(super) fn is_root(name: &str) -> bool {
     matches!(name, "invoice" | "customer" | "promise" | "dispute" | "plan" | "contacts" | "contract" | "run")
-}
-
-/// A fact or the contract; a prefix of facts deeper down (`customer.x`) is an object.
-fn registered(path: &[&str]) -> Found<'static> {
-    let joined = path.join(".");
-    if let Some(fact) = facts::find(&joined) {
-        return Found::Value(Place::Fact(fact));
-    }
-    if let Some(extra) = registry::extra_named(&joined) {
-        return Found::Value(Place::Extra(extra));
-    }
-    let prefix = joined + ".";
-    object(FACTS.iter().any(|fact| fact.path.starts_with(&prefix)))
 }
 
 #[cfg(test)]

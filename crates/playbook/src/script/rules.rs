@@ -73,7 +73,7 @@ impl RhaiRules {
         let exprs = exprs.iter().enumerate().map(|(at, expr)| compile(expr).map_err(|problems| (at, problems)));
         let exprs = exprs.collect::<Result<_, _>>()?;
         let known = modules.iter().filter_map(|name| Some((name.clone(), Arc::clone(scripts.module(name)?))));
-        let program = Arc::new(Program { tables, vars, modules: known.collect() });
+        let program = Arc::new(Program { facts: Arc::clone(scripts.facts()), tables, vars, modules: known.collect() });
         Ok(Self { exprs, program, watch: Watch::real() })
     }
 
@@ -85,7 +85,8 @@ impl RhaiRules {
     }
 
     fn names<'a>(&'a self, expr: &'a Expr) -> Names<'a> {
-        Names { tables: &self.program.tables, vars: &self.program.vars, params: &expr.params, event: expr.event }
+        let Program { facts, tables, vars, .. } = &*self.program;
+        Names { facts, tables, vars, params: &expr.params, event: expr.event }
     }
 
     /// Whether a path names something in the scope of an expression; tests use it.

@@ -4,7 +4,7 @@
 use crate::diagnostic::{Diagnostic, Report};
 use crate::script::registry;
 use crate::yaml::{Place, Spot};
-use recobro_kernel::facts::{self, FACTS, Presence};
+use recobro_kernel::facts::{self, Presence, Registry};
 use std::sync::Arc;
 
 /// A fact that may be missing, read without a guard.
@@ -20,7 +20,7 @@ pub(crate) struct Use {
 const ROOTS: &[&str] = &["contacts", "contract", "customer", "dispute", "invoice", "plan", "promise"];
 
 /// Reads a whole template file, subject included.
-pub(super) fn scan(report: &Report, file: &Arc<str>, source: &str) -> Vec<Use> {
+pub(super) fn scan(report: &Report, facts: &Registry, file: &Arc<str>, source: &str) -> Vec<Use> {
     let mut guards: Vec<String> = Vec::new();
     let mut uses = Vec::new();
     let mut rest = source;
@@ -40,7 +40,7 @@ pub(super) fn scan(report: &Report, file: &Arc<str>, source: &str) -> Vec<Use> {
             "{{" => {
                 for (path, at) in paths(text) {
                     let place = place(file, source, offset + at, path.len());
-                    uses.extend(fact(report, &path, place, text, &guards));
+                    uses.extend(fact((report, facts), &path, place, text, &guards));
                 }
             }
             _ => {}
@@ -71,16 +71,16 @@ fn statement(text: &str, guards: &mut Vec<String>) {
 }
 
 /// Reports an unknown fact; returns one that may be missing here.
-fn fact(report: &Report, path: &str, place: Place, text: &str, guards: &[String]) -> Option<Use> {
+fn fact((report, facts): (&Report, &Registry), path: &str, place: Place, text: &str, guards: &[String]) -> Option<Use> {
     let root = path.split('.').next().unwrap_or_default();
     if !ROOTS.contains(&root) || root == path {
         return None;
     }
-    let optional = match (facts::find(path), registry::extra_named(path)) {
-        (Some(fact), _) => fact.presence == Presence::Optional || facts::OPTIONAL_ROOTS.contains(&root),
+    let optional = match (facts.find(path), registry::extra_named(path)) {
+        (Some(fact), _) => fact.presence() == Presence::Optional || facts::OPTIONAL_ROOTS.contains(&root),
         (None, Some(extra)) => extra.optional,
         (None, None) => {
-            let known = FACTS.iter().map(|fact| fact.path).chain(registry::EXTRAS.iter().map(|extra| extra.path));
+            let known = facts.paths().chain(registry::EXTRAS.iter().map(|extra| extra.path));
             let problem = Diagnostic::error("PB106", &place, format!("a template uses `{path}`, which is no fact"));
             report.push(problem.nearest(path, known));
             return None;

@@ -79,6 +79,7 @@ pub(super) fn customer(n: usize) -> CustomerRow {
         vulnerable: n.is_multiple_of(3),
         tags: vec!["a".to_owned(), "b, c".to_owned()],
         defaults: vec!["risk = medium".to_owned()],
+        x: [("arr".to_owned(), format!("{n}.50"))].into(),
         booked_on: on("2026-01-01"),
         known_at: at(0),
     }
@@ -118,6 +119,7 @@ pub(super) fn invoice(n: usize) -> InvoiceRow {
         reference: String::new(),
         closed: None,
         defaults: Vec::new(),
+        x: [("channel".to_owned(), "shop \"ñ\"".to_owned())].into(),
         booked_on: on("2026-01-01"),
         known_at: at(0),
     }

@@ -32,7 +32,9 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
             let wanted = match (args.seq, args.on) {
                 (Some(wanted), _) => seq == wanted,
                 (None, Some(on)) => held_back(record, body, on),
-                (None, None) => matches!(record, Record::Decision(_)) || is_restraint(record),
+                (None, None) => {
+                    matches!(record, Record::Decision(_) | Record::Entered { chosen: Some(_), .. }) || is_restraint(record)
+                }
             };
             if wanted {
                 shown += 1;
@@ -109,6 +111,9 @@ fn tell(
     let mut text = format!("#{seq}  {}  clock {}  {}", body.local.format("%a %Y-%m-%d"), body.clock_day, title(record));
     match record {
         Record::Decision(decision) => text.push_str(&decided(decision)),
+        Record::Entered { chosen: Some(picked), playbook, .. } if !full => {
+            let _ = write!(text, "\n  rule     {} -> {playbook}", picked.sentence());
+        }
         Record::Deferred { until, moved, .. } => {
             let _ = write!(text, "\n  until    {until}");
             for (n, limit) in moved.iter().enumerate() {
@@ -155,6 +160,7 @@ fn title(record: &Record) -> String {
             let stage = if place.stage.is_empty() { "whenever" } else { &place.stage };
             format!("{} of {stage}/{} (line {})", decision.field, place.step, place.line)
         }
+        Record::Entered { playbook, .. } => format!("entered {playbook}"),
         Record::Skipped { place, .. } => format!("skipped {}", place.step),
         Record::Superseded { place, by } => format!("superseded {} by {by}", place.step),
         Record::Deferred { place, .. } => format!("deferred {}", place.step),

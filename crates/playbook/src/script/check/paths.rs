@@ -7,7 +7,7 @@ use crate::script::parse::{Node, Part, problem};
 use crate::script::registry::{self, EXTRAS, ROOTS};
 use recobro_kernel::event;
 use recobro_kernel::expr::RUN;
-use recobro_kernel::facts::{FACTS, OPTIONAL_ROOTS, Presence};
+use recobro_kernel::facts::{OPTIONAL_ROOTS, Presence, Registry};
 use recobro_kernel::value::Type;
 
 /// The names of a path without `facts` in front.
@@ -20,9 +20,9 @@ pub(super) fn names(parts: &[Part]) -> Vec<&str> {
 }
 
 /// Names below a root of registered facts.
-pub(in crate::script) fn fields_of(root: &str) -> Vec<String> {
+pub(in crate::script) fn fields_of(facts: &Registry, root: &str) -> Vec<String> {
     let prefix = format!("{root}.");
-    let facts = FACTS.iter().map(|fact| fact.path).chain(EXTRAS.iter().map(|extra| extra.path));
+    let facts = facts.paths().chain(EXTRAS.iter().map(|extra| extra.path));
     let runs = RUN.iter().map(|(path, _)| *path);
     facts.chain(runs).filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect()
 }
@@ -30,7 +30,13 @@ pub(in crate::script) fn fields_of(root: &str) -> Vec<String> {
 impl Check<'_> {
     fn scope(&self) -> Names<'_> {
         let context = self.context;
-        Names { tables: context.tables, vars: context.vars, params: context.params, event: context.event }
+        Names {
+            facts: context.scripts.facts(),
+            tables: context.tables,
+            vars: context.vars,
+            params: context.params,
+            event: context.event,
+        }
     }
 
     /// Whether `has` or a handler shows that an optional root is there.
@@ -70,11 +76,7 @@ impl Check<'_> {
     fn typed(&self, names: &[&str], place: Place<'_>) -> Option<(Of, bool, bool)> {
         let context = self.context;
         Some(match place {
-            Place::Fact(fact) => {
-                let of = (fact.of)();
-                let amount = of == Type::Decimal;
-                (Of::Plain(of), fact.presence == Presence::Optional, amount)
-            }
+            Place::Fact(fact) => (Of::Plain(fact.of()), fact.presence() == Presence::Optional, fact.is_amount()),
             Place::Extra(extra) => (Of::Plain((extra.of)()), extra.optional, false),
             Place::Run(path) => {
                 let (_, of) = RUN.iter().find(|(known, _)| *known == path)?;
@@ -127,7 +129,7 @@ impl Check<'_> {
                 let found = context.tables.iter().find(|known| known.name == **table);
                 found.into_iter().flat_map(|table| table.outputs.iter().map(|(name, _)| name.clone())).collect()
             }
-            _ => fields_of(&names.join(".")),
+            _ => fields_of(context.scripts.facts(), &names.join(".")),
         }
     }
 

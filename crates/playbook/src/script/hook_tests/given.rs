@@ -7,7 +7,7 @@ use crate::yaml::{Kind, Node};
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::event::Event;
 use recobro_kernel::expr::{Run, View};
-use recobro_kernel::facts::{CustomerFacts, Facts, InvoiceFacts};
+use recobro_kernel::facts::{CustomerFacts, Facts, InvoiceFacts, Registry};
 use recobro_kernel::ids::{CustomerId, EventId, InvoiceId};
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
@@ -16,13 +16,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Facts by path; a missing one is given as missing.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Given {
     /// The facts.
     pub(super) facts: BTreeMap<String, Value>,
+    /// What may be given, with its type.
+    known: Arc<Registry>,
 }
 
 impl Given {
+    /// Nothing yet.
+    pub(super) fn of(known: &Arc<Registry>) -> Self {
+        Self { facts: BTreeMap::new(), known: Arc::clone(known) }
+    }
+
     /// Takes over a node under a path; later ones replace earlier ones.
     pub(super) fn add(&mut self, path: &str, node: &Node, event: Option<&str>) -> Result<(), Refused> {
         if let Kind::Map(entries) = &node.kind {
@@ -34,7 +41,7 @@ impl Given {
             return Ok(());
         }
         let root = path.split('.').next().unwrap_or_default();
-        let value = match type_of(path, event) {
+        let value = match type_of(&self.known, path, event) {
             _ if node.is_empty() => Value::Missing,
             Some(of) => value(node, &of).map_err(|found| {
                 let wanted =
@@ -111,6 +118,7 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
             last_payment_on: None,
             reference: String::new(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         },
         customer: CustomerFacts {
             id: CustomerId::from("test"),
@@ -136,6 +144,7 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
             tags: Vec::new(),
             contact_points: Vec::new(),
             assume_reachable: true,
+            x: std::collections::BTreeMap::new(),
         },
         promise: None,
         dispute: None,

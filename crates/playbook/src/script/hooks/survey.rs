@@ -5,7 +5,7 @@ use crate::script::check::fields_of;
 use crate::script::names::{Found, Names, Place, is_root, nearest};
 use crate::script::parse::Op;
 use crate::script::registry::ROOTS;
-use recobro_kernel::value::Type;
+use recobro_kernel::facts::Registry;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ pub(super) struct Finding {
 }
 
 /// What a survey found.
-#[derive(Default)]
-pub(super) struct Survey {
+pub(super) struct Survey<'f> {
+    facts: &'f Registry,
     /// Problems.
     pub(super) findings: Vec<Finding>,
     /// An amount meets a bare number other than zero.
@@ -35,8 +35,14 @@ pub(super) struct Survey {
 }
 
 /// Looks through a module.
-pub(super) fn survey(ast: &AST) -> Survey {
-    let mut survey = Survey::default();
+pub(super) fn survey<'f>(ast: &AST, facts: &'f Registry) -> Survey<'f> {
+    let mut survey = Survey {
+        facts,
+        findings: Vec::new(),
+        compares_bare_amount: false,
+        open_names: Vec::new(),
+        aliases: BTreeMap::new(),
+    };
     ast.walk(&mut |nodes| {
         match nodes.last() {
             Some(ASTNode::Stmt(Stmt::Var(var, ..))) => survey.name(&var.0.name, &var.1),
@@ -63,7 +69,7 @@ pub(super) fn survey(ast: &AST) -> Survey {
     survey
 }
 
-impl Survey {
+impl Survey<'_> {
     fn name(&mut self, name: &str, value: &Expr) {
         let path = chain(value).map(|(names, _)| names);
         let known = self.aliases.entry(name.to_owned()).or_insert_with(|| path.clone());
@@ -106,20 +112,26 @@ impl Survey {
             }
             return;
         }
-        if !matches!(scope().find(&names), Found::Nothing) {
+        if !matches!(self.scope().find(&names), Found::Nothing) {
             return;
         }
         let last = names.last().copied().unwrap_or(root);
-        let known = fields_of(root);
+        let below = if names.len() > 2 && names[1] == "x" { format!("{root}.x") } else { (*root).to_owned() };
+        let known = fields_of(self.facts, &below);
         let help = nearest(last, known.iter().map(String::as_str)).map(|name| format!("did you mean `{name}`?"));
         let message = format!("unknown fact `{}`", names.join("."));
         self.findings.push(Finding { code: "PB201", at, message, help });
     }
 
+    fn scope(&self) -> Names<'_> {
+        static EMPTY: BTreeMap<String, recobro_kernel::value::Value> = BTreeMap::new();
+        Names { facts: self.facts, tables: &[], vars: &EMPTY, params: &EMPTY, event: None }
+    }
+
     fn is_amount(&self, expr: &Expr) -> bool {
         let Some((path, _)) = self.fact(expr) else { return false };
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        matches!(scope().find(&names), Found::Value(Place::Fact(fact)) if (fact.of)() == Type::Decimal)
+        matches!(self.scope().find(&names), Found::Value(Place::Fact(fact)) if fact.is_amount())
     }
 
     fn operator(&mut self, call: &FnCallExpr) {
@@ -137,11 +149,6 @@ impl Survey {
         let number = literal.and_then(|value| value.as_decimal().ok().or_else(|| value.as_int().ok().map(Into::into)));
         self.compares_bare_amount |= number.is_some_and(|number: rust_decimal::Decimal| !number.is_zero());
     }
-}
-
-fn scope() -> Names<'static> {
-    static EMPTY: BTreeMap<String, recobro_kernel::value::Value> = BTreeMap::new();
-    Names { tables: &[], vars: &EMPTY, params: &EMPTY, event: None }
 }
 
 /// The names of `a.b.c` with the position of the last one; stops before a method call.

@@ -61,6 +61,7 @@ pub(super) fn facts() -> Facts {
             last_payment_on: None,
             reference: "R1".into(),
             closed: false,
+            x: std::collections::BTreeMap::new(),
         },
         customer: CustomerFacts {
             id: CustomerId::from("c-1"),
@@ -86,6 +87,7 @@ pub(super) fn facts() -> Facts {
             tags: vec!["vip".into()],
             contact_points: Vec::new(),
             assume_reachable: true,
+            x: std::collections::BTreeMap::new(),
         },
         promise: None,
         dispute: None,
