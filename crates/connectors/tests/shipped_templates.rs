@@ -53,9 +53,7 @@ fn context(is_full: bool) -> Value {
             "lines": [line], "interest": 22.03, "fixed_sum": 40, "waived": 4.99, "charges": 57.04,
             "as_of": "2026-05-15", "unknown_from": "2026-07-01",
         });
-        let part = |number: i64, due: &str, paid: f64| {
-            json!({"number": number, "due": due, "amount": 2400.25, "paid": paid, "status": "open"})
-        };
+        let part = |number: i64, due: &str, paid: f64| json!({"number": number, "due": due, "amount": 2400.25, "paid": paid, "status": "open"});
         context["plan"] = json!({
             "instalments": 3, "next_due": "2026-06-04", "next_amount": 2400.25, "status": "active", "amount": 7200.75,
             "method": "transfer", "default_after": 2, "valid_until": "2026-05-30",
