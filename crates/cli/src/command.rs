@@ -101,6 +101,10 @@ commands! {
     Match => matching;
     /// What customers promised to pay
     Promise => promise;
+    /// Payment plans: offer, agree, follow, collect
+    Plan => plan;
+    /// What people keep back, and until when
+    Hold => hold;
     /// What customers contest
     Dispute => dispute;
     /// A customer's account as of any date

@@ -54,6 +54,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("creditor.iban", "", Of::Text, "account to pay to"),
     key("creditor.name", "Example Creditor", Of::Text, "name printed in messages"),
     key("creditor.payment_link", "", Of::Url, "page where an invoice is paid; {invoice} becomes its number"),
+    key("creditor.sepa_id", "", Of::Text, "creditor identifier for direct debits"),
     key("creditor.time_zone", "Europe/Madrid", Of::Zone, "time zone where the customer's is not known"),
     key("db", "sqlite://recobro.db", Of::Text, "database: sqlite://FILE or postgres://USER@HOST/NAME"),
     key("limit", "100", Of::Number, "most rows of a list"),

@@ -24,6 +24,11 @@ struct Said<'a> {
     record: serde_json::Value,
     accepted: bool,
     dry_run: bool,
+    /// Open cases that hear of it, by event.
+    news: BTreeMap<String, usize>,
+    /// Why it would be refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 impl Entry {
@@ -75,27 +80,56 @@ impl Entry {
     }
 }
 
-/// Hands a record to the worker, or shows it.
+/// Hands a record to the worker, or shows what it would do. What the ledger as it stands would refuse is refused here,
+/// where the person still sees the answer; while other news waits to be routed, it may yet be taken.
 pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Result<Exit, Failure> {
     let (id, by) = (record.external_id(), session.config.actor());
-    let shown = serde_json::from_str(&record.body())?;
-    let engine = if dry_run { None } else { Some(session.engine(session.clock().await?).await?) };
-    let accepted = match &engine {
-        Some(engine) => engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0,
-        None => false,
-    };
+    let shown: serde_json::Value = serde_json::from_str(&record.body())?;
+    if dry_run {
+        // What is only looked at makes no database.
+        session.store().await?.close().await;
+    }
+    let engine = session.engine(session.clock().await?).await?;
+    let preview = engine.preview(&by, &record).await?;
+    let news = preview.news.iter().fold(BTreeMap::new(), |mut news: BTreeMap<String, usize>, (_, name)| {
+        *news.entry(name.clone()).or_default() += 1;
+        news
+    });
+    if let Some(reason) = preview.refused.as_ref().filter(|_| !preview.waits) {
+        let reason = reason.split("; it is taken again").next().unwrap_or(reason);
+        return Err(Failure::new(Exit::Refused, reason.to_owned()));
+    }
+    let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     if session.out.is_json() {
-        let said = Said { schema: "recobro/v1/entry", id: &id, by: &by, record: shown, accepted, dry_run };
+        let refused = preview.refused;
+        let said =
+            Said { schema: "recobro/v1/entry", id: &id, by: &by, record: shown, accepted, dry_run, news, refused };
         session.out.json(&said)?;
     } else if dry_run {
         session.out.line(&format!("would be noted as {id}: {shown}"))?;
-    } else if let Some(engine) = engine.filter(|_| accepted) {
+        session.out.line(&heard(&news))?;
+        if let Some(reason) = preview.refused {
+            session.out.line(&format!("refused as things stand: {reason}"))?;
+        }
+        if preview.waits {
+            session.out.say("other news waits to be taken up first and may change this; `recobro run` takes it up");
+        }
+    } else if accepted {
         session.out.line(&format!("noted as {id} for {by}"))?;
         session.say_run(engine.clock());
     } else {
         session.out.line(&format!("{id} was noted before; another one of the same content needs its own --id"))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Which events open cases would hear, and how many of them.
+fn heard(news: &BTreeMap<String, usize>) -> String {
+    if news.is_empty() {
+        return "no open case would hear of it".to_owned();
+    }
+    let each = news.iter().map(|(name, count)| format!("{name} ({count})"));
+    format!("open cases would hear: {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// The day that a person means by saying nothing: today, in the time of the database.

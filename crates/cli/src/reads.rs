@@ -1,5 +1,6 @@
 //! What the commands read from the database, in the shapes that people and programs see. Nothing here writes.
 
+pub(crate) mod agreements;
 mod ledger;
 
 pub(crate) use ledger::*;

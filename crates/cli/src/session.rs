@@ -37,8 +37,21 @@ fn collect(root: &str, dir: &Dir<'_>, into: &mut Files) {
 }
 
 /// Commands that failures name as a way out.
-const COMMANDS: &[&str] =
-    &["case", "dispute", "import", "ledger", "match", "payment", "promise", "run", "task", "unmatched", "worker"];
+const COMMANDS: &[&str] = &[
+    "case",
+    "dispute",
+    "hold",
+    "import",
+    "ledger",
+    "match",
+    "payment",
+    "plan",
+    "promise",
+    "run",
+    "task",
+    "unmatched",
+    "worker",
+];
 
 /// One run of the program.
 pub(crate) struct Session {

@@ -42,3 +42,22 @@ pub(crate) async fn look(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Resu
     engine.settings.faults.pass("plan.looked")?;
     Ok(count)
 }
+
+impl Engine {
+    /// Notes that instalments, by plan and ordinal from 1, are ordered from the bank in a file.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn collected(
+        &self,
+        customers: &[CustomerId],
+        instalments: &[(String, i64)],
+        file: &str,
+    ) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        recobro_store::contacts::lock_budget(&mut tx, &db::unique(customers)).await?;
+        plans::collected(&mut tx, instalments, file).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

@@ -62,6 +62,8 @@ impl FieldType {
 use FieldType::{Amount, Date, OneOf, Text, Texts};
 use Scope::{Covered, Customer, Internal, Invoice};
 
+/// A plan may cover several cases: one of them leads, and writes to the customer for all.
+const YES_NO: &[&str] = &["yes", "no"];
 const DISPUTE_ENDS: &[&str] = &["accepted", "rejected", "withdrawn"];
 
 macro_rules! events {
@@ -118,15 +120,15 @@ events! {
     "placement.accepted" Invoice {"agency": Text, "reason?": Text};
     "placement.closed" Invoice {"agency": Text, "reason?": Text};
     "placement.returned" Invoice {"agency": Text, "reason?": Text};
-    "plan.accepted" Covered {"plan": Text, "due?": Date, "amount?": Amount};
-    "plan.cancelled" Covered {"plan": Text, "reason?": Text};
-    "plan.completed" Covered {"plan": Text, "due?": Date, "amount?": Amount};
-    "plan.declined" Covered {"plan": Text, "due?": Date};
-    "plan.defaulted" Covered {"plan": Text, "due?": Date, "amount?": Amount};
-    "plan.expired" Covered {"plan": Text, "due?": Date};
-    "plan.instalment_due" Covered {"plan": Text, "due": Date, "amount": Amount};
-    "plan.instalment_missed" Covered {"plan": Text, "due": Date, "amount?": Amount};
-    "plan.offered" Covered {"plan": Text, "valid_until?": Date};
+    "plan.accepted" Covered {"plan": Text, "lead": OneOf(YES_NO), "due?": Date, "amount?": Amount};
+    "plan.cancelled" Covered {"plan": Text, "lead": OneOf(YES_NO), "reason?": Text};
+    "plan.completed" Covered {"plan": Text, "lead": OneOf(YES_NO), "due?": Date, "amount?": Amount};
+    "plan.declined" Covered {"plan": Text, "lead": OneOf(YES_NO), "due?": Date};
+    "plan.defaulted" Covered {"plan": Text, "lead": OneOf(YES_NO), "due?": Date, "amount?": Amount};
+    "plan.expired" Covered {"plan": Text, "lead": OneOf(YES_NO), "due?": Date};
+    "plan.instalment_due" Covered {"plan": Text, "lead": OneOf(YES_NO), "due": Date, "amount": Amount};
+    "plan.instalment_missed" Covered {"plan": Text, "lead": OneOf(YES_NO), "due": Date, "amount?": Amount};
+    "plan.offered" Covered {"plan": Text, "lead": OneOf(YES_NO), "valid_until?": Date};
     "promise.broken" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts, "paid": Amount};
     "promise.cancelled" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts};
     "promise.kept" Covered {"date": Date, "amount": Amount, "method?": Text, "by?": Text, "invoices?": Texts, "paid?": Amount};

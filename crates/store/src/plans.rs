@@ -162,6 +162,24 @@ pub async fn upsert(tx: &mut Tx, rows: &[PlanRow]) -> Result<()> {
     Ok(())
 }
 
+static COLLECTED: Bulk = Bulk::new(
+    "plans.collected",
+    columns!(plan Text, ordinal Int, file Text),
+    crate::sql::Tail::Text(
+        "UPDATE instalments SET collected = x.file FROM x
+         WHERE instalments.plan = x.plan AND instalments.ordinal = x.ordinal AND instalments.collected IS NULL",
+    ),
+);
+
+/// Notes the file in which instalments, by plan and ordinal from 1, were ordered from the bank; the first file holds.
+///
+/// # Errors
+/// Those of the database.
+pub async fn collected(tx: &mut Tx, instalments: &[(String, i64)], file: &str) -> Result<()> {
+    tx.bulk(&COLLECTED, instalments.iter().flat_map(|(plan, ordinal)| args![plan, *ordinal, file]).collect()).await?;
+    Ok(())
+}
+
 macro_rules! fields {
     () => {
         "p.id, p.source, p.customer, p.currency, p.amount_minor, p.status, p.offered_on, p.valid_until, \
@@ -375,4 +393,4 @@ fn read(row: &mut Row) -> Result<PlanRow> {
     })
 }
 
-crate::sql::statements! {GET, LIST, OPEN_OF, DUE, NEXT, LATEST_OF, DEBITS, COVERED, DATES ; UPSERT, COVER, FORGET, INSTALMENTS}
+crate::sql::statements! {GET, LIST, OPEN_OF, DUE, NEXT, LATEST_OF, DEBITS, COVERED, DATES ; UPSERT, COVER, FORGET, INSTALMENTS, COLLECTED}

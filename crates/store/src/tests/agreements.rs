@@ -65,7 +65,7 @@ pub(super) async fn plans_are_found_by_their_invoices_and_days(store: &Store) {
     assert_eq!(ids(&plans::list(&mut tx, ("active", ""), "", 10).await.unwrap()), ["a"]);
     assert!(plans::list(&mut tx, ("", "nobody"), "", 10).await.unwrap().is_empty());
     shorter(&mut tx, &active).await;
-    debits(&mut tx, &active).await;
+    debits(&mut tx).await;
 }
 
 /// An accepted offer may have fewer dates than it proposed.
@@ -76,12 +76,13 @@ async fn shorter(tx: &mut Tx, plan: &PlanRow) {
     plans::upsert(tx, std::slice::from_ref(plan)).await.unwrap();
 }
 
-async fn debits(tx: &mut Tx, plan: &PlanRow) {
+async fn debits(tx: &mut Tx) {
     assert_eq!(ids(&plans::debits(tx, on("2026-05-01"), "", 10).await.unwrap()), ["a"]);
     assert!(plans::debits(tx, on("2026-04-30"), "", 10).await.unwrap().is_empty(), "the first one is paid");
-    let mut ordered = plan.clone();
-    ordered.instalments[1].collected = Some("D1".to_owned());
-    plans::upsert(tx, &[ordered]).await.unwrap();
+    plans::collected(tx, &[("a".to_owned(), 2)], "D1").await.unwrap();
+    plans::collected(tx, &[("a".to_owned(), 2)], "D2").await.unwrap();
+    let row = &plans::get(tx, &["a".to_owned()]).await.unwrap()[0];
+    assert_eq!(row.instalments[1].collected.as_deref(), Some("D1"), "the first file holds");
     assert!(plans::debits(tx, on("2026-05-01"), "", 10).await.unwrap().is_empty(), "ordered once");
 }
 

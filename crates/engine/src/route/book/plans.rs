@@ -100,7 +100,7 @@ impl Book {
         let mut fields = vec![("plan", Value::text(&row.id))];
         fields.extend(row.valid_until.map(|on| ("valid_until", Value::Date(on))));
         self.put_scheme(row);
-        self.tell_covered(&invoices, "plan.offered", origin, &fields);
+        self.tell_planned(&invoices, "plan.offered", origin, &fields);
     }
 
     /// A plan was agreed: it takes the place of promises and offers, and makes what it covers due later.
@@ -116,7 +116,18 @@ impl Book {
         let Some(index) = self.schemes.iter().position(|scheme| scheme.row.id == id) else { return };
         self.refresh_plan(index);
         let fields = self.schemes[index].agreed();
-        self.tell_covered(&invoices, "plan.accepted", origin, &fields);
+        self.tell_planned(&invoices, "plan.accepted", origin, &fields);
+    }
+
+    /// News for the cases that a plan covers. The first of them leads: only it writes to the customer.
+    fn tell_planned(&mut self, invoices: &[InvoiceId], name: &str, origin: &Origin<'_>, fields: &[(&str, Value)]) {
+        let mut lead = "yes";
+        for invoice in invoices {
+            let Some(case) = self.bills.get(invoice).and_then(|bill| bill.case) else { continue };
+            let fields = fields.iter().cloned().chain([("lead", Value::text(lead))]).collect();
+            self.tell(case, name, origin, fields);
+            lead = "no";
+        }
     }
 
     fn count_plan(&mut self, customer: &CustomerId, by: i64) {
@@ -163,7 +174,7 @@ impl Book {
         let index = self.schemes.iter().position(|scheme| scheme.row.id == id && is_open(scheme))?;
         self.end_plan(index, status, on, origin);
         let (fields, invoices) = (self.schemes[index].fields(), self.schemes[index].invoices());
-        self.tell_covered(&invoices, event, origin, &fields);
+        self.tell_planned(&invoices, event, origin, &fields);
         Some(index)
     }
 
@@ -218,7 +229,7 @@ impl Book {
         let mut fields = scheme.fields();
         fields.push(("amount", scheme.amount(scheme.row.amount_minor)));
         let invoices = scheme.invoices();
-        self.tell_covered(&invoices, "plan.completed", origin, &fields);
+        self.tell_planned(&invoices, "plan.completed", origin, &fields);
     }
 
     /// What was paid towards a plan, and what it leaves due later of each invoice: both follow from the balances.
@@ -307,13 +318,16 @@ impl Book {
             fields.push(("due", Value::Date(part.instalment.due)));
             fields.push(("amount", self.schemes[index].amount(part.rest_minor())));
         }
-        self.tell_covered(&invoices, name, &Origin { key: &key, ..origin.clone() }, &fields);
+        self.tell_planned(&invoices, name, &Origin { key: &key, ..origin.clone() }, &fields);
     }
 
     /// What stands about an invoice as a case hears it that opens later.
     pub(super) fn standing_plan(&self, invoice: &InvoiceId) -> Option<(String, String, Vec<(&'static str, Value)>)> {
         let scheme = self.plan_of(invoice)?;
-        Some((scheme.row.source.clone(), scheme.row.id.clone(), scheme.agreed()))
+        let mut fields = scheme.agreed();
+        // The customer has its confirmation.
+        fields.push(("lead", Value::text("no")));
+        Some((scheme.row.source.clone(), scheme.row.id.clone(), fields))
     }
 }
 
