@@ -54,7 +54,7 @@ fn sender<'a>(settings: &'a Settings, role: &str) -> &'a Sender {
 pub(crate) fn render(effect: &Effect, with: &Rendering<'_>) -> Result<Outgoing, String> {
     let from = sender(with.settings, &effect.from);
     let mut item = Outgoing {
-        key: effect.id.to_string(),
+        key: effect.key.unwrap_or(effect.id).to_string(),
         lane: effect.lane.clone(),
         to_name: with.recipient.name.clone(),
         to_address: with.recipient.address.clone(),
@@ -95,6 +95,9 @@ fn meta(effect: &Effect, facts: &Facts) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    if effect.kind == EffectKind::Notify {
+        meta.insert("to".to_owned(), effect.role.clone());
+    }
     for (name, value) in &effect.with {
         meta.insert(format!("with.{name}"), value.to_string());
     }

@@ -665,7 +665,9 @@ async fn a_backlog_is_spread_by_customer_and_the_same_everywhere() {
             assert!(before.is_none_or(|before| (*on - before).num_days() >= 5), "{customer} on {on} after {before:?}");
         }
         let mut days: BTreeMap<chrono::NaiveDate, usize> = BTreeMap::new();
-        first.values().for_each(|on| *days.entry(*on).or_default() += 1);
+        for on in first.values() {
+            *days.entry(*on).or_default() += 1;
+        }
         let shown: Vec<String> = days.keys().map(|on| on.format("%d").to_string()).collect();
         // Ten working days in France: the 8th and the 14th of May are holidays.
         assert_eq!(shown.join(" "), "05 06 07 11 12 13 15 18 19 20", "{days:?}");
@@ -688,4 +690,49 @@ async fn deferrals(engine: &Engine, rule: &str) -> usize {
         count += usize::from(body.records.iter().any(is_due));
     }
     count
+}
+
+#[tokio::test]
+async fn staff_hears_once_that_a_customer_entered_a_segment() {
+    let handler = "
+  - event: customer.changed
+    when: event.field == \"segment\" and event.to == \"key\"
+    do: [{notify: became-key, bundle: customer}, {id: each, notify: every-case, to: desk}]
+";
+    let playbook = one_reminder("one", "EUR", "customer.kind: business") + handler.trim_start_matches('\n');
+    let library = world::library_of(&[("workflows/one.yaml", &playbook)]);
+    let world = World::new();
+    let engine = world.try_engine_with(&library).await.unwrap();
+    let rows = vec![
+        customer("A"),
+        invoice("I1", "A", "2026-04-01", "2026-05-01"),
+        invoice("I2", "A", "2026-04-02", "2026-05-02"),
+        invoice("I3", "A", "2026-04-03", "2026-05-03"),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-10"), &Nobody).await.unwrap();
+    let segment = |name: &str| match customer("A") {
+        Record::Customer(c) => Record::Customer(Customer { segment: name.to_owned(), ..c }),
+        other => other,
+    };
+    let heard = || {
+        let staff = world.staff.lock().unwrap();
+        // A lane takes one key once, so as many messages left as there are keys.
+        let mut keys: Vec<(String, String, String)> =
+            staff.iter().map(|item| (item.subject_line.clone(), item.meta["to"].clone(), item.key.clone())).collect();
+        keys.sort();
+        keys.dedup();
+        keys.into_iter().map(|(subject, to, _)| format!("{subject} to {to}")).collect::<Vec<_>>()
+    };
+    for (day, name, times) in [("2026-04-11", "key", 1), ("2026-04-12", "sme", 1), ("2026-04-13", "key", 2)] {
+        engine.receive("test", &mut vec![segment(name)].into_iter()).await.unwrap();
+        run(&engine, Some(day), &Nobody).await.unwrap();
+        let all = heard();
+        let of = |text: &str| all.iter().filter(|one| *one == text).count();
+        assert_eq!(
+            (of("became-key to credit-control"), of("every-case to desk")),
+            (times, times * 3),
+            "{day}: {all:?}"
+        );
+    }
 }

@@ -73,6 +73,9 @@ pub struct Effect {
     pub retry: Retry,
     /// Template or request text by hash.
     pub content: Hash,
+    /// The key it leaves by, where it shares one with what sibling cases say of the same news; else its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<EffectId>,
 }
 
 /// How often and how soon a transient failure is tried again.

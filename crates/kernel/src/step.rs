@@ -247,7 +247,7 @@ pub const VERBS: &[VerbSpec] = &[
     VerbSpec {
         name: "notify",
         value: ValueKind::Name,
-        options: &[TO, WITH],
+        options: &[BUNDLE, TO, WITH],
         outward: false,
         in_handler: true,
         doc: "tells staff; never the customer",

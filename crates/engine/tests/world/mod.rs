@@ -141,6 +141,7 @@ pub(crate) struct World {
     /// Where it is not a file of its own.
     url: Option<String>,
     pub(crate) email: Arc<Mutex<Vec<Outgoing>>>,
+    pub(crate) staff: Arc<Mutex<Vec<Outgoing>>>,
     pub(crate) answers: Arc<Mutex<VecDeque<Delivery>>>,
     pub(crate) idempotent: bool,
     pub(crate) slice: Option<usize>,
@@ -154,6 +155,7 @@ impl World {
             dir: tempfile::tempdir().unwrap(),
             url: None,
             email: Arc::default(),
+            staff: Arc::default(),
             answers: Arc::default(),
             idempotent: true,
             slice: None,
@@ -205,7 +207,11 @@ impl World {
         let store = self.store().await;
         let mut channels = Channels::new();
         for lane in LANES {
-            let out = if *lane == "email" { Arc::clone(&self.email) } else { Arc::default() };
+            let out = match *lane {
+                "email" => Arc::clone(&self.email),
+                "staff" => Arc::clone(&self.staff),
+                _ => Arc::default(),
+            };
             let answers = if *lane == "email" { Arc::clone(&self.answers) } else { Arc::default() };
             let lane = (*lane).to_owned();
             channels.insert(

@@ -86,7 +86,11 @@ impl Walk<'_> {
             Verb::Set(sets) => self.assign(position, sets, event),
             Verb::Notify(subject) => {
                 let to = if step.options.to.is_empty() { self.playbook.owner.clone() } else { step.options.to.clone() };
-                self.notify(&to, subject, &format!("{}/{occurrence}", step.path));
+                let key = format!("{}/{occurrence}", step.path);
+                match event.filter(|_| step.options.bundle.is_some()) {
+                    Some(event) => self.notify_once(&to, subject, &key, event),
+                    None => self.notify(&to, subject, &key),
+                }
                 Ok(())
             }
             Verb::Goto { stage, at_once } => {

@@ -192,6 +192,7 @@ impl Walk<'_> {
             exempt: false,
             retry: step.retry,
             content: self.case.content,
+            key: None,
         })
     }
 
@@ -298,6 +299,17 @@ impl Walk<'_> {
         self.record_house_effect(effect, true);
     }
 
+    /// Tells staff once for all cases of the customer that hear the same news: each orders, all under one key, and a lane
+    /// takes a key once. So nothing depends on which cases are open, or which of them has the handler.
+    pub(super) fn notify_once(&mut self, to: &str, subject: &str, key: &str, event: &Event) {
+        let id = self.effect_id(&format!("notify/{key}/{}", self.case.rev), 0, "staff");
+        let news = serde_json::to_string(&event.fields).unwrap_or_default();
+        let (customer, at) = (self.case.customer.to_string(), event.at.to_string());
+        let shared = EffectId::derive(&["notify", &customer, to, subject, &event.name, &at, &news]);
+        let effect = self.house_effect(id, EffectKind::Notify, "staff", subject, to);
+        self.record_house_effect(Effect { key: Some(shared), ..effect }, true);
+    }
+
     /// A case that ends, restarts or times out while placed takes the claim back.
     pub(super) fn order_recall(&mut self, agency: &str) {
         // One generation may place twice, so the turn tells its recalls apart.
@@ -333,6 +345,7 @@ impl Walk<'_> {
             exempt: true,
             retry: Retry::default(),
             content: Hash::default(),
+            key: None,
         }
     }
 

@@ -184,6 +184,19 @@ impl Builder<'_> {
         if missing("after") && !missing("of") {
             self.report().error("PB009", verb, "`of:` says from where `after:` counts; `after:` is missing");
         }
+        if let Some(bundle) = node.key("bundle").filter(|_| spec.name == "notify") {
+            let scope = at.event.and_then(event::find).map(|kind| kind.scope);
+            if scope != Some(event::Scope::Customer) {
+                let message = "`bundle:` of a `notify` needs the news of a customer: a handler of an event such as `customer.changed`";
+                self.report().error("PB006", bundle, message);
+            } else if matches!(step.options.bundle, Some(Bundle { window: Some(_) })) {
+                self.report().error(
+                    "PB006",
+                    bundle,
+                    "a `notify` has no window: what is said once is said of one change",
+                );
+            }
+        }
         if spec.name == "approve" {
             for key in ["on_reject", "on_timeout", "by"] {
                 if missing(key) {
