@@ -149,6 +149,48 @@ fn a_credit_note_is_no_payment() {
     assert_eq!(home.run(&["payment", "credit", "I9", "1", "--reason", "price"]).status.code(), Some(3));
 }
 
+/// Who answers a dispute and by when; accepted without a word on the credit, it waits for the credit note.
+#[test]
+fn disputes_have_a_person_a_day_and_a_credit() {
+    let home = late();
+    let wrong = home.run(&["dispute", "open", "I1", "--reason", "qualty"]);
+    assert!(crate::program::text(&wrong.stderr).contains("did you mean `quality`?"));
+    home.data(&["dispute", "open", "I1", "--reason", "duplicate", "--amount", "1000", "--id", "7", "--owner", "ana"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let show = || -> serde_json::Value {
+        serde_json::from_str(home.data(&["dispute", "show", "7", "--json"]).trim()).unwrap()
+    };
+    let one = show();
+    assert_eq!(
+        (one["reason"].as_str(), one["owner"].as_str(), one["answer_by"].as_str(), one["overdue"].as_bool()),
+        (Some("not_recognised"), Some("ana"), Some("2026-02-19"), Some(false))
+    );
+    home.data(&["dispute", "assign", "7", "--owner", "luis", "--answer-by", "2026-01-23"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-26"]);
+    let one = show();
+    assert_eq!((one["owner"].as_str(), one["overdue"].as_bool()), (Some("luis"), Some(true)));
+    let tasks = home.data(&["task", "list"]);
+    assert_eq!(tasks.matches("overdue-dispute").count(), 1, "{tasks}");
+    home.data(&["dispute", "close", "7", "--outcome", "accepted"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-27"]);
+    let account = |day: &str| -> serde_json::Value {
+        let all: serde_json::Value =
+            serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", day, "--json"])).unwrap();
+        all["invoices"][0].clone()
+    };
+    assert_eq!(account("2026-01-27")["claimable"], "5000.00", "its credit note is to come");
+    home.data(&["payment", "credit", "I1", "400", "--reason", "price", "--dispute", "7"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-29"]);
+    assert_eq!(
+        (&account("2026-01-29")["balance"], &account("2026-01-29")["claimable"]),
+        (&"5600.00".into(), &"5000.00".into())
+    );
+    home.data(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "0"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-30"]);
+    assert_eq!(account("2026-01-30")["claimable"], "5600.00", "no more will be credited");
+    assert_eq!(home.run(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "1"]).status.code(), Some(4));
+}
+
 /// An invoice ten days late.
 fn late() -> Home {
     let home = Home::new();

@@ -19,6 +19,7 @@ mod payments;
 mod places;
 mod plan;
 mod promises;
+pub mod reasons;
 pub mod record;
 mod replies;
 mod take;

@@ -238,6 +238,11 @@ fn quarrel_of(row: DisputeRow) -> Quarrel {
         opened_on: row.opened_on,
         closed_on: row.closed_on,
         outcome: row.outcome,
+        owner: row.owner,
+        answer_by: row.answer_by,
+        credited_minor: row.credited_minor,
+        awaits_credit: row.awaits_credit,
+        overdue_at: row.overdue_at,
         source: row.source,
         changed: false,
     }
@@ -270,7 +275,7 @@ pub(crate) struct Keys {
 /// set widens locks once more, out of order; two workers may then wait for each other, which the database ends as a
 /// conflict, and the transaction is run again.
 pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Result<Book, Error> {
-    let mut book = Book::default();
+    let mut book = Book { law: Arc::clone(&engine.shelf.law), ..Book::default() };
     lock_owners(tx, keys).await?;
     let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
     if !ids.is_empty() {
@@ -684,6 +689,11 @@ fn dispute_row(book: &Book, quarrel: &Quarrel, now: Timestamp) -> Option<Dispute
         closed_on: quarrel.closed_on,
         outcome: quarrel.outcome.clone(),
         known_at: now,
+        owner: quarrel.owner.clone(),
+        answer_by: quarrel.answer_by,
+        credited_minor: quarrel.credited_minor,
+        awaits_credit: quarrel.awaits_credit,
+        overdue_at: quarrel.overdue_at,
     })
 }
 

@@ -88,6 +88,7 @@ events! {
     "customer.insolvent" Customer {"court?": Text, "claim_deadline?": Date};
     "dispute.closed" Invoice {"outcome": OneOf(DISPUTE_ENDS), "amount?": Amount, "reason?": Text};
     "dispute.opened" Invoice {"reason": Text, "amount": Amount};
+    "dispute.overdue" Invoice {"reason": Text, "owner?": Text};
     "hardship.reported" Customer {"kind?": Text};
     "incentive.expired" Invoice {};
     "incentive.taken" Invoice {"amount?": Amount};

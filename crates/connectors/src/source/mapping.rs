@@ -380,7 +380,7 @@ sections! {
     PaymentMap { id, invoice, customer, amount, currency, on, reference }
     /// Fields of the dispute. `opens` and `closes` are days; without a flag, a dispute is there where `opens` is.
     DisputeMap {
-        id, invoice, flag, reason, amount, currency, outcome, opened, closed;
+        id, invoice, flag, reason, amount, currency, outcome, opened, closed, owner, answer_by, credit;
         /// The day it opens; the column `opened` where it is not said.
         opens: Option<Day>,
         /// The day it closes; the column `closed` where it is not said. The first that is known holds.

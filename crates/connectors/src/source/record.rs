@@ -218,11 +218,28 @@ pub enum DisputeChange {
         /// The disputed part; all that is open where it is not said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount: Option<Money>,
+        /// Who answers it on our side.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// The day by which it is to be answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_by: Option<NaiveDate>,
     },
     /// It ends.
     Closed {
         /// `accepted`, `rejected` or `withdrawn`.
         outcome: String,
+        /// What is credited with an accepted one; a credit note is still to come where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credit: Option<Money>,
+    },
+    /// Somebody else answers it, or by another day.
+    Assigned {
+        /// Who.
+        owner: String,
+        /// By when; as before where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_by: Option<NaiveDate>,
     },
 }
 
@@ -355,6 +372,7 @@ impl Record {
             Self::Dispute(dispute) => match dispute.change {
                 DisputeChange::Opened { .. } => format!("{}#opened", dispute.id),
                 DisputeChange::Closed { .. } => format!("{}#closed", dispute.id),
+                DisputeChange::Assigned { .. } => format!("{}#assigned", dispute.id),
             },
             Self::Customer(customer) => customer.id.clone(),
             Self::Invoice(invoice) => invoice.id.clone(),
@@ -451,8 +469,12 @@ mod tests {
 
     #[test]
     fn bodies_are_canonical_and_read_back() {
-        let opened =
-            dispute(DisputeChange::Opened { reason: "quality".to_owned(), amount: Some(Money::new(5, Currency::EUR)) });
+        let opened = dispute(DisputeChange::Opened {
+            reason: "quality".to_owned(),
+            amount: Some(Money::new(5, Currency::EUR)),
+            owner: None,
+            answer_by: None,
+        });
         let body = r#"{"change":{"opened":{"amount":{"currency":"EUR","minor":5},"reason":"quality"}},"id":"D1","invoice":"I1","on":"2026-05-04"}"#;
         assert_eq!(opened.body(), body);
         assert_eq!(Record::parse("dispute", body).unwrap(), opened);
@@ -463,14 +485,14 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_dispute_have_their_own_id() {
-        let closed = dispute(DisputeChange::Closed { outcome: "rejected".to_owned() });
+        let closed = dispute(DisputeChange::Closed { outcome: "rejected".to_owned(), credit: None });
         assert_eq!(closed.external_id(), "D1#closed");
         assert_eq!(closed.kind(), "dispute");
     }
 
     #[test]
     fn a_day_begins_where_the_customer_lives() {
-        let record = dispute(DisputeChange::Closed { outcome: "rejected".to_owned() });
+        let record = dispute(DisputeChange::Closed { outcome: "rejected".to_owned(), credit: None });
         let at = record.at_in(chrono_tz::Europe::Madrid).unwrap();
         assert_eq!(at.to_string(), "2026-05-03T22:00:00.000000Z");
     }

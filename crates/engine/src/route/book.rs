@@ -6,7 +6,7 @@ mod disputes;
 mod promises;
 
 pub(crate) use credits::Note;
-pub(crate) use disputes::Quarrel;
+pub(crate) use disputes::{Ending, Quarrel, scoped};
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
@@ -224,6 +224,8 @@ impl Origin<'_> {
 /// The working set.
 #[derive(Default)]
 pub(crate) struct Book {
+    /// Calendars and figures.
+    pub(crate) law: std::sync::Arc<recobro_kernel::law::Law>,
     /// Customers by id.
     pub(crate) clients: BTreeMap<CustomerId, Client>,
     /// Invoices by id.

@@ -235,12 +235,28 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
         closed_on: None,
         outcome: None,
         known_at: at(1),
+        owner: Some("ana".to_owned()),
+        answer_by: Some(on("2026-03-01")),
+        credited_minor: 0,
+        awaits_credit: false,
+        overdue_at: None,
     };
     let closed = disputes::DisputeRow { closed_on: Some(on("2026-02-09")), ..dispute("d1", "2026-02-02") };
     disputes::upsert(&mut tx, &[dispute("d1", "2026-02-02"), dispute("d2", "2026-02-08")]).await.unwrap();
     disputes::upsert(&mut tx, std::slice::from_ref(&closed)).await.unwrap();
     assert_eq!(disputes::get(&mut tx, &["d1".to_owned()]).await.unwrap(), [closed]);
     assert_eq!(disputes::of_invoices(&mut tx, &[invoice_id(1)]).await.unwrap().len(), 2);
+    let late = disputes::DisputeRow { id: "csv:7".to_owned(), overdue_at: Some(at(50)), ..dispute("d3", "2026-01-08") };
+    disputes::upsert(&mut tx, std::slice::from_ref(&late)).await.unwrap();
+    assert_eq!(disputes::next_at(&mut tx).await.unwrap(), Some(at(50)));
+    assert!(disputes::overdue(&mut tx, at(49), 10).await.unwrap().is_empty());
+    assert_eq!(disputes::overdue(&mut tx, at(50), 10).await.unwrap(), [late.clone()]);
+    for name in ["7", "csv:7"] {
+        assert_eq!(disputes::named(&mut tx, name).await.unwrap(), [late.clone()]);
+    }
+    disputes::upsert(&mut tx, &[disputes::DisputeRow { overdue_at: None, closed_on: Some(on("2026-02-01")), ..late }])
+        .await
+        .unwrap();
     assert_eq!(disputes::list(&mut tx, true, "", 10).await.unwrap()[0].id, "d2");
 
     let wanted = Wanted {

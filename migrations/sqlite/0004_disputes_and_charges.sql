@@ -1,0 +1,13 @@
+-- Disputes get a person, a day by which they are answered, and the credit notes that answer them. `overdue_at` is set
+-- while nobody has been told that the day has passed.
+ALTER TABLE disputes ADD COLUMN owner TEXT;
+ALTER TABLE disputes ADD COLUMN answer_by TEXT;
+ALTER TABLE disputes ADD COLUMN credited_minor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE disputes ADD COLUMN awaits_credit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE disputes ADD COLUMN overdue_at INTEGER;
+CREATE INDEX disputes_overdue ON disputes (overdue_at, id) WHERE overdue_at IS NOT NULL;
+-- An id is its source's own: two sources may both have a dispute 7.
+UPDATE disputes SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
+UPDATE promise_invoices SET promise = (SELECT p.source || ':' || p.id FROM promises p WHERE p.id = promise_invoices.promise)
+  WHERE promise NOT LIKE 'task:%';
+UPDATE promises SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
