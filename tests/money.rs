@@ -191,6 +191,36 @@ fn disputes_have_a_person_a_day_and_a_credit() {
     assert_eq!(home.run(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "1"]).status.code(), Some(4));
 }
 
+/// Waived once, from its day on, shown with its reason; re-said it is the same waiver.
+#[test]
+fn charges_are_waived_with_a_reason() {
+    let home = late();
+    let waive = ["interest", "waive", "I1", "--reason", "goodwill", "--kind", "interest", "--on", "2026-01-15"];
+    home.data(&waive);
+    assert!(home.data(&waive).contains("was noted before"));
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let of = |day: &str| -> serde_json::Value {
+        serde_json::from_str(&home.data(&["interest", "I1", "--as-of", day, "--json"])).unwrap()
+    };
+    // 6000 at 10.15 percent: 5 days to the 15th are 8.34, 10 days to the 20th 16.68.
+    assert_eq!((&of("2026-01-14")["waived"], &of("2026-01-14")["charges"]), (&"0.00".into(), &"46.67".into()));
+    let one = of("2026-01-20");
+    assert_eq!((&one["interest"], &one["waived"], &one["charges"]), (&"16.68".into(), &"8.34".into(), &"48.34".into()));
+    assert_eq!(one["waivers"][0]["reason"], "goodwill");
+    assert!(
+        home.data(&["interest", "I1", "--as-of", "2026-01-20"])
+            .contains("waived from 2026-01-15 on: 8.34 EUR, goodwill")
+    );
+    let account: serde_json::Value =
+        serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", "2026-01-20", "--json"])).unwrap();
+    assert_eq!(
+        (&account["invoices"][0]["waived"], &account["invoices"][0]["charges"]),
+        (&"8.34".into(), &"48.34".into())
+    );
+    assert_eq!(home.run(&["interest"]).status.code(), Some(2));
+    assert_eq!(home.run(&["interest", "waive", "I1", "--reason", "x", "--amount", "-5"]).status.code(), Some(2));
+}
+
 /// An invoice ten days late.
 fn late() -> Home {
     let home = Home::new();

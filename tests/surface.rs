@@ -48,6 +48,7 @@ const COMMANDS: &[&[&str]] = &[
     &["ledger"],
     &["ledger", "show"],
     &["interest"],
+    &["interest", "waive"],
     &["unmatched"],
     &["config"],
     &["config", "show"],

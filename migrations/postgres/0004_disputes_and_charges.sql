@@ -11,3 +11,10 @@ UPDATE disputes SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
 UPDATE promise_invoices SET promise = (SELECT p.source || ':' || p.id FROM promises p WHERE p.id = promise_invoices.promise)
   WHERE promise NOT LIKE 'task:%';
 UPDATE promises SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
+-- Charges that are not asked for. An empty amount is all that had come about by the day.
+CREATE TABLE waivers (
+  id TEXT COLLATE "C" PRIMARY KEY, source TEXT COLLATE "C" NOT NULL, invoice TEXT COLLATE "C" NOT NULL,
+  kind TEXT COLLATE "C" NOT NULL, amount_minor BIGINT, reason TEXT COLLATE "C" NOT NULL,
+  waived_on TEXT COLLATE "C" NOT NULL, known_at BIGINT NOT NULL
+);
+CREATE INDEX waivers_invoice ON waivers (invoice, waived_on, id);

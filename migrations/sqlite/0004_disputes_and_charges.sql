@@ -11,3 +11,9 @@ UPDATE disputes SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
 UPDATE promise_invoices SET promise = (SELECT p.source || ':' || p.id FROM promises p WHERE p.id = promise_invoices.promise)
   WHERE promise NOT LIKE 'task:%';
 UPDATE promises SET id = source || ':' || id WHERE id NOT LIKE 'task:%';
+-- Charges that are not asked for. An empty amount is all that had come about by the day.
+CREATE TABLE waivers (
+  id TEXT PRIMARY KEY, source TEXT NOT NULL, invoice TEXT NOT NULL, kind TEXT NOT NULL, amount_minor INTEGER,
+  reason TEXT NOT NULL, waived_on TEXT NOT NULL, known_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX waivers_invoice ON waivers (invoice, waived_on, id);

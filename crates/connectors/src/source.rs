@@ -26,6 +26,7 @@ mod take;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waivers;
 
 use columns::Row as Cut;
 use encoding_rs::Encoding;
@@ -69,6 +70,7 @@ pub const SOURCES: &[SourceKind] = &[
     replies::KIND,
     events::KIND,
     credit_notes::KIND,
+    waivers::KIND,
     ledger::KIND,
 ];
 

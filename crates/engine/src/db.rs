@@ -125,6 +125,8 @@ pub(crate) async fn load_facts(
     };
     loaded.paid = found.paid.into_iter().collect();
     loaded.credited = found.credited.into_iter().collect();
+    let waivers = |rows: Vec<_>| rows.iter().filter_map(crate::facts::waiver_of).collect();
+    loaded.waivers = found.waivers.into_iter().map(|(id, rows)| (id, waivers(rows))).collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
     Ok(loaded)
 }
@@ -438,6 +440,9 @@ pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(),
         book.pledges.iter().filter(|p| p.changed).map(|pledge| promise_row(pledge, now)).collect();
     if !pledges.is_empty() {
         promises::upsert(tx, &pledges).await?;
+    }
+    if !book.waived.is_empty() {
+        recobro_store::waivers::upsert(tx, &book.waived).await?;
     }
     if !book.uncovered.is_empty() {
         promises::uncover(tx, &book.uncovered).await?;

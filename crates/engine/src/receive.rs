@@ -55,6 +55,7 @@ impl Zones {
             Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
             Record::Match(_) => None,
             Record::Dispute(d) => invoice(&d.invoice),
+            Record::Waiver(w) => invoice(&w.invoice),
             Record::Credit(c) => invoice(&c.invoice),
             Record::Promise(p) => {
                 p.customer.as_deref().and_then(customer).or_else(|| p.invoices.first().and_then(|name| invoice(name)))
@@ -83,7 +84,8 @@ impl Zones {
             | Record::Reply(_)
             | Record::Event(_)
             | Record::Match(_)
-            | Record::Credit(_) => {}
+            | Record::Credit(_)
+            | Record::Waiver(_) => {}
         }
     }
 }
@@ -159,6 +161,9 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             }
             Record::Credit(c) => {
                 bills.insert(InvoiceId(c.invoice.clone()));
+            }
+            Record::Waiver(w) => {
+                bills.insert(InvoiceId(w.invoice.clone()));
             }
             Record::Promise(p) => {
                 clients.extend(p.customer.iter().map(|id| CustomerId(id.clone())));

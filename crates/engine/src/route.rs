@@ -8,6 +8,7 @@ mod disputes;
 mod enter;
 mod money;
 mod outside;
+mod waivers;
 
 use crate::db::{self, Keys};
 use crate::people::{Nobody, People};
@@ -210,6 +211,9 @@ impl Keys {
             Record::Credit(credit) => {
                 self.invoices.insert(credit.invoice.clone());
             }
+            Record::Waiver(waiver) => {
+                self.invoices.insert(waiver.invoice.clone());
+            }
             Record::Promise(promise) => {
                 self.invoices.extend(promise.invoices.iter().cloned());
                 if let (true, Some(customer)) = (promise.invoices.is_empty(), &promise.customer) {
@@ -249,7 +253,8 @@ impl Keys {
                 | Record::Promise(_)
                 | Record::Reply(_)
                 | Record::Event(_)
-                | Record::Credit(_) => {}
+                | Record::Credit(_)
+                | Record::Waiver(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -274,6 +279,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Match(matching) => is_entering(&matching.invoice),
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
         Record::Credit(credit) => is_entering(&credit.invoice),
+        Record::Waiver(waiver) => is_entering(&waiver.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
@@ -347,6 +353,7 @@ fn take(
             Record::Match(_) if row.version > 1 => Ok(()),
             Record::Match(matching) => money::take_match(book, matching, &origin),
             Record::Dispute(dispute) => disputes::take(book, dispute, &origin),
+            Record::Waiver(waiver) => waivers::take(book, waiver, &origin),
             Record::Credit(credit) => credits::take(book, row, credit, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),
             Record::Reply(reply) => take_reply(book, reply, &origin),

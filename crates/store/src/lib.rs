@@ -32,6 +32,7 @@ pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod unmatched;
+pub mod waivers;
 pub mod wake;
 
 pub use error::Error;

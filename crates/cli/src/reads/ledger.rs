@@ -4,6 +4,7 @@ use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Record;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::interest::{Waiver, Waives};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
 use recobro_store::customers::CustomerRow;
@@ -298,6 +299,8 @@ pub(crate) struct AccountLine {
     pub(crate) invoice: InvoiceRow,
     /// Money, credit notes and write-offs up to the day.
     pub(crate) parts: Vec<Settled>,
+    /// What is waived of its charges.
+    pub(crate) waivers: Vec<Waiver>,
     /// Contested on that day.
     pub(crate) disputed_minor: i64,
 }
@@ -342,6 +345,7 @@ pub(crate) async fn account(
     let all = payments::settled(&mut tx, &ids).await?;
     let mut parts = all.clone();
     parts.retain(|part| part.known_at <= known);
+    let mut waived = waivers(&mut tx, &ids, known).await?;
     let quarrels = disputes::of_invoices(&mut tx, &ids).await?;
     let money = payments::of_customers(&mut tx, owner).await?;
     let mut lines: Vec<AccountLine> = Vec::new();
@@ -360,7 +364,12 @@ pub(crate) async fn account(
             .sum();
         let contested = quarrels.iter().filter(|q| q.invoice == row.id).map(|q| contested(q, as_of, later));
         let disputed_minor = contested.sum();
-        lines.push(AccountLine { invoice: row, parts, disputed_minor });
+        lines.push(AccountLine {
+            waivers: waived.remove(&row.id).unwrap_or_default(),
+            invoice: row,
+            parts,
+            disputed_minor,
+        });
     }
     lines.sort_by(|a, b| (a.invoice.due_on, &a.invoice.id).cmp(&(b.invoice.due_on, &b.invoice.id)));
     let mut unapplied: BTreeMap<Currency, i64> = BTreeMap::new();
@@ -371,6 +380,21 @@ pub(crate) async fn account(
         }
     }
     Ok(Account { customer, invoices: lines, unapplied })
+}
+
+/// What was waived of invoices' charges, as far as it was known at an instant.
+pub(crate) async fn waivers(
+    tx: &mut Tx,
+    ids: &[InvoiceId],
+    known: Timestamp,
+) -> Result<BTreeMap<InvoiceId, Vec<Waiver>>, Failure> {
+    let mut found: BTreeMap<InvoiceId, Vec<Waiver>> = BTreeMap::new();
+    for row in recobro_store::waivers::of_invoices(tx, ids).await?.into_iter().filter(|row| row.known_at <= known) {
+        let of = Waives::parse(&row.kind).unwrap_or(Waives::All);
+        let waiver = Waiver { on: row.waived_on, of, minor: row.amount_minor, reason: row.reason };
+        found.entry(row.invoice).or_default().push(waiver);
+    }
+    Ok(found)
 }
 
 /// What a dispute kept from being asked for on a day; `later` is what credit notes after it took off the invoice.

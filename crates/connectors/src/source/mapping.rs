@@ -47,6 +47,8 @@ pub struct Mapping {
     pub event: Option<EventMap>,
     /// Fields of the credit note.
     pub credit: Option<CreditMap>,
+    /// Fields of the waiver.
+    pub waiver: Option<WaiverMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -98,6 +100,7 @@ impl Mapping {
             self.reply.as_ref().map(ReplyMap::fields),
             self.event.as_ref().map(EventMap::fields),
             self.credit.as_ref().map(CreditMap::fields),
+            self.waiver.as_ref().map(WaiverMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -390,6 +393,8 @@ sections! {
     }
     /// Fields of the credit note.
     CreditMap { id, invoice, amount, currency, on, reason, dispute }
+    /// Fields of the waiver.
+    WaiverMap { id, invoice, kind, amount, currency, on, reason }
     /// Fields of the promise.
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.

@@ -5,6 +5,7 @@ use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{
     CreditMap, CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap,
+    WaiverMap,
 };
 use super::record::Record;
 use super::take::Section;
@@ -26,6 +27,7 @@ pub(super) struct Plan {
     pub(super) reply: Section,
     pub(super) event: Section,
     pub(super) credit: Section,
+    pub(super) waiver: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -96,12 +98,26 @@ impl Plan {
         let reply = section("reply", mapping.reply.as_ref().map(ReplyMap::fields))?;
         let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
         let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
+        let waiver = section("waiver", mapping.waiver.as_ref().map(WaiverMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
             drop_if_settled_by_open: map.drop_if_settled_by_open,
         });
-        Ok(Self { cells, columns, customer, invoice, payment, dispute: disputed, days, promise, reply, event, credit })
+        Ok(Self {
+            cells,
+            columns,
+            customer,
+            invoice,
+            payment,
+            dispute: disputed,
+            days,
+            promise,
+            reply,
+            event,
+            credit,
+            waiver,
+        })
     }
 
     /// The section and the field that name a record.
@@ -115,6 +131,7 @@ impl Plan {
             Record::Reply(_) => &self.reply,
             Record::Event(_) | Record::Match(_) => &self.event,
             Record::Credit(_) => &self.credit,
+            Record::Waiver(_) => &self.waiver,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

@@ -34,6 +34,8 @@ pub enum Record {
     Match(Match),
     /// A credit note.
     Credit(Credit),
+    /// Charges that are not asked for.
+    Waiver(Waiver),
 }
 
 /// Who owes.
@@ -171,6 +173,28 @@ pub struct Credit {
     /// The dispute it answers, where it answers one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<String>,
+}
+
+/// Interest or a fixed sum that is not asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The source's id of it.
+    pub id: String,
+    /// The invoice, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// `interest`, `fixed_sum` or `all`.
+    pub kind: String,
+    /// How much; all that had come about by the day where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// The day from which it holds.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
 }
 
 /// A person's word on what money settles that was booked and found no invoice.
@@ -323,8 +347,10 @@ pub struct OutsideEvent {
 }
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
-pub const KINDS: &[&str] =
-    &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit"];
+pub const KINDS: &[&str] = &[
+    "customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit",
+    "waiver",
+];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -338,6 +364,7 @@ macro_rules! each {
             Record::Event($inner) => $value,
             Record::Match($inner) => $value,
             Record::Credit($inner) => $value,
+            Record::Waiver($inner) => $value,
         }
     };
 }
@@ -362,6 +389,7 @@ impl Record {
             Self::Event(_) => 6,
             Self::Match(_) => 7,
             Self::Credit(_) => 10,
+            Self::Waiver(_) => 11,
         }
     }
 
@@ -382,6 +410,7 @@ impl Record {
             Self::Event(event) => event.id.clone(),
             Self::Match(matching) => matching.id.clone(),
             Self::Credit(credit) => credit.id.clone(),
+            Self::Waiver(waiver) => waiver.id.clone(),
         }
     }
 
@@ -397,6 +426,7 @@ impl Record {
             Self::Reply(reply) => Some(reply.on),
             Self::Event(event) => Some(event.on),
             Self::Credit(credit) => Some(credit.on),
+            Self::Waiver(waiver) => Some(waiver.on),
         }
     }
 
@@ -413,6 +443,7 @@ impl Record {
             Self::Event(event) => event.at,
             Self::Match(matching) => Some(matching.at),
             Self::Credit(credit) => credit.at,
+            Self::Waiver(waiver) => waiver.at,
         }
     }
 
@@ -451,6 +482,7 @@ impl Record {
             "event" => serde_json::from_str(body).map(Self::Event),
             "match" => serde_json::from_str(body).map(Self::Match),
             "credit" => serde_json::from_str(body).map(Self::Credit),
+            "waiver" => serde_json::from_str(body).map(Self::Waiver),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

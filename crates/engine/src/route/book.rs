@@ -258,6 +258,8 @@ pub(crate) struct Book {
     pub(crate) forgiven: BTreeMap<InvoiceId, i64>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
+    /// Charges waived in this batch.
+    pub(crate) waived: Vec<recobro_store::waivers::WaiverRow>,
     /// Calls that people made: rows of the contact ledger.
     pub(crate) calls: Vec<recobro_store::contacts::ContactRow>,
     /// News for cases, in order.

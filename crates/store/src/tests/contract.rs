@@ -16,7 +16,7 @@ use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
     CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, plans,
-    playbooks, report, tasks, unmatched,
+    playbooks, report, tasks, unmatched, waivers,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -246,6 +246,21 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     disputes::upsert(&mut tx, std::slice::from_ref(&closed)).await.unwrap();
     assert_eq!(disputes::get(&mut tx, &["d1".to_owned()]).await.unwrap(), [closed]);
     assert_eq!(disputes::of_invoices(&mut tx, &[invoice_id(1)]).await.unwrap().len(), 2);
+    let waiver = waivers::WaiverRow {
+        id: "csv:w".to_owned(),
+        source: "csv".to_owned(),
+        invoice: invoice_id(1),
+        kind: "all".to_owned(),
+        amount_minor: None,
+        reason: "goodwill".to_owned(),
+        waived_on: on("2026-03-01"),
+        known_at: at(1),
+    };
+    waivers::upsert(&mut tx, &[waiver.clone(), waivers::WaiverRow { amount_minor: Some(5), ..waiver.clone() }])
+        .await
+        .unwrap();
+    let found = waivers::of_invoices(&mut tx, &[invoice_id(1), invoice_id(2)]).await.unwrap();
+    assert_eq!(found, [waivers::WaiverRow { amount_minor: Some(5), ..waiver }]);
     let late = disputes::DisputeRow { id: "csv:7".to_owned(), overdue_at: Some(at(50)), ..dispute("d3", "2026-01-08") };
     disputes::upsert(&mut tx, std::slice::from_ref(&late)).await.unwrap();
     assert_eq!(disputes::next_at(&mut tx).await.unwrap(), Some(at(50)));
