@@ -221,6 +221,34 @@ fn charges_are_waived_with_a_reason() {
     assert_eq!(home.run(&["interest", "waive", "I1", "--reason", "x", "--amount", "-5"]).status.code(), Some(2));
 }
 
+/// Two percent for paying by a day: 98 settle 100, and the account says what became of the rest.
+#[test]
+fn an_early_payment_takes_its_discount() {
+    let home = late();
+    for wrong in [["--percent", "200"], ["--percent", "two"], ["--amount", "0"]] {
+        let args = ["incentive", "add", "I1", "--until", "2026-01-30", wrong[0], wrong[1]];
+        assert_eq!(home.run(&args).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(home.run(&["incentive", "add", "I1", "--percent", "2", "--until", "2025-01-30"]).status.code(), Some(2));
+    home.data(&["incentive", "add", "I1", "--percent", "2", "--until", "2026-01-22"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let list =
+        || -> serde_json::Value { serde_json::from_str(home.data(&["incentive", "list", "--json"]).trim()).unwrap() };
+    assert_eq!((&list()["amount"], &list()["status"]), (&"120.00 EUR".into(), &"open".into()));
+    home.data(&["run", "--virtual", "--until", "2026-01-24"]);
+    assert_eq!(list()["status"], "expired");
+    home.data(&["payment", "add", "5880", "--invoice", "I1", "--on", "2026-01-22"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-25"]);
+    assert_eq!((&list()["status"], &list()["taken_on"]), (&"taken".into(), &"2026-01-22".into()));
+    let account: serde_json::Value = serde_json::from_str(&home.data(&["ledger", "show", "C1", "--json"])).unwrap();
+    let one = &account["invoices"][0];
+    assert_eq!(
+        (&one["paid"], &one["discounted"], &one["balance"]),
+        (&"5880.00".into(), &"120.00".into(), &"0.00".into())
+    );
+    assert!(home.data(&["case", "show", "I1"]).contains("paid"));
+}
+
 /// An invoice ten days late.
 fn late() -> Home {
     let home = Home::new();

@@ -18,3 +18,12 @@ CREATE TABLE waivers (
   waived_on TEXT COLLATE "C" NOT NULL, known_at BIGINT NOT NULL
 );
 CREATE INDEX waivers_invoice ON waivers (invoice, waived_on, id);
+-- Discounts for paying early. `expires_at` is set while the offer is open.
+CREATE TABLE incentives (
+  id TEXT COLLATE "C" PRIMARY KEY, source TEXT COLLATE "C" NOT NULL, invoice TEXT COLLATE "C" NOT NULL,
+  customer TEXT COLLATE "C" NOT NULL, percent TEXT COLLATE "C", amount_minor BIGINT NOT NULL,
+  opened_on TEXT COLLATE "C" NOT NULL, until_on TEXT COLLATE "C" NOT NULL, expires_at BIGINT,
+  reason TEXT COLLATE "C" NOT NULL, status TEXT COLLATE "C" NOT NULL, taken_on TEXT COLLATE "C", known_at BIGINT NOT NULL
+);
+CREATE INDEX incentives_invoice ON incentives (invoice, opened_on, id);
+CREATE INDEX incentives_expire ON incentives (expires_at, id) WHERE expires_at IS NOT NULL;

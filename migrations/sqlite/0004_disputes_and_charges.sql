@@ -17,3 +17,11 @@ CREATE TABLE waivers (
   reason TEXT NOT NULL, waived_on TEXT NOT NULL, known_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX waivers_invoice ON waivers (invoice, waived_on, id);
+-- Discounts for paying early. `expires_at` is set while the offer is open.
+CREATE TABLE incentives (
+  id TEXT PRIMARY KEY, source TEXT NOT NULL, invoice TEXT NOT NULL, customer TEXT NOT NULL, percent TEXT,
+  amount_minor INTEGER NOT NULL, opened_on TEXT NOT NULL, until_on TEXT NOT NULL, expires_at INTEGER,
+  reason TEXT NOT NULL, status TEXT NOT NULL, taken_on TEXT, known_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX incentives_invoice ON incentives (invoice, opened_on, id);
+CREATE INDEX incentives_expire ON incentives (expires_at, id) WHERE expires_at IS NOT NULL;

@@ -11,6 +11,7 @@ mod customers;
 mod disputes;
 pub mod events;
 mod format;
+mod incentives;
 mod input;
 mod invoices;
 mod ledger;
@@ -70,6 +71,7 @@ pub const SOURCES: &[SourceKind] = &[
     replies::KIND,
     events::KIND,
     credit_notes::KIND,
+    incentives::KIND,
     waivers::KIND,
     ledger::KIND,
 ];

@@ -7,7 +7,9 @@ use crate::{Engine, Error};
 use recobro_connectors::source::record;
 use recobro_kernel::case::Case;
 use recobro_kernel::event::Event;
-use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, DisputeFacts, PlanFacts, PromiseFacts};
+use recobro_kernel::facts::{
+    Channel, Class, ContactMade, ContactPoint, DisputeFacts, IncentiveFacts, PlanFacts, PromiseFacts,
+};
 use recobro_kernel::ids::{CaseId, CustomerId, EventId, Hash, InvoiceId};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
@@ -125,6 +127,12 @@ pub(crate) async fn load_facts(
     };
     loaded.paid = found.paid.into_iter().collect();
     loaded.credited = found.credited.into_iter().collect();
+    let incentive = |row: recobro_store::incentives::IncentiveRow| IncentiveFacts {
+        amount_minor: row.amount_minor,
+        until: row.until_on,
+        status: row.status,
+    };
+    loaded.incentives = found.incentives.into_iter().map(|(id, row)| (id, incentive(row))).collect();
     let waivers = |rows: Vec<_>| rows.iter().filter_map(crate::facts::waiver_of).collect();
     loaded.waivers = found.waivers.into_iter().map(|(id, rows)| (id, waivers(rows))).collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan(row))).collect();
@@ -370,6 +378,8 @@ async fn load_claims(tx: &mut Tx, book: &mut Book) -> Result<(), Error> {
         let currency = row.invoices.iter().find_map(|id| book.bills.get(id)).map(|bill| bill.record.amount.currency);
         book.pledges.push(pledge_of(row, currency.unwrap_or(Currency::EUR)));
     }
+    let incentives = recobro_store::incentives::of_invoices(tx, &ids).await?;
+    book.incentives = incentives.into_iter().map(|row| (row.id.clone(), row)).collect();
     let disputes = recobro_store::disputes::of_invoices(tx, &ids).await?;
     book.quarrels = disputes.into_iter().map(quarrel_of).collect();
     Ok(())
@@ -440,6 +450,10 @@ pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(),
         book.pledges.iter().filter(|p| p.changed).map(|pledge| promise_row(pledge, now)).collect();
     if !pledges.is_empty() {
         promises::upsert(tx, &pledges).await?;
+    }
+    let moved: Vec<_> = book.moved_incentives.iter().filter_map(|id| book.incentives.get(id).cloned()).collect();
+    if !moved.is_empty() {
+        recobro_store::incentives::upsert(tx, &moved).await?;
     }
     if !book.waived.is_empty() {
         recobro_store::waivers::upsert(tx, &book.waived).await?;

@@ -4,7 +4,8 @@ use crate::Settings;
 use crate::route::book::{Bill, Client, late_12m};
 use chrono::NaiveDate;
 use recobro_kernel::facts::{
-    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, InvoiceFacts, PlanFacts, PromiseFacts,
+    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
+    PromiseFacts,
 };
 use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
 use recobro_kernel::interest::{self, Debt, Statement, Waiver, Waives};
@@ -45,6 +46,8 @@ pub(crate) struct Loaded {
     pub(crate) paid: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
     /// Credit notes by day of booking, of invoices that had any.
     pub(crate) credited: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Latest discount for paying early, by invoice.
+    pub(crate) incentives: HashMap<InvoiceId, IncentiveFacts>,
     /// What is waived of the charges.
     pub(crate) waivers: HashMap<InvoiceId, Vec<Waiver>>,
     /// Rates and calendars.
@@ -86,6 +89,7 @@ impl Loaded {
             promise: self.promises.get(invoice).cloned(),
             dispute: self.disputes.get(invoice).cloned(),
             plan,
+            incentive: self.incentives.get(invoice).cloned(),
             contacts,
             contacts_total: client.tally.contacts_total,
             today,

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use recobro_kernel::law::Law;
 use recobro_kernel::time::Timestamp;
-use recobro_store::{Tx, disputes, promises};
+use recobro_store::{Tx, disputes, incentives, promises};
 
 /// Promises of one batch.
 const BATCH: i64 = 500;
@@ -29,22 +29,44 @@ pub(crate) fn limit(
     (on, Timestamp::start_of(after, zone))
 }
 
-/// When the next promise is judged or the next dispute is overdue.
+/// When the next promise is judged, the next dispute overdue or the next discount over.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub(crate) async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
     // A promise that waits for the end of a dispute has no limit of its own.
     let promise = promises::next_at(tx).await?.filter(|at| *at < Timestamp::MAX);
-    Ok([promise, disputes::next_at(tx).await?].into_iter().flatten().min())
+    let others = [disputes::next_at(tx).await?, incentives::next_at(tx).await?];
+    Ok(promise.into_iter().chain(others.into_iter().flatten()).min())
 }
 
-/// Meets every limit at or before `until`: promises are judged, overdue disputes told. Says how many were looked at.
+/// Meets every limit at or before `until`: promises are judged, overdue disputes told, discounts ended. Says how many were looked at.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub(crate) async fn meet(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Result<usize, Error> {
-    Ok(judge(engine, tx, until).await? + tell_overdue(engine, tx, until).await?)
+    let judged = judge(engine, tx, until).await?;
+    Ok(judged + tell_overdue(engine, tx, until).await? + expire(engine, tx, until).await?)
+}
+
+/// Ends the discounts whose last day is over.
+async fn expire(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Result<usize, Error> {
+    let due = incentives::due(tx, until, BATCH).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let mut keys = db::Keys::default();
+    for row in &due {
+        keys.invoices.insert(row.invoice.0.clone());
+        keys.customers.insert(row.customer.clone());
+    }
+    let mut book = db::load_book(engine, tx, &keys).await?;
+    for row in &due {
+        book.expire_incentive(&row.id, engine.clock.now());
+    }
+    db::save(tx, &book, engine.clock.now()).await?;
+    db::tell(tx, &book.events, &book.numbers).await?;
+    Ok(due.len())
 }
 
 /// Tells the cases of disputes whose day of answer is over.

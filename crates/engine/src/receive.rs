@@ -55,6 +55,7 @@ impl Zones {
             Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
             Record::Match(_) => None,
             Record::Dispute(d) => invoice(&d.invoice),
+            Record::Incentive(i) => invoice(&i.invoice),
             Record::Waiver(w) => invoice(&w.invoice),
             Record::Credit(c) => invoice(&c.invoice),
             Record::Promise(p) => {
@@ -85,7 +86,8 @@ impl Zones {
             | Record::Event(_)
             | Record::Match(_)
             | Record::Credit(_)
-            | Record::Waiver(_) => {}
+            | Record::Waiver(_)
+            | Record::Incentive(_) => {}
         }
     }
 }
@@ -164,6 +166,9 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             }
             Record::Waiver(w) => {
                 bills.insert(InvoiceId(w.invoice.clone()));
+            }
+            Record::Incentive(i) => {
+                bills.insert(InvoiceId(i.invoice.clone()));
             }
             Record::Promise(p) => {
                 clients.extend(p.customer.iter().map(|id| CustomerId(id.clone())));

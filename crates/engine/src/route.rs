@@ -6,6 +6,7 @@ pub(crate) mod book;
 mod credits;
 mod disputes;
 mod enter;
+mod incentives;
 mod money;
 mod outside;
 mod waivers;
@@ -214,6 +215,9 @@ impl Keys {
             Record::Waiver(waiver) => {
                 self.invoices.insert(waiver.invoice.clone());
             }
+            Record::Incentive(incentive) => {
+                self.invoices.insert(incentive.invoice.clone());
+            }
             Record::Promise(promise) => {
                 self.invoices.extend(promise.invoices.iter().cloned());
                 if let (true, Some(customer)) = (promise.invoices.is_empty(), &promise.customer) {
@@ -254,7 +258,8 @@ impl Keys {
                 | Record::Reply(_)
                 | Record::Event(_)
                 | Record::Credit(_)
-                | Record::Waiver(_) => {}
+                | Record::Waiver(_)
+                | Record::Incentive(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -280,6 +285,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
         Record::Credit(credit) => is_entering(&credit.invoice),
         Record::Waiver(waiver) => is_entering(&waiver.invoice),
+        Record::Incentive(incentive) => is_entering(&incentive.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
@@ -353,6 +359,7 @@ fn take(
             Record::Match(_) if row.version > 1 => Ok(()),
             Record::Match(matching) => money::take_match(book, matching, &origin),
             Record::Dispute(dispute) => disputes::take(book, dispute, &origin),
+            Record::Incentive(incentive) => incentives::take(book, incentive, &origin),
             Record::Waiver(waiver) => waivers::take(book, waiver, &origin),
             Record::Credit(credit) => credits::take(book, row, credit, &origin),
             Record::Promise(promise) => take_promise(engine, book, promise, &origin),

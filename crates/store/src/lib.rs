@@ -17,6 +17,7 @@ pub mod events;
 pub mod facts;
 pub mod history;
 pub mod inbound;
+pub mod incentives;
 pub mod invoices;
 pub mod meta;
 pub mod outbox;

@@ -276,6 +276,55 @@ pub(crate) async fn dispute(store: &Store, name: &str) -> Result<DisputeRow, Fai
     }
 }
 
+/// A discount for paying early as lists show it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IncentiveLine {
+    schema: &'static str,
+    /// Id.
+    pub(crate) incentive: String,
+    /// Invoice.
+    pub(crate) invoice: String,
+    /// Customer.
+    pub(crate) customer: String,
+    /// The discount.
+    pub(crate) amount: String,
+    /// Percentage, where one was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) percent: Option<String>,
+    /// Last day to pay.
+    pub(crate) until: NaiveDate,
+    /// `open`, `taken` or `expired`.
+    pub(crate) status: String,
+    /// Day of the payment that took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken_on: Option<NaiveDate>,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+}
+
+/// Discounts for paying early, ordered by id.
+pub(crate) async fn incentives(store: &Store, open: bool, limit: u32) -> Result<Vec<IncentiveLine>, Failure> {
+    let mut tx = store.read().await?;
+    let rows = recobro_store::incentives::list(&mut tx, open, "", i64::from(limit)).await?;
+    let ids: Vec<InvoiceId> = rows.iter().map(|row| row.invoice.clone()).collect();
+    let bills = if ids.is_empty() { BTreeMap::new() } else { invoices::get(&mut tx, &ids).await? };
+    let shown = |row: recobro_store::incentives::IncentiveRow| IncentiveLine {
+        schema: "recobro/v1/incentive",
+        amount: Money::new(row.amount_minor, bills.get(&row.invoice).map_or(Currency::EUR, |bill| bill.currency))
+            .to_string(),
+        incentive: row.id,
+        invoice: row.invoice.0,
+        customer: row.customer.0,
+        percent: row.percent,
+        until: row.until_on,
+        status: row.status,
+        taken_on: row.taken_on,
+        reason: row.reason,
+    };
+    Ok(rows.into_iter().map(shown).collect())
+}
+
 async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
     let mut found = customers::get(tx, &[CustomerId::from(name)]).await?;
     found.remove(&CustomerId::from(name)).ok_or_else(|| {

@@ -49,6 +49,8 @@ pub struct Mapping {
     pub credit: Option<CreditMap>,
     /// Fields of the waiver.
     pub waiver: Option<WaiverMap>,
+    /// Fields of the incentive.
+    pub incentive: Option<IncentiveMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -101,6 +103,7 @@ impl Mapping {
             self.event.as_ref().map(EventMap::fields),
             self.credit.as_ref().map(CreditMap::fields),
             self.waiver.as_ref().map(WaiverMap::fields),
+            self.incentive.as_ref().map(IncentiveMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         let days = self.dispute.iter().flat_map(|map| map.opens.iter().chain(&map.closes.0));
@@ -395,6 +398,8 @@ sections! {
     CreditMap { id, invoice, amount, currency, on, reason, dispute }
     /// Fields of the waiver.
     WaiverMap { id, invoice, kind, amount, currency, on, reason }
+    /// Fields of the incentive.
+    IncentiveMap { id, invoice, percent, amount, currency, until, on, reason }
     /// Fields of the promise.
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.

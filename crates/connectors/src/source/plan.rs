@@ -4,8 +4,8 @@ use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{
-    CreditMap, CustomerMap, DisputeMap, EventMap, Field, InvoiceMap, Mapping, PaymentMap, PromiseMap, ReplyMap,
-    WaiverMap,
+    CreditMap, CustomerMap, DisputeMap, EventMap, Field, IncentiveMap, InvoiceMap, Mapping, PaymentMap, PromiseMap,
+    ReplyMap, WaiverMap,
 };
 use super::record::Record;
 use super::take::Section;
@@ -28,6 +28,7 @@ pub(super) struct Plan {
     pub(super) event: Section,
     pub(super) credit: Section,
     pub(super) waiver: Section,
+    pub(super) incentive: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -99,6 +100,7 @@ impl Plan {
         let event = section("event", mapping.event.as_ref().map(EventMap::fields))?;
         let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
         let waiver = section("waiver", mapping.waiver.as_ref().map(WaiverMap::fields))?;
+        let incentive = section("incentive", mapping.incentive.as_ref().map(IncentiveMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
@@ -117,6 +119,7 @@ impl Plan {
             event,
             credit,
             waiver,
+            incentive,
         })
     }
 
@@ -132,6 +135,7 @@ impl Plan {
             Record::Event(_) | Record::Match(_) => &self.event,
             Record::Credit(_) => &self.credit,
             Record::Waiver(_) => &self.waiver,
+            Record::Incentive(_) => &self.incentive,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

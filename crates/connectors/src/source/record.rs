@@ -36,6 +36,8 @@ pub enum Record {
     Credit(Credit),
     /// Charges that are not asked for.
     Waiver(Waiver),
+    /// A discount for paying early.
+    Incentive(Incentive),
 }
 
 /// Who owes.
@@ -197,6 +199,32 @@ pub struct Waiver {
     pub reason: String,
 }
 
+/// A discount for paying early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incentive {
+    /// The source's id of it.
+    pub id: String,
+    /// The invoice, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// Percent of what is owed when it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+    /// How much, where no percentage is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// The last day to pay.
+    pub until: NaiveDate,
+    /// The day it was offered.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
 /// A person's word on what money settles that was booked and found no invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -348,8 +376,19 @@ pub struct OutsideEvent {
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
 pub const KINDS: &[&str] = &[
-    "customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit",
+    "customer",
+    "invoice",
+    "payment",
+    "dispute",
+    "promise",
+    "reply",
+    "event",
+    "match",
+    "plan",
+    "hold",
+    "credit",
     "waiver",
+    "incentive",
 ];
 
 macro_rules! each {
@@ -365,6 +404,7 @@ macro_rules! each {
             Record::Match($inner) => $value,
             Record::Credit($inner) => $value,
             Record::Waiver($inner) => $value,
+            Record::Incentive($inner) => $value,
         }
     };
 }
@@ -390,6 +430,7 @@ impl Record {
             Self::Match(_) => 7,
             Self::Credit(_) => 10,
             Self::Waiver(_) => 11,
+            Self::Incentive(_) => 12,
         }
     }
 
@@ -411,6 +452,7 @@ impl Record {
             Self::Match(matching) => matching.id.clone(),
             Self::Credit(credit) => credit.id.clone(),
             Self::Waiver(waiver) => waiver.id.clone(),
+            Self::Incentive(incentive) => incentive.id.clone(),
         }
     }
 
@@ -427,6 +469,7 @@ impl Record {
             Self::Event(event) => Some(event.on),
             Self::Credit(credit) => Some(credit.on),
             Self::Waiver(waiver) => Some(waiver.on),
+            Self::Incentive(incentive) => Some(incentive.on),
         }
     }
 
@@ -444,6 +487,7 @@ impl Record {
             Self::Match(matching) => Some(matching.at),
             Self::Credit(credit) => credit.at,
             Self::Waiver(waiver) => waiver.at,
+            Self::Incentive(incentive) => incentive.at,
         }
     }
 
@@ -483,6 +527,7 @@ impl Record {
             "match" => serde_json::from_str(body).map(Self::Match),
             "credit" => serde_json::from_str(body).map(Self::Credit),
             "waiver" => serde_json::from_str(body).map(Self::Waiver),
+            "incentive" => serde_json::from_str(body).map(Self::Incentive),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

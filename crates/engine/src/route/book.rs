@@ -3,6 +3,7 @@
 
 mod credits;
 mod disputes;
+mod incentives;
 mod promises;
 
 pub(crate) use credits::Note;
@@ -182,7 +183,7 @@ pub(crate) struct Booked {
     pub(crate) source: String,
     /// The payment's id there.
     pub(crate) external_id: String,
-    /// `payment`, `return`, `credit`, `write_off`.
+    /// `payment`, `return`, `credit`, `discount`, `write_off`.
     pub(crate) kind: &'static str,
     /// Customer, where known.
     pub(crate) customer: Option<CustomerId>,
@@ -258,6 +259,10 @@ pub(crate) struct Book {
     pub(crate) forgiven: BTreeMap<InvoiceId, i64>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
+    /// Discounts for paying early, by id.
+    pub(crate) incentives: BTreeMap<String, recobro_store::incentives::IncentiveRow>,
+    /// Those of them whose rows must be written.
+    pub(crate) moved_incentives: BTreeSet<String>,
     /// Charges waived in this batch.
     pub(crate) waived: Vec<recobro_store::waivers::WaiverRow>,
     /// Calls that people made: rows of the contact ledger.
@@ -398,16 +403,16 @@ impl Book {
         let (was_open, due) = (bill.is_open(), bill.record.due);
         let customer = CustomerId(bill.record.customer.clone());
         let contested = self.contested(id);
-        let (_, claimable) = self.change_bill(id, |bill| {
+        self.change_bill(id, |bill| {
             bill.balance_minor -= allocated;
             bill.contest(contested);
             bill.last_payment_on = bill.last_payment_on.max(Some(on));
         });
-        let bill = &self.bills[id];
-        let paid = !bill.is_open();
-        let fields = vec![("amount", bill.amount(allocated)), ("on", Value::Date(on))];
-        let nothing_left = claimable <= 0;
+        let fields = vec![("amount", self.bills[id].amount(allocated)), ("on", Value::Date(on))];
         self.tell_invoice(id, "payment.received", origin, fields.clone());
+        let discount = self.take_incentive(id, on, origin);
+        let bill = &self.bills[id];
+        let (paid, nothing_left) = (!bill.is_open(), bill.claimable_minor() <= 0);
         if paid && was_open {
             self.tell_invoice(id, "invoice.paid", origin, fields);
             if on > due
@@ -419,7 +424,8 @@ impl Book {
         } else if nothing_left {
             self.tell_invoice(id, "claimable.zero", origin, Vec::new());
         }
-        self.credit_promises(id, allocated, on, origin);
+        // Who pays what was agreed keeps what was promised.
+        self.credit_promises(id, allocated + discount, on, origin);
         self.write_off_rest(id, on, origin);
         amount_minor - allocated
     }

@@ -343,3 +343,43 @@ fn a_dispute_is_overdue_once_and_found_by_its_short_id() {
     book.open_dispute(Quarrel { id: "other:7".to_owned(), source: "other".to_owned(), ..quarrel("", 1) }, &origin("e"));
     assert_eq!(book.find_dispute(&id(), "person:ana", "7"), None, "two disputes of that id");
 }
+
+fn offer(until: &str, amount_minor: i64) -> recobro_store::incentives::IncentiveRow {
+    recobro_store::incentives::IncentiveRow {
+        id: format!("test:{until}"),
+        source: "test".to_owned(),
+        invoice: id(),
+        customer: CustomerId("C".to_owned()),
+        percent: None,
+        amount_minor,
+        opened_on: on("2026-05-20"),
+        until_on: on(until),
+        expires_at: None,
+        reason: String::new(),
+        status: "open".to_owned(),
+        taken_on: None,
+        known_at: at("2026-05-20T10:00:00Z"),
+    }
+}
+
+/// Paid in time less the discount, it is paid; the day of the money counts, not the day we hear of it.
+#[test]
+fn a_payment_in_time_takes_the_discount() {
+    let mut book = book();
+    book.open_incentive(offer("2026-05-29", 200));
+    book.make_promise(pledge(10_000), &origin("p"));
+    assert_eq!(book.receive_money(&id(), 9_799, on("2026-05-25"), &origin("a")), 0);
+    assert_eq!(book.bills[&id()].balance_minor, 201, "a cent too little");
+    book.expire_incentive("test:2026-05-29", at("2026-05-29T22:00:00Z"));
+    book.expire_incentive("test:2026-05-29", at("2026-05-29T22:00:00Z"));
+    book.receive_money(&id(), 1, on("2026-05-29"), &origin("b"));
+    let told = ["promise.made", "payment.received", "incentive.expired"];
+    assert_eq!(names(&book)[..3], told);
+    assert_eq!(names(&book)[3..], ["payment.received", "incentive.taken", "invoice.paid", "promise.kept"]);
+    assert_eq!((book.booked[0].kind, &book.booked[0].parts), ("discount", &vec![(id(), 200)]));
+    assert_eq!((book.bills[&id()].balance_minor, book.forgiven_now(&id())), (0, 200));
+    let mut book = self::book();
+    book.open_incentive(offer("2026-05-29", 200));
+    book.receive_money(&id(), 9_800, on("2026-05-30"), &origin("a"));
+    assert_eq!(book.bills[&id()].balance_minor, 200, "a day late");
+}
