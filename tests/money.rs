@@ -149,11 +149,116 @@ fn a_credit_note_is_no_payment() {
     assert_eq!(home.run(&["payment", "credit", "I9", "1", "--reason", "price"]).status.code(), Some(3));
 }
 
+/// Who answers a dispute and by when; accepted without a word on the credit, it waits for the credit note.
+#[test]
+fn disputes_have_a_person_a_day_and_a_credit() {
+    let home = late_in("FR");
+    let wrong = home.run(&["dispute", "open", "I1", "--reason", "qualty"]);
+    assert!(crate::program::text(&wrong.stderr).contains("did you mean `quality`?"));
+    home.data(&["dispute", "open", "I1", "--reason", "duplicate", "--amount", "1000", "--id", "7", "--owner", "ana"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let show = || -> serde_json::Value {
+        serde_json::from_str(home.data(&["dispute", "show", "7", "--json"]).trim()).unwrap()
+    };
+    let one = show();
+    assert_eq!(
+        (one["reason"].as_str(), one["owner"].as_str(), one["answer_by"].as_str(), one["overdue"].as_bool()),
+        (Some("not_recognised"), Some("ana"), Some("2026-02-19"), Some(false))
+    );
+    home.data(&["dispute", "assign", "7", "--owner", "luis", "--answer-by", "2026-01-23"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-26"]);
+    let one = show();
+    assert_eq!((one["owner"].as_str(), one["overdue"].as_bool()), (Some("luis"), Some(true)));
+    let tasks = home.data(&["task", "list"]);
+    assert_eq!(tasks.matches("overdue-dispute").count(), 1, "{tasks}");
+    home.data(&["dispute", "close", "7", "--outcome", "accepted"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-27"]);
+    let account = |day: &str| -> serde_json::Value {
+        let all: serde_json::Value =
+            serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", day, "--json"])).unwrap();
+        all["invoices"][0].clone()
+    };
+    assert_eq!(account("2026-01-27")["claimable"], "5000.00", "its credit note is to come");
+    home.data(&["payment", "credit", "I1", "400", "--reason", "price", "--dispute", "7"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-29"]);
+    assert_eq!(
+        (&account("2026-01-29")["balance"], &account("2026-01-29")["claimable"]),
+        (&"5600.00".into(), &"5000.00".into())
+    );
+    home.data(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "0"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-30"]);
+    assert_eq!(account("2026-01-30")["claimable"], "5600.00", "no more will be credited");
+    assert_eq!(home.run(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "1"]).status.code(), Some(4));
+}
+
+/// Waived once, from its day on, shown with its reason; re-said it is the same waiver.
+#[test]
+fn charges_are_waived_with_a_reason() {
+    let home = late();
+    let waive = ["interest", "waive", "I1", "--reason", "goodwill", "--kind", "interest", "--on", "2026-01-15"];
+    home.data(&waive);
+    assert!(home.data(&waive).contains("was noted before"));
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let of = |day: &str| -> serde_json::Value {
+        serde_json::from_str(&home.data(&["interest", "I1", "--as-of", day, "--json"])).unwrap()
+    };
+    // 6000 at 10.15 percent: 5 days to the 15th are 8.34, 10 days to the 20th 16.68.
+    assert_eq!((&of("2026-01-14")["waived"], &of("2026-01-14")["charges"]), (&"0.00".into(), &"46.67".into()));
+    let one = of("2026-01-20");
+    assert_eq!((&one["interest"], &one["waived"], &one["charges"]), (&"16.68".into(), &"8.34".into(), &"48.34".into()));
+    assert_eq!(one["waivers"][0]["reason"], "goodwill");
+    assert!(
+        home.data(&["interest", "I1", "--as-of", "2026-01-20"])
+            .contains("waived from 2026-01-15 on: 8.34 EUR, goodwill")
+    );
+    let account: serde_json::Value =
+        serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", "2026-01-20", "--json"])).unwrap();
+    assert_eq!(
+        (&account["invoices"][0]["waived"], &account["invoices"][0]["charges"]),
+        (&"8.34".into(), &"48.34".into())
+    );
+    assert_eq!(home.run(&["interest"]).status.code(), Some(2));
+    assert_eq!(home.run(&["interest", "waive", "I1", "--reason", "x", "--amount", "-5"]).status.code(), Some(2));
+}
+
+/// Two percent for paying by a day: 98 settle 100, and the account says what became of the rest.
+#[test]
+fn an_early_payment_takes_its_discount() {
+    let home = late();
+    for wrong in [["--percent", "200"], ["--percent", "two"], ["--amount", "0"]] {
+        let args = ["incentive", "add", "I1", "--until", "2026-01-30", wrong[0], wrong[1]];
+        assert_eq!(home.run(&args).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(home.run(&["incentive", "add", "I1", "--percent", "2", "--until", "2025-01-30"]).status.code(), Some(2));
+    home.data(&["incentive", "add", "I1", "--percent", "2", "--until", "2026-01-22"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-21"]);
+    let list =
+        || -> serde_json::Value { serde_json::from_str(home.data(&["incentive", "list", "--json"]).trim()).unwrap() };
+    assert_eq!((&list()["amount"], &list()["status"]), (&"120.00 EUR".into(), &"open".into()));
+    home.data(&["run", "--virtual", "--until", "2026-01-24"]);
+    assert_eq!(list()["status"], "expired");
+    home.data(&["payment", "add", "5880", "--invoice", "I1", "--on", "2026-01-22"]);
+    home.data(&["run", "--virtual", "--until", "2026-01-25"]);
+    assert_eq!((&list()["status"], &list()["taken_on"]), (&"taken".into(), &"2026-01-22".into()));
+    let account: serde_json::Value = serde_json::from_str(&home.data(&["ledger", "show", "C1", "--json"])).unwrap();
+    let one = &account["invoices"][0];
+    assert_eq!(
+        (&one["paid"], &one["discounted"], &one["balance"]),
+        (&"5880.00".into(), &"120.00".into(), &"0.00".into())
+    );
+    assert!(home.data(&["case", "show", "I1"]).contains("paid"));
+}
+
 /// An invoice ten days late.
 fn late() -> Home {
+    late_in("ES")
+}
+
+/// The same elsewhere, where another playbook takes it.
+fn late_in(country: &str) -> Home {
     let home = Home::new();
     let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
-    put("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\n");
+    put("customers.csv", &format!("id,name,country,email\nC1,Acme SL,{country},a@example.com\n"));
     put(
         "invoices.csv",
         "id,number,customer,issued,due,amount,currency\nI1,2026/1,C1,2025-12-02,2026-01-10,6000.00,EUR\n",

@@ -232,9 +232,9 @@ fn record(world: &World, entry: &Entry, n: usize) -> Result<Option<Record>, Stri
         }),
         "dispute.opened" => {
             let reason = entry.get("reason").to_owned();
-            dispute(DisputeChange::Opened { reason, amount: amount()? })
+            dispute(DisputeChange::Opened { reason, amount: amount()?, owner: None, answer_by: None })
         }
-        "dispute.closed" => dispute(DisputeChange::Closed { outcome: entry.get("outcome").to_owned() }),
+        "dispute.closed" => dispute(DisputeChange::Closed { outcome: entry.get("outcome").to_owned(), credit: None }),
         "reply.received" => reply(entry.get("kind")),
         "channel.opted_out" => reply("opt_out"),
         // It may put the customer under protection, which is the ledger's to note.

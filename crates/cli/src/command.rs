@@ -107,6 +107,8 @@ commands! {
     Hold => hold;
     /// What customers contest
     Dispute => dispute;
+    /// Discounts for paying early
+    Incentive => incentive;
     /// A customer's account as of any date
     Ledger => ledger;
     /// Interest and fixed sum of a late invoice, as of any date

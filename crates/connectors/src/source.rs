@@ -12,6 +12,7 @@ mod disputes;
 pub mod events;
 mod format;
 mod holds;
+mod incentives;
 mod input;
 mod invoices;
 mod ledger;
@@ -21,12 +22,14 @@ mod places;
 mod plan;
 mod plans;
 mod promises;
+pub mod reasons;
 pub mod record;
 mod replies;
 mod take;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waivers;
 
 use columns::Row as Cut;
 use encoding_rs::Encoding;
@@ -74,6 +77,8 @@ pub const SOURCES: &[SourceKind] = &[
     plans::KIND,
     holds::KIND,
     credit_notes::KIND,
+    incentives::KIND,
+    waivers::KIND,
     ledger::KIND,
 ];
 

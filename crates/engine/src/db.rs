@@ -9,7 +9,9 @@ use crate::{Engine, Error};
 use recobro_connectors::source::record;
 use recobro_kernel::case::Case;
 use recobro_kernel::event::Event;
-use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, DisputeFacts, PlanFacts, PromiseFacts};
+use recobro_kernel::facts::{
+    Channel, Class, ContactMade, ContactPoint, DisputeFacts, IncentiveFacts, PlanFacts, PromiseFacts,
+};
 use recobro_kernel::ids::{CaseId, CustomerId, EventId, Hash, InvoiceId};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
@@ -128,6 +130,14 @@ pub(crate) async fn load_facts(
     loaded.paid = found.paid.into_iter().collect();
     loaded.plans = found.plans.into_iter().map(|(id, row)| (id, plan_facts(row))).collect();
     loaded.credited = found.credited.into_iter().collect();
+    let incentive = |row: recobro_store::incentives::IncentiveRow| IncentiveFacts {
+        amount_minor: row.amount_minor,
+        until: row.until_on,
+        status: row.status,
+    };
+    loaded.incentives = found.incentives.into_iter().map(|(id, row)| (id, incentive(row))).collect();
+    let waivers = |rows: Vec<_>| rows.iter().filter_map(crate::facts::waiver_of).collect();
+    loaded.waivers = found.waivers.into_iter().map(|(id, rows)| (id, waivers(rows))).collect();
     Ok(loaded)
 }
 
@@ -275,6 +285,11 @@ fn quarrel_of(row: DisputeRow) -> Quarrel {
         opened_on: row.opened_on,
         closed_on: row.closed_on,
         outcome: row.outcome,
+        owner: row.owner,
+        answer_by: row.answer_by,
+        credited_minor: row.credited_minor,
+        awaits_credit: row.awaits_credit,
+        overdue_at: row.overdue_at,
         source: row.source,
         changed: false,
     }
@@ -311,7 +326,7 @@ pub(crate) struct Keys {
 /// set widens locks once more, out of order; two workers may then wait for each other, which the database ends as a
 /// conflict, and the transaction is run again.
 pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Result<Book, Error> {
-    let mut book = Book::default();
+    let mut book = Book { law: Arc::clone(&engine.shelf.law), ..Book::default() };
     let keys = &follow(tx, keys, &mut book).await?;
     lock_owners(tx, keys).await?;
     let ids: Vec<InvoiceId> = keys.invoices.iter().map(|id| InvoiceId(id.clone())).collect();
@@ -468,6 +483,8 @@ async fn load_claims(tx: &mut Tx, book: &mut Book) -> Result<(), Error> {
         let currency = row.invoices.iter().find_map(|id| book.bills.get(id)).map(|bill| bill.record.amount.currency);
         book.pledges.push(pledge_of(row, currency.unwrap_or(Currency::EUR)));
     }
+    let incentives = recobro_store::incentives::of_invoices(tx, &ids).await?;
+    book.incentives = incentives.into_iter().map(|row| (row.id.clone(), row)).collect();
     let disputes = recobro_store::disputes::of_invoices(tx, &ids).await?;
     book.quarrels = disputes.into_iter().map(quarrel_of).collect();
     Ok(())
@@ -549,6 +566,13 @@ pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(),
         book.pledges.iter().filter(|p| p.changed).map(|pledge| promise_row(pledge, now)).collect();
     if !pledges.is_empty() {
         promises::upsert(tx, &pledges).await?;
+    }
+    let moved: Vec<_> = book.moved_incentives.iter().filter_map(|id| book.incentives.get(id).cloned()).collect();
+    if !moved.is_empty() {
+        recobro_store::incentives::upsert(tx, &moved).await?;
+    }
+    if !book.waived.is_empty() {
+        recobro_store::waivers::upsert(tx, &book.waived).await?;
     }
     if !book.uncovered.is_empty() {
         promises::uncover(tx, &book.uncovered).await?;
@@ -809,6 +833,11 @@ fn dispute_row(book: &Book, quarrel: &Quarrel, now: Timestamp) -> Option<Dispute
         closed_on: quarrel.closed_on,
         outcome: quarrel.outcome.clone(),
         known_at: now,
+        owner: quarrel.owner.clone(),
+        answer_by: quarrel.answer_by,
+        credited_minor: quarrel.credited_minor,
+        awaits_credit: quarrel.awaits_credit,
+        overdue_at: quarrel.overdue_at,
     })
 }
 

@@ -4,10 +4,11 @@ use crate::Settings;
 use crate::route::book::{Bill, Client, late_12m};
 use chrono::NaiveDate;
 use recobro_kernel::facts::{
-    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, InvoiceFacts, PlanFacts, PromiseFacts,
+    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
+    PromiseFacts,
 };
 use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
-use recobro_kernel::interest::{self, Debt, Statement};
+use recobro_kernel::interest::{self, Debt, Statement, Waiver, Waives};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
@@ -47,6 +48,10 @@ pub(crate) struct Loaded {
     pub(crate) paid: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
     /// Credit notes by day of booking, of invoices that had any.
     pub(crate) credited: HashMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Latest discount for paying early, by invoice.
+    pub(crate) incentives: HashMap<InvoiceId, IncentiveFacts>,
+    /// What is waived of the charges.
+    pub(crate) waivers: HashMap<InvoiceId, Vec<Waiver>>,
     /// Rates and calendars.
     pub(crate) law: Arc<Law>,
 }
@@ -85,6 +90,7 @@ impl Loaded {
             promise: self.promises.get(invoice).cloned(),
             dispute: self.disputes.get(invoice).cloned(),
             plan,
+            incentive: self.incentives.get(invoice).cloned(),
             contacts,
             contacts_total: client.tally.contacts_total,
             today,
@@ -97,8 +103,10 @@ impl Loaded {
         let customer = &self.clients.get(&CustomerId(bill.record.customer.clone()))?.record;
         let rates = self.law.rates_for(&customer.country, &customer.kind, bill.record.amount.currency)?;
         let paid = self.paid.get(invoice).cloned().unwrap_or_default();
+        let waivers = self.waivers.get(invoice).cloned().unwrap_or_default();
+        let debt = Debt { waivers, ..debt(bill, paid) };
         let credited = self.credited.get(invoice).map_or(&[][..], Vec::as_slice);
-        Some(interest::statement(rates, &debt(bill, paid).less_credits(credited, as_of), as_of))
+        Some(interest::statement(rates, &debt.less_credits(credited, as_of), as_of))
     }
 
     /// Adds a contact that an earlier case of the batch has just ordered, so that later ones predict with it.
@@ -181,7 +189,19 @@ pub(crate) fn invoice_facts(bill: &Bill) -> InvoiceFacts {
 /// The debt that interest is computed from.
 fn debt(bill: &Bill, paid: Vec<(NaiveDate, i64)>) -> Debt {
     let record = &bill.record;
-    Debt { due: record.due, amount_minor: record.amount.minor, currency: record.amount.currency, paid }
+    Debt {
+        due: record.due,
+        amount_minor: record.amount.minor,
+        currency: record.amount.currency,
+        paid,
+        waivers: Vec::new(),
+    }
+}
+
+/// A waiver as statements read it.
+pub(crate) fn waiver_of(row: &recobro_store::waivers::WaiverRow) -> Option<Waiver> {
+    let of = Waives::parse(&row.kind)?;
+    Some(Waiver { on: row.waived_on, of, minor: row.amount_minor, reason: row.reason.clone() })
 }
 
 /// A score for a grade, where the ledger gives a grade only.

@@ -56,6 +56,8 @@ impl Zones {
             Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
             Record::Match(_) => None,
             Record::Dispute(d) => invoice(&d.invoice),
+            Record::Incentive(i) => invoice(&i.invoice),
+            Record::Waiver(w) => invoice(&w.invoice),
             Record::Credit(c) => invoice(&c.invoice),
             Record::Promise(p) => {
                 p.customer.as_deref().and_then(customer).or_else(|| p.invoices.first().and_then(|name| invoice(name)))
@@ -94,7 +96,9 @@ impl Zones {
             | Record::Match(_)
             | Record::Plan(_)
             | Record::Hold(_)
-            | Record::Credit(_) => {}
+            | Record::Credit(_)
+            | Record::Waiver(_)
+            | Record::Incentive(_) => {}
         }
     }
 }
@@ -182,6 +186,12 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
             }
             Record::Credit(c) => {
                 bills.insert(InvoiceId(c.invoice.clone()));
+            }
+            Record::Waiver(w) => {
+                bills.insert(InvoiceId(w.invoice.clone()));
+            }
+            Record::Incentive(i) => {
+                bills.insert(InvoiceId(i.invoice.clone()));
             }
             Record::Promise(p) => {
                 clients.extend(p.customer.iter().map(|id| CustomerId(id.clone())));

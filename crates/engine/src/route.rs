@@ -5,20 +5,23 @@ pub(crate) mod answer;
 pub(crate) mod book;
 mod classes;
 mod credits;
+mod disputes;
 mod enter;
 mod holds;
+mod incentives;
 mod money;
 mod outside;
 pub(crate) mod plans;
+mod waivers;
 
 use crate::db::{self, Keys};
 use crate::people::{Nobody, People};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
 use answer::Answered;
-use book::{Book, Origin, Pledge, Quarrel};
+use book::{Book, Origin, Pledge, scoped};
 use money::Rule;
-use recobro_connectors::source::record::{self, DisputeChange, HoldChange, PlanChange, Record};
+use recobro_connectors::source::record::{self, HoldChange, PlanChange, Record};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Money;
 use recobro_kernel::time::Timestamp;
@@ -192,6 +195,8 @@ fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
                 if let Record::Payment(payment) = &**record {
                     keys.payments.insert(format!("{}:{}", row.source, row.external_id));
                     keys.returns |= payment.amount.minor < 0;
+                } else if let Record::Promise(promise) = &**record {
+                    keys.promises.insert(scoped(&row.source, &promise.id));
                 } else if let Record::Credit(_) = &**record {
                     keys.payments.insert(format!("{}:{}", row.source, credits::key(&row.external_id)));
                 }
@@ -238,8 +243,13 @@ impl Keys {
             Record::Credit(credit) => {
                 self.invoices.insert(credit.invoice.clone());
             }
+            Record::Waiver(waiver) => {
+                self.invoices.insert(waiver.invoice.clone());
+            }
+            Record::Incentive(incentive) => {
+                self.invoices.insert(incentive.invoice.clone());
+            }
             Record::Promise(promise) => {
-                self.promises.insert(promise.id.clone());
                 self.invoices.extend(promise.invoices.iter().cloned());
                 if let (true, Some(customer)) = (promise.invoices.is_empty(), &promise.customer) {
                     self.all_of.insert(CustomerId(customer.clone()));
@@ -297,7 +307,9 @@ impl Keys {
                 | Record::Event(_)
                 | Record::Plan(_)
                 | Record::Hold(_)
-                | Record::Credit(_) => {}
+                | Record::Credit(_)
+                | Record::Waiver(_)
+                | Record::Incentive(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -322,6 +334,8 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
         Record::Match(matching) => is_entering(&matching.invoice),
         Record::Dispute(dispute) => is_entering(&dispute.invoice),
         Record::Credit(credit) => is_entering(&credit.invoice),
+        Record::Waiver(waiver) => is_entering(&waiver.invoice),
+        Record::Incentive(incentive) => is_entering(&incentive.invoice),
         Record::Promise(promise) => {
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
@@ -406,13 +420,15 @@ fn take_item(
             // The same word again, said at another time.
             Record::Match(_) if row.version > 1 => Ok(()),
             Record::Match(matching) => money::take_match(book, matching, origin),
-            Record::Dispute(dispute) => take_dispute(book, dispute, origin),
+            Record::Dispute(dispute) => disputes::take(book, dispute, origin),
             Record::Promise(promise) => take_promise(engine, book, promise, origin),
             Record::Reply(reply) => take_reply(book, reply, origin),
             Record::Event(event) => outside::take(book, event, origin),
             Record::Plan(plan) => plans::take(book, plan, &engine.shelf.law, origin),
             Record::Hold(hold) => holds::take(book, hold, origin),
             Record::Credit(credit) => credits::take(book, row, credit, origin),
+            Record::Incentive(incentive) => incentives::take(book, incentive, origin),
+            Record::Waiver(waiver) => waivers::take(book, waiver, origin),
         },
     }
 }
@@ -472,37 +488,6 @@ fn take_invoice(book: &mut Book, invoice: &record::Invoice, origin: &Origin<'_>)
     Ok(())
 }
 
-fn take_dispute(book: &mut Book, dispute: &record::Dispute, origin: &Origin<'_>) -> Result<(), Parked> {
-    let id = named(book, &dispute.invoice)?;
-    match &dispute.change {
-        DisputeChange::Opened { reason, amount } => {
-            let owed = book.bills[&id].record.amount.currency;
-            if let Some(amount) = amount.filter(|amount| amount.minor <= 0 || amount.currency != owed) {
-                return Err(format!("{amount} cannot be contested on an invoice in {owed}"));
-            }
-            let amount_minor = amount.map_or(book.bills[&id].balance_minor, |money| money.minor);
-            let quarrel = Quarrel {
-                id: dispute.id.clone(),
-                invoice: id,
-                reason: reason.clone(),
-                amount_minor,
-                opened_on: dispute.on,
-                closed_on: None,
-                outcome: None,
-                source: origin.source.to_owned(),
-                changed: true,
-            };
-            book.open_dispute(quarrel, origin);
-        }
-        DisputeChange::Closed { outcome } => {
-            if !book.close_dispute(&dispute.id, outcome, dispute.on, origin) {
-                return Err(format!("no open dispute `{}` on invoice `{}`", dispute.id, dispute.invoice));
-            }
-        }
-    }
-    Ok(())
-}
-
 fn take_promise(
     engine: &Engine,
     book: &mut Book,
@@ -531,7 +516,7 @@ fn take_promise(
     if invoices.iter().any(|id| book.bills[id].record.amount.currency != currency) {
         return Err("the promise covers invoices in several currencies; split it".to_owned());
     }
-    if let Some(known) = book.judged.get(&promise.id) {
+    if let Some(known) = book.judged.get(&scoped(origin.source, &promise.id)) {
         return Err(format!("the promise was {known} before; a new one needs an id of its own"));
     }
     if let Some(amount) = promise.amount.filter(|amount| amount.minor <= 0 || amount.currency != currency) {
@@ -542,7 +527,7 @@ fn take_promise(
     let whole = if claimable > 0 { claimable } else { owed() };
     let (limit_on, limit_at) = limit_of(engine, book, &customer)(promise.date);
     let pledge = Pledge {
-        id: promise.id.clone(),
+        id: scoped(origin.source, &promise.id),
         customer,
         invoices,
         made_on: promise.made_on,

@@ -13,7 +13,7 @@ use crate::observe::Act;
 use crate::people::{Nobody, People};
 use crate::{Engine, Error, advance, plan, promise, route};
 use recobro_kernel::time::{HOUR_US, Timestamp};
-use recobro_store::{Tx, inbound, meta, outbox, plans, promises, wake};
+use recobro_store::{Tx, inbound, meta, outbox, plans, wake};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -90,9 +90,8 @@ struct Next {
 
 impl Next {
     async fn read(tx: &mut Tx) -> Result<Self, Error> {
-        // A promise that waits for the end of a dispute has no limit of its own.
-        let promise = promises::next_at(tx).await?.filter(|at| *at < Timestamp::MAX);
         let plan = plans::next_at(tx).await?;
+        let promise = promise::next_at(tx).await?;
         Ok(Self {
             inbound: inbound::next_at(tx).await?,
             promise,
@@ -287,7 +286,7 @@ impl Engine {
             }
         }
         if due(next.promise, span.cell_end) {
-            worked |= promise::judge(self, tx, span.cell_end).await? > 0;
+            worked |= promise::meet(self, tx, span.cell_end).await? > 0;
         }
         if due(next.plan, span.cell_end) {
             worked |= plan::look(self, tx, span.cell_end).await? > 0;
@@ -426,8 +425,8 @@ impl Engine {
         if (due(next.promise) || due(next.plan)) && !due(self.next_news().await?) {
             // Money that keeps a promise or a plan may be among what is not routed yet.
             let mut tx = self.store.begin().await?;
-            judged = promise::judge(self, &mut tx, span.cell_end).await?;
-            judged += plan::look(self, &mut tx, span.cell_end).await?;
+            judged = plan::look(self, &mut tx, span.cell_end).await?;
+            judged += promise::meet(self, &mut tx, span.cell_end).await?;
             tx.commit().await?;
         }
         Ok(tick.progress.routed > routed || judged > 0)

@@ -90,6 +90,7 @@ events! {
     "customer.insolvent" Customer {"court?": Text, "claim_deadline?": Date};
     "dispute.closed" Invoice {"outcome": OneOf(DISPUTE_ENDS), "amount?": Amount, "reason?": Text};
     "dispute.opened" Invoice {"reason": Text, "amount": Amount};
+    "dispute.overdue" Invoice {"reason": Text, "owner?": Text};
     "hardship.reported" Customer {"kind?": Text};
     "hold.placed" Invoice {"hold": Text, "reason": Text, "until": Date, "owner?": Text};
     "hold.released" Invoice {"hold": Text, "reason?": Text};

@@ -268,6 +268,17 @@ pub struct DisputeFacts {
     pub opened_on: NaiveDate,
 }
 
+/// A discount for paying early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncentiveFacts {
+    /// How much, minor units of the invoice's currency.
+    pub amount_minor: i64,
+    /// Last day to pay.
+    pub until: NaiveDate,
+    /// `open taken expired`.
+    pub status: String,
+}
+
 /// A payment plan that covers the invoice, or the offer of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFacts {
@@ -343,6 +354,8 @@ pub struct Facts {
     pub dispute: Option<DisputeFacts>,
     /// Latest plan.
     pub plan: Option<PlanFacts>,
+    /// Latest discount for paying early.
+    pub incentive: Option<IncentiveFacts>,
     /// The customer's contacts inside the longest rolling window any playbook names, oldest first.
     pub contacts: Vec<ContactMade>,
     /// All contacts ever, for `contacts.total`.
@@ -476,6 +489,9 @@ facts! {
     "dispute.opened_on" Always Type::Date, "day the dispute was opened", |f| optional(f.dispute.as_ref(), |d| Value::Date(d.opened_on));
     "dispute.outcome" Optional names(&["accepted", "rejected", "withdrawn"]), "how the dispute ended", |f| optional(f.dispute.as_ref().and_then(|d| d.outcome.as_deref()), text);
     "dispute.reason" Always Type::Text, "reason code of the dispute", |f| optional(f.dispute.as_ref(), |d| text(&d.reason));
+    "incentive.amount" Always Type::Decimal, "discount for paying early", |f| f.incentive.as_ref().map_or(Value::Missing, |i| money(f, i.amount_minor));
+    "incentive.status" Always names(&["open", "taken", "expired"]), "state of the discount", |f| optional(f.incentive.as_ref(), |i| text(&i.status));
+    "incentive.until" Always Type::Date, "last day to pay with the discount", |f| optional(f.incentive.as_ref(), |i| Value::Date(i.until));
     "invoice.amount" Always Type::Decimal, "original amount", |f| money(f, f.invoice.amount_minor);
     "invoice.balance" Always Type::Decimal, "principal still open", |f| money(f, f.invoice.balance_minor);
     "invoice.charges" Always Type::Decimal, "interest and fixed sums as of today", |f| money(f, f.invoice.charges_minor);
@@ -514,7 +530,7 @@ facts! {
 }
 
 /// Roots that may be missing as a whole: `has(promise)` first, except in a handler of their own events.
-pub const OPTIONAL_ROOTS: &[&str] = &["dispute", "plan", "promise"];
+pub const OPTIONAL_ROOTS: &[&str] = &["dispute", "incentive", "plan", "promise"];
 
 /// The registry's line for a path.
 #[must_use]
@@ -529,6 +545,7 @@ pub fn has_root(facts: &Facts, root: &str) -> bool {
         "promise" => facts.promise.is_some(),
         "dispute" => facts.dispute.is_some(),
         "plan" => facts.plan.is_some(),
+        "incentive" => facts.incentive.is_some(),
         _ => true,
     }
 }

@@ -143,16 +143,73 @@ pub struct Statement {
     pub interest_minor: i64,
     /// The fixed sum, minor units.
     pub fixed_minor: i64,
+    /// What is waived of them, in order of the days.
+    pub waived: Vec<Waived>,
     /// First day whose rate nobody has loaded: the days from here on are not counted.
     pub unknown_from: Option<NaiveDate>,
 }
 
 impl Statement {
-    /// Interest and fixed sum.
+    /// Interest and fixed sum, less what is waived.
     #[must_use]
     pub fn charges_minor(&self) -> i64 {
-        self.interest_minor + self.fixed_minor
+        self.interest_minor + self.fixed_minor - self.waived_minor()
     }
+
+    /// What is waived, minor units.
+    #[must_use]
+    pub fn waived_minor(&self) -> i64 {
+        self.waived.iter().map(|waived| waived.interest_minor + waived.fixed_minor).sum()
+    }
+}
+
+/// Which charges a waiver is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waives {
+    /// Interest.
+    Interest,
+    /// The fixed sum.
+    FixedSum,
+    /// Both; interest first.
+    All,
+}
+
+impl Waives {
+    /// All, with the name that files give them.
+    pub const ALL: &[(&'static str, Self)] =
+        &[("interest", Self::Interest), ("fixed_sum", Self::FixedSum), ("all", Self::All)];
+
+    /// The charges of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, of)| *of)
+    }
+}
+
+/// Charges that somebody decided not to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiver {
+    /// The day from which it holds.
+    pub on: NaiveDate,
+    /// Which charges.
+    pub of: Waives,
+    /// How much, minor units; all that had come about by its day where nothing is said.
+    pub minor: Option<i64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a waiver takes off a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waived {
+    /// The day from which it holds.
+    pub on: NaiveDate,
+    /// Off the interest, minor units.
+    pub interest_minor: i64,
+    /// Off the fixed sum, minor units.
+    pub fixed_minor: i64,
+    /// Why.
+    pub reason: String,
 }
 
 /// What one invoice owed, day by day.
@@ -166,6 +223,8 @@ pub struct Debt {
     pub currency: Currency,
     /// Money by day of booking, in any order; taken back below zero. The day of a payment still counts in full.
     pub paid: Vec<(NaiveDate, i64)>,
+    /// What is not asked for of the charges.
+    pub waivers: Vec<Waiver>,
 }
 
 impl Debt {
@@ -227,15 +286,52 @@ impl Rates {
     }
 }
 
-/// What a debt costs beside its principal, as of a date.
+/// What a debt costs beside its principal, as of a date, less what was waived by then.
 #[must_use]
 pub fn statement(rates: &Arc<Rates>, debt: &Debt, as_of: NaiveDate) -> Statement {
+    let mut statement = charged(rates, debt, as_of);
+    let mut waivers: Vec<&Waiver> = debt.waivers.iter().filter(|waiver| waiver.on <= as_of).collect();
+    waivers.sort_by_key(|waiver| waiver.on);
+    for waiver in waivers {
+        waive(&mut statement, debt, waiver);
+    }
+    statement
+}
+
+/// Adds what a waiver takes off: never more than is there, nor more than had come about by its day where it names no amount.
+fn waive(statement: &mut Statement, debt: &Debt, waiver: &Waiver) {
+    let taken = |of: fn(&Waived) -> i64| statement.waived.iter().map(of).sum::<i64>();
+    let (interest, fixed) = (taken(|waived| waived.interest_minor), taken(|waived| waived.fixed_minor));
+    let (most, most_fixed) = match waiver.minor {
+        Some(minor) => (minor, minor),
+        None => {
+            let then = charged(&statement.rates, debt, waiver.on);
+            (then.interest_minor - interest, then.fixed_minor - fixed)
+        }
+    };
+    let interest_minor = match waiver.of {
+        Waives::Interest | Waives::All => most.min(statement.interest_minor - interest).max(0),
+        Waives::FixedSum => 0,
+    };
+    let rest = if waiver.minor.is_some() { most_fixed - interest_minor } else { most_fixed };
+    let fixed_minor = match waiver.of {
+        Waives::FixedSum | Waives::All => rest.min(statement.fixed_minor - fixed).max(0),
+        Waives::Interest => 0,
+    };
+    if interest_minor + fixed_minor > 0 {
+        statement.waived.push(Waived { on: waiver.on, interest_minor, fixed_minor, reason: waiver.reason.clone() });
+    }
+}
+
+/// The charges alone.
+fn charged(rates: &Arc<Rates>, debt: &Debt, as_of: NaiveDate) -> Statement {
     let mut statement = Statement {
         rates: Arc::clone(rates),
         as_of,
         lines: Vec::new(),
         interest_minor: 0,
         fixed_minor: if debt.was_late(as_of) { rates.fixed_minor(debt) } else { 0 },
+        waived: Vec::new(),
         unknown_from: None,
     };
     let Some(first) = debt.due.succ_opt().filter(|first| *first <= as_of) else { return statement };

@@ -75,6 +75,15 @@ impl Law {
         crate::ids::Hash::of(&all)
     }
 
+    /// Time to answer a dispute; thirty days where no policy says.
+    #[must_use]
+    pub fn dispute_answer(&self) -> Span {
+        match self.value("dispute_answer") {
+            Some(Value::Span(span)) => *span,
+            _ => Span::days(30),
+        }
+    }
+
     /// Days of grace after a promised date before it is judged; two working days where no policy says.
     #[must_use]
     pub fn promise_grace(&self) -> Span {

@@ -81,6 +81,7 @@ fn facts(mut draw: impl FnMut() -> u64) -> Facts {
         promise: None,
         dispute: None,
         plan: None,
+        incentive: None,
         contacts: vec![],
         contacts_total: 0,
         today: "2026-05-20".parse().unwrap(),

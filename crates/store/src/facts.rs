@@ -3,11 +3,13 @@
 use crate::contacts::ContactRow;
 use crate::customers::{Aggregates, ContactPointRow, CustomerRow};
 use crate::disputes::DisputeRow;
+use crate::incentives::IncentiveRow;
 use crate::invoices::InvoiceRow;
 use crate::plans::PlanRow;
 use crate::promises::PromiseRow;
+use crate::waivers::WaiverRow;
 use crate::{Result, Tx};
-use crate::{contacts, customers, disputes, invoices, payments, plans, promises};
+use crate::{contacts, customers, disputes, incentives, invoices, payments, plans, promises, waivers};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::time::Timestamp;
@@ -53,8 +55,12 @@ pub struct Loaded {
     pub paid: BTreeMap<InvoiceId, Vec<(NaiveDate, i64)>>,
     /// Credit notes by day of booking.
     pub credited: BTreeMap<InvoiceId, Vec<(NaiveDate, i64)>>,
+    /// Latest discount for paying early.
+    pub incentives: BTreeMap<InvoiceId, IncentiveRow>,
+    /// Charges that are not asked for.
+    pub waivers: BTreeMap<InvoiceId, Vec<WaiverRow>>,
 }
-/// Loads the facts of a batch in at most eleven queries, whatever its size.
+/// Loads the facts of a batch in at most thirteen queries, whatever its size.
 ///
 /// # Errors
 /// Those of the database; [`crate::Error::Corrupt`].
@@ -80,6 +86,12 @@ pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> {
     }
     if wanted.plans {
         loaded.plans = plans::latest_of(tx, &wanted.invoices).await?;
+    }
+    // In order of their days: the last one of an invoice stays.
+    let incentives = incentives::of_invoices(tx, &wanted.invoices).await?;
+    loaded.incentives = incentives.into_iter().map(|row| (row.invoice.clone(), row)).collect();
+    for row in waivers::of_invoices(tx, &wanted.invoices).await? {
+        loaded.waivers.entry(row.invoice.clone()).or_default().push(row);
     }
     let paid: Vec<InvoiceId> =
         loaded.invoices.values().filter(|row| had_money(row)).map(|row| row.id.clone()).collect();

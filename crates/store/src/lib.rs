@@ -18,6 +18,7 @@ pub mod facts;
 pub mod history;
 pub mod holds;
 pub mod inbound;
+pub mod incentives;
 pub mod invoices;
 pub mod meta;
 pub mod outbox;
@@ -33,6 +34,7 @@ pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod unmatched;
+pub mod waivers;
 pub mod wake;
 
 pub use error::Error;

@@ -17,7 +17,7 @@ pub struct PaymentRow {
     pub source: String,
     /// The source's key; with the source it is unique.
     pub external_id: String,
-    /// `payment`, `return`, `credit` or `write_off`.
+    /// `payment`, `return`, `credit`, `discount` or `write_off`.
     pub kind: String,
     /// Customer, where known.
     pub customer: Option<CustomerId>,

@@ -361,6 +361,8 @@ impl Range {
             Record::Payment(payment) => payment.names().all(of),
             Record::Match(matching) => of(&matching.invoice),
             Record::Dispute(dispute) => of(&dispute.invoice),
+            Record::Incentive(incentive) => of(&incentive.invoice),
+            Record::Waiver(waiver) => of(&waiver.invoice),
             Record::Credit(credit) => of(&credit.invoice),
             Record::Promise(promise) => promise.invoices.iter().all(|invoice| of(invoice)),
             Record::Reply(reply) => reply.invoice.as_deref().is_none_or(of),

@@ -1,5 +1,6 @@
 //! `recobro interest`: what a late invoice costs beside its principal, as of any date, line by line.
 
+use crate::entry::{self, Entry};
 use crate::failure::{Exit, Failure};
 use crate::out::table;
 use crate::reads;
@@ -9,6 +10,7 @@ use recobro_kernel::ids::InvoiceId;
 use recobro_kernel::interest::{self, Debt, Statement};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Money;
+use recobro_kernel::time::Timestamp;
 use recobro_store::customers::CustomerRow;
 use recobro_store::invoices::InvoiceRow;
 use recobro_store::{Store, customers, payments};
@@ -24,12 +26,61 @@ Examples:
   recobro interest INV-1042 --as-of 2026-06-30    as of that day, which still counts
 
 Rates are tables in workflows/rates/, by country and kind of customer. A half-year that no table has is not assumed.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Invoice: its id, printed number or payment reference
-    invoice: String,
+    #[arg(required = true)]
+    invoice: Option<String>,
     /// Last day that counts [default: today]
     #[arg(long, value_name = "DATE")]
     as_of: Option<NaiveDate>,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Do not ask for interest or the fixed sum of an invoice
+    #[command(after_help = "\
+Examples:
+  recobro interest waive INV-1042 --reason goodwill                          all that has come about by today
+  recobro interest waive INV-1042 --reason settlement --kind fixed_sum
+  recobro interest waive INV-1042 --reason settlement --amount 50 --on 2026-06-30
+
+Interest of later days is not waived with it. No statement goes below zero.")]
+    Waive(Waive),
+}
+
+#[derive(clap::Args)]
+struct Waive {
+    /// Invoice: its id, printed number or payment reference
+    invoice: String,
+    /// Why: every statement shows it
+    #[arg(long)]
+    reason: String,
+    /// How much [default: all that has come about by the day]
+    #[arg(long)]
+    amount: Option<String>,
+    /// Which charges; an amount of `all` takes interest first
+    #[arg(long, default_value = "all", value_parser = ["interest", "fixed_sum", "all"])]
+    kind: String,
+    /// Day from which it holds [default: today]
+    #[arg(long, value_name = "DATE")]
+    on: Option<NaiveDate>,
+    /// Id [default: made of the content]
+    #[arg(long)]
+    id: Option<String>,
+    /// Show what would be noted, take nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct SaidWaiver {
+    on: NaiveDate,
+    interest: String,
+    fixed: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -46,6 +97,9 @@ struct Said<'a> {
     lines: Vec<SaidLine>,
     interest: String,
     fixed: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waivers: Vec<SaidWaiver>,
+    waived: String,
     charges: String,
     owed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,13 +119,40 @@ struct SaidLine {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    match args.verb {
+        Some(Verb::Waive(args)) => waive(args, session).await,
+        None => show(args.invoice.as_deref().unwrap_or_default(), args.as_of, session).await,
+    }
+}
+
+async fn waive(args: Waive, session: &Session) -> Result<Exit, Failure> {
+    let on = match args.on {
+        Some(on) => on,
+        None => entry::today(session).await?,
+    };
+    let store = session.store().await?;
+    let invoice = reads::find_invoice(&store, &args.invoice).await?;
+    store.close().await;
+    let currency = args.amount.as_ref().map(|_| invoice.currency);
+    let row = Entry::of("waivers")
+        .with("id", args.id)
+        .with("invoice", Some(&invoice.id))
+        .with("kind", Some(args.kind))
+        .with("amount", args.amount)
+        .with("currency", currency)
+        .with("reason", Some(args.reason))
+        .with("on", Some(on));
+    row.put(session, args.dry_run).await
+}
+
+async fn show(invoice: &str, as_of: Option<NaiveDate>, session: &Session) -> Result<Exit, Failure> {
     let law = session.library()?.law;
     let store = session.store().await?;
-    let as_of = match args.as_of {
+    let as_of = match as_of {
         Some(date) => date,
         None => reads::now(&store).await?.date_in(session.settings()?.creditor.time_zone),
     };
-    let invoice = reads::find_invoice(&store, &args.invoice).await?;
+    let invoice = reads::find_invoice(&store, invoice).await?;
     let (customer, debt) = debt(&store, &invoice, as_of).await?;
     let statement = compute(&law, &customer, &debt, as_of)?;
     let paid: i64 = debt.paid.iter().filter(|(on, _)| *on <= as_of).map(|(_, minor)| minor).sum();
@@ -116,6 +197,7 @@ async fn debt(store: &Store, invoice: &InvoiceRow, as_of: NaiveDate) -> Result<(
         amount_minor: invoice.amount_minor,
         currency: invoice.currency,
         paid: days(rows.iter().filter(|row| !row.is_credit())),
+        waivers: reads::waivers(&mut tx, &ids, Timestamp::MAX).await?.remove(&invoice.id).unwrap_or_default(),
     };
     Ok((customer, debt.less_credits(&days(rows.iter().filter(|row| row.is_credit())), as_of)))
 }
@@ -147,6 +229,12 @@ fn said<'a>(owed: &'a Owed<'_>, statement: &'a Statement) -> Said<'a> {
         interest: plain(line.interest_minor),
         source: statement.rates.on(line.from).map(|rate| rate.source.clone()).unwrap_or_default(),
     });
+    let waivers = statement.waived.iter().map(|waived| SaidWaiver {
+        on: waived.on,
+        interest: plain(waived.interest_minor),
+        fixed: plain(waived.fixed_minor),
+        reason: waived.reason.clone(),
+    });
     Said {
         schema: "recobro/v1/interest",
         invoice: invoice.id.as_str(),
@@ -160,6 +248,8 @@ fn said<'a>(owed: &'a Owed<'_>, statement: &'a Statement) -> Said<'a> {
         lines: lines.collect(),
         interest: plain(statement.interest_minor),
         fixed: plain(statement.fixed_minor),
+        waivers: waivers.collect(),
+        waived: plain(statement.waived_minor()),
         charges: plain(statement.charges_minor()),
         owed: plain(owed.balance_minor + statement.charges_minor()),
         unknown_from: statement.unknown_from,
@@ -190,6 +280,13 @@ fn text(owed: &Owed<'_>, statement: &Statement) -> String {
             ]
         });
         text.push_str(&table(&["from", "to", "days", "principal", "rate", "interest"], rows));
+        text.push('\n');
+    }
+    for waived in &statement.waived {
+        let minor = waived.interest_minor + waived.fixed_minor;
+        let _ = write!(text, "\nwaived from {} on: {}, {}", waived.on, owed.money(minor), waived.reason);
+    }
+    if !statement.waived.is_empty() {
         text.push('\n');
     }
     let _ = writeln!(text, "\ninterest {}, fixed sum {}, with the principal {}\ntable {}: simple interest, {}",

@@ -70,6 +70,7 @@ struct SaidInvoice {
     balance: String,
     disputed: String,
     claimable: String,
+    waived: String,
     charges: String,
 }
 
@@ -80,6 +81,13 @@ struct SaidTotal {
     charges: String,
     unapplied: String,
     owed: String,
+}
+
+/// What an invoice costs beside its principal, minor units.
+#[derive(Clone, Copy, Default)]
+struct Charges {
+    minor: i64,
+    waived: i64,
 }
 
 /// Totals of one currency, minor units.
@@ -102,7 +110,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         None => reads::now(&store).await?.date_in(zone),
     };
     let account = reads::account(&store, &args.customer, as_of, known.unwrap_or(Timestamp::MAX)).await?;
-    let lines: Vec<(&AccountLine, i64)> =
+    let lines: Vec<(&AccountLine, Charges)> =
         account.invoices.iter().map(|line| (line, charges(&law, &account, line, as_of))).collect();
     let totals = totals(&account, &lines);
     if session.out.is_json() {
@@ -113,30 +121,33 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-fn charges(law: &Law, account: &Account, line: &AccountLine, as_of: NaiveDate) -> i64 {
+/// Interest and fixed sum, and what of them is waived.
+fn charges(law: &Law, account: &Account, line: &AccountLine, as_of: NaiveDate) -> Charges {
     let invoice = &line.invoice;
     let debt = Debt {
         due: invoice.due_on,
         amount_minor: invoice.amount_minor,
         currency: invoice.currency,
         paid: line.days(false),
+        waivers: line.waivers.clone(),
     };
     let debt = debt.less_credits(&line.days(true), as_of);
     let rates = law.rates_for(&account.customer.country, &account.customer.kind, invoice.currency);
-    rates.map_or(0, |rates| interest::statement(rates, &debt, as_of).charges_minor())
+    let statement = rates.map(|rates| interest::statement(rates, &debt, as_of));
+    statement.map_or(Charges::default(), |statement| Charges { minor: statement.charges_minor(), waived: statement.waived_minor() })
 }
 
 fn claimable(line: &AccountLine) -> i64 {
     (line.balance_minor() - line.disputed_minor - line.invoice.retained_minor).max(0)
 }
 
-fn totals(account: &Account, lines: &[(&AccountLine, i64)]) -> BTreeMap<Currency, Total> {
+fn totals(account: &Account, lines: &[(&AccountLine, Charges)]) -> BTreeMap<Currency, Total> {
     let mut totals: BTreeMap<Currency, Total> = BTreeMap::new();
     for (line, charges) in lines {
         let total = totals.entry(line.invoice.currency).or_default();
         total.balance += line.balance_minor();
         total.claimable += claimable(line);
-        total.charges += charges;
+        total.charges += charges.minor;
     }
     for (currency, minor) in &account.unapplied {
         totals.entry(*currency).or_default().unapplied += minor;
@@ -146,13 +157,13 @@ fn totals(account: &Account, lines: &[(&AccountLine, i64)]) -> BTreeMap<Currency
 
 fn said(
     account: &Account,
-    lines: &[(&AccountLine, i64)],
+    lines: &[(&AccountLine, Charges)],
     totals: &BTreeMap<Currency, Total>,
     as_of: NaiveDate,
     known_at: Option<Timestamp>,
 ) -> Said {
     let plain = |minor: i64, currency: Currency| Money::new(minor, currency).to_decimal().to_string();
-    let one = |(line, charges): &(&AccountLine, i64)| {
+    let one = |(line, charges): &(&AccountLine, Charges)| {
         let (invoice, money) = (&line.invoice, |minor| plain(minor, line.invoice.currency));
         SaidInvoice {
             invoice: invoice.id.to_string(),
@@ -168,7 +179,8 @@ fn said(
             balance: money(line.balance_minor()),
             disputed: money(line.disputed_minor),
             claimable: money(claimable(line)),
-            charges: money(*charges),
+            waived: money(charges.waived),
+            charges: money(charges.minor),
         }
     };
     let total = |(currency, total): (&Currency, &Total)| {
@@ -195,7 +207,7 @@ fn said(
 
 fn text(
     account: &Account,
-    lines: &[(&AccountLine, i64)],
+    lines: &[(&AccountLine, Charges)],
     totals: &BTreeMap<Currency, Total>,
     as_of: NaiveDate,
     known_at: Option<Timestamp>,
@@ -208,6 +220,7 @@ fn text(
         .into_iter()
         .filter(|(kind, _)| lines.iter().any(|(line, _)| line.of_kind(kind) != 0))
         .collect();
+    let any_waived = lines.iter().any(|(_, charges)| charges.waived != 0);
     let rows = lines.iter().map(|(line, charges)| {
         let money = |minor: i64| Money::new(minor, line.invoice.currency).to_decimal().to_string();
         let mut row = vec![
@@ -219,12 +232,18 @@ fn text(
             money(line.paid_minor()),
             money(line.balance_minor()),
             money(line.disputed_minor),
-            money(*charges),
+            money(charges.minor),
         ];
+        if any_waived {
+            row.push(money(charges.waived));
+        }
         row.splice(6..6, rare.iter().map(|(kind, _)| money(line.of_kind(kind))));
         row
     });
     let mut head = vec!["invoice", "due", "days late", "", "amount", "paid", "open", "disputed", "interest + fixed"];
+    if any_waived {
+        head.push("waived");
+    }
     head.splice(6..6, rare.iter().map(|(_, title)| *title));
     text.push_str(&table(&head, rows));
     text.push('\n');

@@ -116,9 +116,15 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
             let id = format!("{number}-D1");
             Record::Dispute(record::Dispute { id, invoice: number.clone(), change, on, at: daytime(on) })
         };
-        let opened = DisputeChange::Opened { reason: dispute.reason.to_owned(), amount: Some(money(dispute.minor)) };
+        let opened = DisputeChange::Opened {
+            reason: dispute.reason.to_owned(),
+            amount: Some(money(dispute.minor)),
+            owner: None,
+            answer_by: None,
+        };
         all.push(end(opened, dispute.opened_on));
-        let closed = DisputeChange::Closed { outcome: dispute.outcome.to_owned() };
+        let credit = (dispute.outcome == "accepted").then(|| money(dispute.minor));
+        let closed = DisputeChange::Closed { outcome: dispute.outcome.to_owned(), credit };
         all.push(end(closed, dispute.closed_on));
     }
     if let Some(on) = invoice.reply_on {

@@ -155,7 +155,7 @@ const FAMILY: &[&str] = &[
     "Alonso", "Bernard", "Castro", "Duarte", "Esteban", "Fontaine", "Girard", "Herrero", "Iglesias", "Jourdan",
     "Leroy", "Molina", "Navarro", "Oliveira", "Perrin", "Rojas",
 ];
-const REASONS: &[&str] = &["quantity", "price", "quality", "not_delivered", "already_paid"];
+const REASONS: &[&str] = &["quantity", "price", "quality", "delivery", "partially_paid"];
 
 /// Makes a portfolio of so many invoices.
 pub(crate) fn make(seed: u64, count: u32) -> Portfolio {
@@ -313,11 +313,8 @@ fn dispute(invoice: &mut Invoice, random: &mut Random) {
     let part = if random.chance(300) { random.between(15, 60) } else { 100 };
     let minor = invoice.minor * part / 100;
     invoice.dispute = Some(Disputed { opened_on, closed_on, minor, reason: random.word(REASONS), outcome });
-    // What was accepted is credited on the closing day; the rest is paid.
+    // What was accepted is credited when it is closed; the rest is paid.
     let credited = if outcome == "accepted" { minor } else { 0 };
-    if credited > 0 {
-        invoice.payments.push(Paid { on: closed_on, minor: credited });
-    }
     if credited < invoice.minor {
         let on = later(closed_on, random.between(2, 25));
         invoice.payments.push(Paid { on, minor: invoice.minor - credited });

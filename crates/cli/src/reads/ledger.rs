@@ -4,6 +4,7 @@ use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Record;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::interest::{Waiver, Waives};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
 use recobro_store::customers::CustomerRow;
@@ -200,18 +201,49 @@ pub(crate) struct DisputeLine {
     pub(crate) closed_on: Option<NaiveDate>,
     /// How it ended.
     pub(crate) outcome: Option<String>,
+    /// Who answers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<String>,
+    /// By when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer_by: Option<NaiveDate>,
+    /// That day is over.
+    pub(crate) overdue: bool,
+    /// What credit notes answered it with.
+    pub(crate) credited: String,
+    /// Accepted, and a credit note is still to come.
+    pub(crate) awaits_credit: bool,
 }
 
 /// Disputes, ordered by id.
-pub(crate) async fn disputes(store: &Store, open: bool, limit: u32) -> Result<Vec<DisputeLine>, Failure> {
+pub(crate) async fn disputes(
+    store: &Store,
+    open: bool,
+    limit: u32,
+    today: NaiveDate,
+) -> Result<Vec<DisputeLine>, Failure> {
     let mut tx = store.read().await?;
     let rows = disputes::list(&mut tx, open, "", i64::from(limit)).await?;
+    dispute_lines(&mut tx, rows, today).await
+}
+
+/// Disputes as people see them on a day.
+pub(crate) async fn dispute_lines(
+    tx: &mut Tx,
+    rows: Vec<DisputeRow>,
+    today: NaiveDate,
+) -> Result<Vec<DisputeLine>, Failure> {
     let ids: Vec<InvoiceId> = rows.iter().map(|row| row.invoice.clone()).collect();
-    let bills = if ids.is_empty() { BTreeMap::new() } else { invoices::get(&mut tx, &ids).await? };
+    let bills = if ids.is_empty() { BTreeMap::new() } else { invoices::get(tx, &ids).await? };
+    let currency = |invoice: &InvoiceId| bills.get(invoice).map_or(Currency::EUR, |bill| bill.currency);
     let shown = |row: DisputeRow| DisputeLine {
         schema: "recobro/v1/dispute",
-        amount: Money::new(row.amount_minor, bills.get(&row.invoice).map_or(Currency::EUR, |bill| bill.currency))
-            .to_string(),
+        amount: Money::new(row.amount_minor, currency(&row.invoice)).to_string(),
+        credited: Money::new(row.credited_minor, currency(&row.invoice)).to_string(),
+        owner: row.owner,
+        overdue: row.closed_on.is_none() && row.answer_by.is_some_and(|day| day < today),
+        answer_by: row.answer_by,
+        awaits_credit: row.awaits_credit,
         dispute: row.id,
         invoice: row.invoice.0,
         customer: row.customer.0,
@@ -223,13 +255,74 @@ pub(crate) async fn disputes(store: &Store, open: bool, limit: u32) -> Result<Ve
     Ok(rows.into_iter().map(shown).collect())
 }
 
-/// A dispute by its id.
+/// A dispute by its id, or by the source's own id of it where only one source has it.
 pub(crate) async fn dispute(store: &Store, name: &str) -> Result<DisputeRow, Failure> {
     let mut tx = store.read().await?;
-    let mut found = disputes::get(&mut tx, &[name.to_owned()]).await?;
-    found.pop().ok_or_else(|| {
-        Failure::not_found(format!("no dispute `{name}`")).help("`recobro dispute list` shows them with their ids")
-    })
+    let mut found = disputes::named(&mut tx, name).await?;
+    if let Some(exact) = found.iter().position(|row| row.id == name) {
+        return Ok(found.swap_remove(exact));
+    }
+    let ids: Vec<String> = found.iter().map(|row| row.id.clone()).collect();
+    match (found.pop(), ids.len()) {
+        (Some(row), 1) => Ok(row),
+        (Some(_), _) => {
+            Err(Failure::new(Exit::Conflict, format!("`{name}` may be {}", ids.join(" or ")))
+                .help("write the whole id"))
+        }
+        (None, _) => {
+            Err(Failure::not_found(format!("no dispute `{name}`"))
+                .help("`recobro dispute list` shows them with their ids"))
+        }
+    }
+}
+
+/// A discount for paying early as lists show it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IncentiveLine {
+    schema: &'static str,
+    /// Id.
+    pub(crate) incentive: String,
+    /// Invoice.
+    pub(crate) invoice: String,
+    /// Customer.
+    pub(crate) customer: String,
+    /// The discount.
+    pub(crate) amount: String,
+    /// Percentage, where one was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) percent: Option<String>,
+    /// Last day to pay.
+    pub(crate) until: NaiveDate,
+    /// `open`, `taken` or `expired`.
+    pub(crate) status: String,
+    /// Day of the payment that took it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken_on: Option<NaiveDate>,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+}
+
+/// Discounts for paying early, ordered by id.
+pub(crate) async fn incentives(store: &Store, open: bool, limit: u32) -> Result<Vec<IncentiveLine>, Failure> {
+    let mut tx = store.read().await?;
+    let rows = recobro_store::incentives::list(&mut tx, open, "", i64::from(limit)).await?;
+    let ids: Vec<InvoiceId> = rows.iter().map(|row| row.invoice.clone()).collect();
+    let bills = if ids.is_empty() { BTreeMap::new() } else { invoices::get(&mut tx, &ids).await? };
+    let shown = |row: recobro_store::incentives::IncentiveRow| IncentiveLine {
+        schema: "recobro/v1/incentive",
+        amount: Money::new(row.amount_minor, bills.get(&row.invoice).map_or(Currency::EUR, |bill| bill.currency))
+            .to_string(),
+        incentive: row.id,
+        invoice: row.invoice.0,
+        customer: row.customer.0,
+        percent: row.percent,
+        until: row.until_on,
+        status: row.status,
+        taken_on: row.taken_on,
+        reason: row.reason,
+    };
+    Ok(rows.into_iter().map(shown).collect())
 }
 
 async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
@@ -255,6 +348,8 @@ pub(crate) struct AccountLine {
     pub(crate) invoice: InvoiceRow,
     /// Money, credit notes and write-offs up to the day.
     pub(crate) parts: Vec<Settled>,
+    /// What is waived of its charges.
+    pub(crate) waivers: Vec<Waiver>,
     /// Contested on that day.
     pub(crate) disputed_minor: i64,
 }
@@ -296,8 +391,10 @@ pub(crate) async fn account(
     rows.retain(|row| row.issued_on <= as_of);
     let ids: Vec<InvoiceId> = rows.iter().map(|row| row.id.clone()).collect();
     let amounts = amounts(&mut tx, &ids, known).await?;
-    let mut parts = payments::settled(&mut tx, &ids).await?;
+    let all = payments::settled(&mut tx, &ids).await?;
+    let mut parts = all.clone();
     parts.retain(|part| part.known_at <= known);
+    let mut waived = waivers(&mut tx, &ids, known).await?;
     let quarrels = disputes::of_invoices(&mut tx, &ids).await?;
     let money = payments::of_customers(&mut tx, owner).await?;
     let mut lines: Vec<AccountLine> = Vec::new();
@@ -307,10 +404,21 @@ pub(crate) async fn account(
             Some(None) => continue,
             None => {}
         }
-        let parts = parts.iter().filter(|part| part.invoice == row.id && part.booked_on <= as_of).cloned().collect();
-        let contested = quarrels.iter().filter(|q| q.invoice == row.id && was_open(q, as_of));
-        let disputed_minor = contested.map(|q| q.amount_minor).sum();
-        lines.push(AccountLine { invoice: row, parts, disputed_minor });
+        let parts: Vec<Settled> =
+            parts.iter().filter(|part| part.invoice == row.id && part.booked_on <= as_of).cloned().collect();
+        let later: i64 = all
+            .iter()
+            .filter(|p| p.invoice == row.id && p.is_credit() && p.booked_on > as_of)
+            .map(|p| p.amount_minor)
+            .sum();
+        let contested = quarrels.iter().filter(|q| q.invoice == row.id).map(|q| contested(q, as_of, later));
+        let disputed_minor = contested.sum();
+        lines.push(AccountLine {
+            waivers: waived.remove(&row.id).unwrap_or_default(),
+            invoice: row,
+            parts,
+            disputed_minor,
+        });
     }
     lines.sort_by(|a, b| (a.invoice.due_on, &a.invoice.id).cmp(&(b.invoice.due_on, &b.invoice.id)));
     let mut unapplied: BTreeMap<Currency, i64> = BTreeMap::new();
@@ -323,8 +431,33 @@ pub(crate) async fn account(
     Ok(Account { customer, invoices: lines, unapplied })
 }
 
-fn was_open(dispute: &DisputeRow, as_of: NaiveDate) -> bool {
-    dispute.opened_on <= as_of && dispute.closed_on.is_none_or(|closed| closed > as_of)
+/// What was waived of invoices' charges, as far as it was known at an instant.
+pub(crate) async fn waivers(
+    tx: &mut Tx,
+    ids: &[InvoiceId],
+    known: Timestamp,
+) -> Result<BTreeMap<InvoiceId, Vec<Waiver>>, Failure> {
+    let mut found: BTreeMap<InvoiceId, Vec<Waiver>> = BTreeMap::new();
+    for row in recobro_store::waivers::of_invoices(tx, ids).await?.into_iter().filter(|row| row.known_at <= known) {
+        let of = Waives::parse(&row.kind).unwrap_or(Waives::All);
+        let waiver = Waiver { on: row.waived_on, of, minor: row.amount_minor, reason: row.reason };
+        found.entry(row.invoice).or_default().push(waiver);
+    }
+    Ok(found)
+}
+
+/// What a dispute kept from being asked for on a day; `later` is what credit notes after it took off the invoice.
+fn contested(dispute: &DisputeRow, as_of: NaiveDate, later: i64) -> i64 {
+    if dispute.opened_on > as_of {
+        return 0;
+    }
+    let missing = dispute.amount_minor - (dispute.credited_minor - later.min(dispute.credited_minor));
+    match dispute.closed_on.filter(|closed| *closed <= as_of) {
+        None => missing,
+        Some(_) if dispute.awaits_credit => missing,
+        // Accepted, and answered by a credit note that came after the day.
+        Some(_) => later.min(dispute.credited_minor),
+    }
 }
 
 /// The amount of each invoice as last delivered by an instant; nothing for one that nobody had told us of yet.

@@ -18,6 +18,7 @@ pub(super) fn told(event: &Event, broken: u32) -> Option<String> {
         "promise.cancelled" => "promise cancelled".to_owned(),
         "dispute.opened" => format!("dispute opened{}", text("reason")),
         "dispute.closed" => format!("dispute closed{}", text("outcome")),
+        "incentive.taken" => format!("discount taken{}", amount()),
         "invoice.paid" => "invoice paid".to_owned(),
         "invoice.closed" => format!("invoice closed{}", text("by")),
         "invoice.reopened" => "invoice reopened".to_owned(),

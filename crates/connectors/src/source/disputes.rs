@@ -1,13 +1,13 @@
 //! The source `disputes`: one dispute a row with the days it opened and closed; and the dispute of a ledger row.
 
-use super::SourceKind;
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{DisputeMap, Mapping};
 use super::record::{Dispute, DisputeChange, Invoice, Payment, Record};
 use super::take::{Section, Take};
+use super::{SourceKind, reasons};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use recobro_kernel::money::Money;
+use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
 
 pub(super) const KIND: SourceKind = SourceKind {
@@ -45,14 +45,25 @@ pub(super) fn dispute(take: &mut Take<'_>, fields: &Section, days: &DisputeDays)
     };
     let known = Known { opens: opened, ..Known::default() };
     let closed = if days.closes.is_empty() { take.date(fields, "closed") } else { closes(take, fields, days, &known) };
-    let reason = take.or_default(fields, "reason", "unspecified");
+    let reason = reason(take, fields);
     let outcome = take.one_of(fields, "outcome", ENDS, "withdrawn");
     let amount = if take.text(fields, "amount").is_some() { take.money(fields) } else { None };
+    let credit = credit(take, fields, amount.map(|amount| amount.currency), &outcome);
+    let (owner, answer_by) = (take.text(fields, "owner"), take.date(fields, "answer_by"));
     let (id, invoice, opened) = (id?, invoice?, opened?);
+    if answer_by.is_some_and(|day| day < opened) {
+        take.wrong(fields, "answer_by", "is before the day it was opened");
+    }
     if closed.is_some_and(|closed| closed < opened) {
         take.wrong(fields, "closed", "is before the day it was opened");
     }
-    Some(ends(&id, &invoice, (opened, closed), (reason, amount, outcome), None))
+    Some(ends(
+        &id,
+        &invoice,
+        (opened, closed),
+        (DisputeChange::Opened { reason, amount, owner, answer_by }, DisputeChange::Closed { outcome, credit }),
+        None,
+    ))
 }
 
 /// The two ends of the dispute of a ledger row; none where the flag says no or the settlement came first.
@@ -87,27 +98,62 @@ pub(super) fn of_ledger(
     let opens = opens.max(invoice.issued);
     known.opens = Some(opens);
     let closes = if days.closes.is_empty() { take.date(fields, "closed") } else { closes(take, fields, days, &known) };
-    let reason = take.or_default(fields, "reason", "unspecified");
+    let reason = reason(take, fields);
     let outcome = take.one_of(fields, "outcome", ENDS, "withdrawn");
     let amount = take.amount(fields, invoice.amount.currency);
+    let credit = credit(take, fields, Some(invoice.amount.currency), &outcome);
+    let (owner, answer_by) = (take.text(fields, "owner"), take.date(fields, "answer_by"));
     let id = take.text(fields, "id").unwrap_or_else(|| format!("{}/dispute", invoice.id));
     let closes = closes.map(|closes| closes.max(opens));
-    ends(&id, &invoice.id, (opens, closes), (reason, amount, outcome), Some(zone))
+    ends(
+        &id,
+        &invoice.id,
+        (opens, closes),
+        (DisputeChange::Opened { reason, amount, owner, answer_by }, DisputeChange::Closed { outcome, credit }),
+        Some(zone),
+    )
+}
+
+/// The reason's code. Files of other systems have words that no list knows: they are taken as `other`, and told.
+fn reason(take: &mut Take<'_>, fields: &Section) -> String {
+    let word = take.or_default(fields, "reason", "other");
+    let code = reasons::code(&word).unwrap_or_else(|| {
+        take.report.note("a dispute's reason is in no list: taken as `other`", take.line);
+        "other"
+    });
+    code.to_owned()
+}
+
+/// What is credited with an accepted dispute.
+fn credit(take: &mut Take<'_>, fields: &Section, currency: Option<Currency>, outcome: &str) -> Option<Money> {
+    let text = take.text(fields, "credit")?;
+    let Some(currency) =
+        currency.or_else(|| take.needed(fields, "currency", |take, section, _| take.currency(section)))
+    else {
+        return None;
+    };
+    match take.cells.amounts.read(&text, currency) {
+        Ok(amount) if amount.minor < 0 => take.wrong(fields, "credit", format!("{amount} is below zero")),
+        Ok(_) if outcome != "accepted" => take.wrong(fields, "credit", "is for an accepted dispute"),
+        Ok(amount) => return Some(amount),
+        Err(reason) => take.wrong(fields, "credit", reason),
+    }
+    None
 }
 
 fn ends(
     id: &str,
     invoice: &str,
     (opened, closed): (NaiveDate, Option<NaiveDate>),
-    (reason, amount, outcome): (String, Option<Money>, String),
+    (opens, closes): (DisputeChange, DisputeChange),
     zone: Option<Tz>,
 ) -> Vec<Record> {
     let end = |on: NaiveDate, change| {
         let at = zone.map(|zone| Timestamp::start_of(on, zone));
         Record::Dispute(Dispute { id: id.to_owned(), invoice: invoice.to_owned(), change, on, at })
     };
-    let mut records = vec![end(opened, DisputeChange::Opened { reason, amount })];
-    records.extend(closed.map(|on| end(on, DisputeChange::Closed { outcome })));
+    let mut records = vec![end(opened, opens)];
+    records.extend(closed.map(|on| end(on, closes)));
     records
 }
 

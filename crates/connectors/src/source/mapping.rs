@@ -51,6 +51,10 @@ pub struct Mapping {
     pub hold: Option<HoldMap>,
     /// Fields of the credit note.
     pub credit: Option<CreditMap>,
+    /// Fields of the waiver.
+    pub waiver: Option<WaiverMap>,
+    /// Fields of the incentive.
+    pub incentive: Option<IncentiveMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -104,6 +108,8 @@ impl Mapping {
             self.plan.as_ref().map(PlanMap::fields),
             self.hold.as_ref().map(HoldMap::fields),
             self.credit.as_ref().map(CreditMap::fields),
+            self.waiver.as_ref().map(WaiverMap::fields),
+            self.incentive.as_ref().map(IncentiveMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         self.own().flat_map(|(_, fields)| fields.values()).for_each(&mut add);
@@ -413,7 +419,7 @@ sections! {
     PaymentMap { id, invoice, customer, amount, currency, on, reference }
     /// Fields of the dispute. `opens` and `closes` are days; without a flag, a dispute is there where `opens` is.
     DisputeMap {
-        id, invoice, flag, reason, amount, currency, outcome, opened, closed;
+        id, invoice, flag, reason, amount, currency, outcome, opened, closed, owner, answer_by, credit;
         /// The day it opens; the column `opened` where it is not said.
         opens: Option<Day>,
         /// The day it closes; the column `closed` where it is not said. The first that is known holds.
@@ -423,6 +429,10 @@ sections! {
     }
     /// Fields of the credit note.
     CreditMap { id, invoice, amount, currency, on, reason, dispute }
+    /// Fields of the waiver.
+    WaiverMap { id, invoice, kind, amount, currency, on, reason }
+    /// Fields of the incentive.
+    IncentiveMap { id, invoice, percent, amount, currency, until, on, reason }
     /// Fields of the promise.
     PromiseMap { id, customer, invoices, made_on, date, amount, currency, method, by }
     /// Fields of the reply.

@@ -4,8 +4,8 @@ use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{
-    CreditMap, CustomerMap, DisputeMap, EventMap, Field, HoldMap, InvoiceMap, Mapping, PaymentMap, PlanMap, PromiseMap,
-    ReplyMap,
+    CreditMap, CustomerMap, DisputeMap, EventMap, Field, HoldMap, IncentiveMap, InvoiceMap, Mapping, PaymentMap,
+    PlanMap, PromiseMap, ReplyMap, WaiverMap,
 };
 use super::record::Record;
 use super::take::{Section, own_field};
@@ -34,6 +34,8 @@ pub(super) struct Plan {
     pub(super) agreement: Section,
     pub(super) hold: Section,
     pub(super) credit: Section,
+    pub(super) waiver: Section,
+    pub(super) incentive: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -118,6 +120,8 @@ impl Plan {
         let agreement = section("plan", mapping.plan.as_ref().map(PlanMap::fields))?;
         let hold = section("hold", mapping.hold.as_ref().map(HoldMap::fields))?;
         let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
+        let waiver = section("waiver", mapping.waiver.as_ref().map(WaiverMap::fields))?;
+        let incentive = section("incentive", mapping.incentive.as_ref().map(IncentiveMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
@@ -139,6 +143,8 @@ impl Plan {
             agreement,
             hold,
             credit,
+            waiver,
+            incentive,
         })
     }
 
@@ -155,6 +161,8 @@ impl Plan {
             Record::Plan(_) => &self.agreement,
             Record::Hold(_) => &self.hold,
             Record::Credit(_) => &self.credit,
+            Record::Waiver(_) => &self.waiver,
+            Record::Incentive(_) => &self.incentive,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

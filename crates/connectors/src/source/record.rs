@@ -39,6 +39,10 @@ pub enum Record {
     Hold(Hold),
     /// A credit note.
     Credit(Credit),
+    /// Charges that are not asked for.
+    Waiver(Waiver),
+    /// A discount for paying early.
+    Incentive(Incentive),
 }
 
 /// Who owes.
@@ -182,6 +186,54 @@ pub struct Credit {
     /// The dispute it answers, where it answers one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<String>,
+}
+
+/// Interest or a fixed sum that is not asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The source's id of it.
+    pub id: String,
+    /// The invoice, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// `interest`, `fixed_sum` or `all`.
+    pub kind: String,
+    /// How much; all that had come about by the day where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// The day from which it holds.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A discount for paying early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incentive {
+    /// The source's id of it.
+    pub id: String,
+    /// The invoice, by the creditor's id, number or reference.
+    pub invoice: String,
+    /// Percent of what is owed when it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+    /// How much, where no percentage is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Money>,
+    /// The last day to pay.
+    pub until: NaiveDate,
+    /// The day it was offered.
+    pub on: NaiveDate,
+    /// When it becomes news, where the source knows the instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// A person's word on what money settles that was booked and found no invoice.
@@ -440,11 +492,28 @@ pub enum DisputeChange {
         /// The disputed part; all that is open where it is not said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         amount: Option<Money>,
+        /// Who answers it on our side.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        /// The day by which it is to be answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_by: Option<NaiveDate>,
     },
     /// It ends.
     Closed {
         /// `accepted`, `rejected` or `withdrawn`.
         outcome: String,
+        /// What is credited with an accepted one; a credit note is still to come where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credit: Option<Money>,
+    },
+    /// Somebody else answers it, or by another day.
+    Assigned {
+        /// Who.
+        owner: String,
+        /// By when; as before where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer_by: Option<NaiveDate>,
     },
 }
 
@@ -528,8 +597,21 @@ pub struct OutsideEvent {
 }
 
 /// The kinds of record, in the order in which they are routed where their instants are equal.
-pub const KINDS: &[&str] =
-    &["customer", "invoice", "payment", "dispute", "promise", "reply", "event", "match", "plan", "hold", "credit"];
+pub const KINDS: &[&str] = &[
+    "customer",
+    "invoice",
+    "payment",
+    "dispute",
+    "promise",
+    "reply",
+    "event",
+    "match",
+    "plan",
+    "hold",
+    "credit",
+    "waiver",
+    "incentive",
+];
 
 macro_rules! each {
     ($record:expr, $inner:ident => $value:expr) => {
@@ -545,6 +627,8 @@ macro_rules! each {
             Record::Plan($inner) => $value,
             Record::Hold($inner) => $value,
             Record::Credit($inner) => $value,
+            Record::Waiver($inner) => $value,
+            Record::Incentive($inner) => $value,
         }
     };
 }
@@ -572,6 +656,8 @@ impl Record {
             Self::Plan(_) => 8,
             Self::Hold(_) => 9,
             Self::Credit(_) => 10,
+            Self::Waiver(_) => 11,
+            Self::Incentive(_) => 12,
         }
     }
 
@@ -582,6 +668,7 @@ impl Record {
             Self::Dispute(dispute) => match dispute.change {
                 DisputeChange::Opened { .. } => format!("{}#opened", dispute.id),
                 DisputeChange::Closed { .. } => format!("{}#closed", dispute.id),
+                DisputeChange::Assigned { .. } => format!("{}#assigned", dispute.id),
             },
             Self::Customer(customer) => customer.id.clone(),
             Self::Invoice(invoice) => invoice.id.clone(),
@@ -593,6 +680,8 @@ impl Record {
             Self::Plan(plan) => format!("{}#{}", plan.id, plan.change.name()),
             Self::Hold(hold) => format!("{}#{}", hold.id, hold.change.name()),
             Self::Credit(credit) => credit.id.clone(),
+            Self::Waiver(waiver) => waiver.id.clone(),
+            Self::Incentive(incentive) => incentive.id.clone(),
         }
     }
 
@@ -610,6 +699,8 @@ impl Record {
             Self::Plan(plan) => Some(plan.on),
             Self::Hold(hold) => Some(hold.on),
             Self::Credit(credit) => Some(credit.on),
+            Self::Waiver(waiver) => Some(waiver.on),
+            Self::Incentive(incentive) => Some(incentive.on),
         }
     }
 
@@ -628,6 +719,8 @@ impl Record {
             Self::Plan(plan) => plan.at,
             Self::Hold(hold) => hold.at,
             Self::Credit(credit) => credit.at,
+            Self::Waiver(waiver) => waiver.at,
+            Self::Incentive(incentive) => incentive.at,
         }
     }
 
@@ -668,6 +761,8 @@ impl Record {
             "plan" => serde_json::from_str(body).map(Self::Plan),
             "hold" => serde_json::from_str(body).map(Self::Hold),
             "credit" => serde_json::from_str(body).map(Self::Credit),
+            "waiver" => serde_json::from_str(body).map(Self::Waiver),
+            "incentive" => serde_json::from_str(body).map(Self::Incentive),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))
@@ -686,8 +781,12 @@ mod tests {
 
     #[test]
     fn bodies_are_canonical_and_read_back() {
-        let opened =
-            dispute(DisputeChange::Opened { reason: "quality".to_owned(), amount: Some(Money::new(5, Currency::EUR)) });
+        let opened = dispute(DisputeChange::Opened {
+            reason: "quality".to_owned(),
+            amount: Some(Money::new(5, Currency::EUR)),
+            owner: None,
+            answer_by: None,
+        });
         let body = r#"{"change":{"opened":{"amount":{"currency":"EUR","minor":5},"reason":"quality"}},"id":"D1","invoice":"I1","on":"2026-05-04"}"#;
         assert_eq!(opened.body(), body);
         assert_eq!(Record::parse("dispute", body).unwrap(), opened);
@@ -698,14 +797,14 @@ mod tests {
 
     #[test]
     fn both_ends_of_a_dispute_have_their_own_id() {
-        let closed = dispute(DisputeChange::Closed { outcome: "rejected".to_owned() });
+        let closed = dispute(DisputeChange::Closed { outcome: "rejected".to_owned(), credit: None });
         assert_eq!(closed.external_id(), "D1#closed");
         assert_eq!(closed.kind(), "dispute");
     }
 
     #[test]
     fn a_day_begins_where_the_customer_lives() {
-        let record = dispute(DisputeChange::Closed { outcome: "rejected".to_owned() });
+        let record = dispute(DisputeChange::Closed { outcome: "rejected".to_owned(), credit: None });
         let at = record.at_in(chrono_tz::Europe::Madrid).unwrap();
         assert_eq!(at.to_string(), "2026-05-03T22:00:00.000000Z");
     }

@@ -146,7 +146,7 @@ fn the_ibm_ledger_needs_its_mapping_only() {
         3 customer {"country":"PT","id":"8976-AMJEO","kind":"business","locale":"pt","name":"8976-AMJEO","segment":"standard","time_zone":"Europe/Lisbon","vulnerable":false}
         3 invoice {"amount":{"currency":"EUR","minor":6174},"at":"2013-01-26T00:00:00.000000Z","customer":"8976-AMJEO","due":"2013-02-25","id":"7900770","issued":"2013-01-26","number":"7900770","product":"services","reference":"7900770"}
         3 payment {"amount":{"currency":"EUR","minor":6174},"at":"2013-03-03T00:00:00.000000Z","id":"7900770/payment","invoice":"7900770","on":"2013-03-03"}
-        3 dispute {"at":"2013-02-26T00:00:00.000000Z","change":{"opened":{"reason":"unspecified"}},"id":"7900770/dispute","invoice":"7900770","on":"2013-02-26"}
+        3 dispute {"at":"2013-02-26T00:00:00.000000Z","change":{"opened":{"reason":"other"}},"id":"7900770/dispute","invoice":"7900770","on":"2013-02-26"}
         3 dispute {"at":"2013-03-03T00:00:00.000000Z","change":{"closed":{"outcome":"withdrawn"}},"id":"7900770/dispute","invoice":"7900770","on":"2013-03-03"}
         4 invoice {"amount":{"currency":"EUR","minor":6174},"at":"2013-01-26T00:00:00.000000Z","customer":"8976-AMJEO","due":"2013-02-25","id":"7900771","issued":"2013-01-26","number":"7900771","product":"services","reference":"7900771"}
         4 payment {"amount":{"currency":"EUR","minor":6174},"at":"2013-02-26T00:00:00.000000Z","id":"7900771/payment","invoice":"7900771","on":"2013-02-26"}
@@ -216,7 +216,7 @@ fn a_ledger_without_mapping_says_so() {
         "ledgers",
         "a,b\n",
         &expect![[r#"
-            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, ledger
+            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, credit_notes, ledger
         "#]],
     );
 }
@@ -306,7 +306,7 @@ fn each_source_reads_columns_of_its_own_names() {
         &expect![[r#"
             2 dispute {"change":{"opened":{"reason":"quality"}},"id":"D1","invoice":"I1","on":"2026-02-01"}
             2 dispute {"change":{"closed":{"outcome":"withdrawn"}},"id":"D1","invoice":"I1","on":"2026-02-09"}
-            3 dispute {"change":{"opened":{"reason":"unspecified"}},"id":"D2","invoice":"I1","on":"2026-02-01"}
+            3 dispute {"change":{"opened":{"reason":"other"}},"id":"D2","invoice":"I1","on":"2026-02-01"}
             line 4, column 4 `closed`: dispute.closed is before the day it was opened
         "#]],
     );

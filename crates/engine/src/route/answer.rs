@@ -1,9 +1,10 @@
 //! What people answer to their tasks: the ledger learns of promises, disputes and talks, the case hears of the rest.
 
-use super::book::{Book, Origin, Pledge, Quarrel, VULNERABLE};
+use super::book::{Book, Ending, Origin, Pledge, Quarrel, VULNERABLE};
 use crate::people::Answer;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use recobro_connectors::source::reasons;
 use recobro_kernel::ids::{CaseId, CustomerId, GroupId, InvoiceId, TaskId};
 use recobro_kernel::money::Money;
 use recobro_kernel::step::is_talk;
@@ -140,7 +141,7 @@ impl Book {
     fn disputed(&mut self, answered: &Answered, today: NaiveDate, origin: &Origin<'_>) {
         let Some(bill) = self.bills.get(&answered.invoice) else { return };
         let amount_minor = self.amount(answered).map_or(bill.claimable_minor(), |money| money.minor);
-        let reason = answered.answer.reason.clone().unwrap_or_else(|| "unspecified".to_owned());
+        let reason = answered.answer.reason.as_deref().and_then(reasons::code).unwrap_or("other").to_owned();
         let quarrel = Quarrel {
             id: format!("task:{}", answered.task),
             invoice: answered.invoice.clone(),
@@ -149,13 +150,18 @@ impl Book {
             opened_on: today,
             closed_on: None,
             outcome: None,
+            owner: None,
+            answer_by: None,
+            credited_minor: 0,
+            awaits_credit: false,
+            overdue_at: None,
             source: origin.source.to_owned(),
             changed: true,
         };
         self.open_dispute(quarrel, origin);
     }
 
-    /// Work on a dispute ends with its answer.
+    /// Work on a dispute ends with its answer; an amount in it is what is credited.
     fn answered_disputes(&mut self, answered: &Answered, today: NaiveDate, origin: &Origin<'_>) {
         let open: Vec<String> = self
             .quarrels
@@ -163,8 +169,12 @@ impl Book {
             .filter(|q| q.invoice == answered.invoice && q.closed_on.is_none())
             .map(|q| q.id.clone())
             .collect();
+        let outcome = answered.answer.outcome.as_str();
+        let mut credit = self.amount(answered).filter(|_| outcome == "accepted").map(|money| money.minor);
         for dispute in open {
-            self.close_dispute(&dispute, &answered.answer.outcome, today, origin);
+            self.close_dispute(&dispute, Ending { outcome, credit, on: today }, origin);
+            // One amount is one credit note, whatever the number of disputes it answers.
+            credit = credit.map(|_| 0);
         }
     }
 }

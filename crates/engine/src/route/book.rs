@@ -4,6 +4,7 @@
 mod credits;
 mod disputes;
 pub(crate) mod holds;
+mod incentives;
 mod own;
 pub(crate) mod plans;
 mod promises;
@@ -12,7 +13,7 @@ mod reasons;
 pub(crate) use reasons::VULNERABLE;
 
 pub(crate) use credits::Note;
-pub(crate) use disputes::Quarrel;
+pub(crate) use disputes::{Ending, Quarrel, scoped};
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
@@ -188,7 +189,7 @@ pub(crate) struct Booked {
     pub(crate) source: String,
     /// The payment's id there.
     pub(crate) external_id: String,
-    /// `payment`, `return`, `credit`, `write_off`.
+    /// `payment`, `return`, `credit`, `discount`, `write_off`.
     pub(crate) kind: &'static str,
     /// Customer, where known.
     pub(crate) customer: Option<CustomerId>,
@@ -230,6 +231,8 @@ impl Origin<'_> {
 /// The working set.
 #[derive(Default)]
 pub(crate) struct Book {
+    /// Calendars and figures.
+    pub(crate) law: std::sync::Arc<recobro_kernel::law::Law>,
     /// Customers by id.
     pub(crate) clients: BTreeMap<CustomerId, Client>,
     /// Invoices by id.
@@ -245,7 +248,7 @@ pub(crate) struct Book {
     /// Holds on classes that were placed or released in this batch.
     pub(crate) class_news: Vec<holds::ClassNews>,
     /// Invoices whose amounts changed since their plans looked.
-    touched: BTreeSet<InvoiceId>,
+    pub(crate) touched: BTreeSet<InvoiceId>,
     /// Open disputes and those of this batch.
     pub(crate) quarrels: Vec<Quarrel>,
     /// Open cases of each customer.
@@ -270,6 +273,12 @@ pub(crate) struct Book {
     pub(crate) forgiven: BTreeMap<InvoiceId, i64>,
     /// Parts of earlier payments that were matched in this batch: payment, what it settled, when we knew.
     pub(crate) matched: Vec<(String, InvoiceId, i64, Timestamp)>,
+    /// Discounts for paying early, by id.
+    pub(crate) incentives: BTreeMap<String, recobro_store::incentives::IncentiveRow>,
+    /// Those of them whose rows must be written.
+    pub(crate) moved_incentives: BTreeSet<String>,
+    /// Charges waived in this batch.
+    pub(crate) waived: Vec<recobro_store::waivers::WaiverRow>,
     /// Calls that people made: rows of the contact ledger.
     pub(crate) calls: Vec<recobro_store::contacts::ContactRow>,
     /// News for cases, in order.
@@ -412,16 +421,16 @@ impl Book {
         let (was_open, due) = (bill.is_open(), bill.record.due);
         let customer = CustomerId(bill.record.customer.clone());
         let contested = self.contested(id);
-        let (_, claimable) = self.change_bill(id, |bill| {
+        self.change_bill(id, |bill| {
             bill.balance_minor -= allocated;
             bill.contest(contested);
             bill.last_payment_on = bill.last_payment_on.max(Some(on));
         });
-        let bill = &self.bills[id];
-        let paid = !bill.is_open();
-        let fields = vec![("amount", bill.amount(allocated)), ("on", Value::Date(on))];
-        let nothing_left = claimable <= 0;
+        let fields = vec![("amount", self.bills[id].amount(allocated)), ("on", Value::Date(on))];
         self.tell_invoice(id, "payment.received", origin, fields.clone());
+        let discount = self.take_incentive(id, on, origin);
+        let bill = &self.bills[id];
+        let (paid, nothing_left) = (!bill.is_open(), bill.claimable_minor() <= 0);
         if paid && was_open {
             self.tell_invoice(id, "invoice.paid", origin, fields);
             if on > due
@@ -433,7 +442,8 @@ impl Book {
         } else if nothing_left {
             self.tell_invoice(id, "claimable.zero", origin, Vec::new());
         }
-        self.credit_promises(id, allocated, on, origin);
+        // Who pays what was agreed keeps what was promised.
+        self.credit_promises(id, allocated + discount, on, origin);
         self.write_off_rest(id, on, origin);
         amount_minor - allocated
     }

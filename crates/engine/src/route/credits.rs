@@ -27,7 +27,14 @@ pub(super) fn take(book: &mut Book, row: &Inbound, credit: &Credit, origin: &Ori
     if credit.amount.minor <= 0 {
         return Err(format!("{} cannot be credited", credit.amount));
     }
+    let dispute = match credit.dispute.as_deref() {
+        None => None,
+        Some(name) => {
+            let found = book.find_dispute(&id, &row.source, name);
+            Some(found.ok_or_else(|| format!("no dispute `{name}` on invoice `{id}`"))?)
+        }
+    };
     let note = Note { external_id, minor: credit.amount.minor, on: credit.on, reason: credit.reason.clone() };
-    book.credit(&id, note, origin);
+    book.credit(&id, note, dispute.as_deref(), origin);
     Ok(())
 }

@@ -342,8 +342,8 @@ pub(crate) fn payment(id: &str, invoice: &str, minor: i64, on: &str) -> Record {
 
 pub(crate) fn dispute(id: &str, invoice: &str, on: &str, closed: Option<&str>) -> Record {
     let change = match closed {
-        None => DisputeChange::Opened { reason: "quality".to_owned(), amount: None },
-        Some(outcome) => DisputeChange::Closed { outcome: outcome.to_owned() },
+        None => DisputeChange::Opened { reason: "quality".to_owned(), amount: None, owner: None, answer_by: None },
+        Some(outcome) => DisputeChange::Closed { outcome: outcome.to_owned(), credit: None },
     };
     Record::Dispute(Dispute {
         id: id.to_owned(),

@@ -36,7 +36,13 @@ fn table(currency: &str, rates: &[(&str, &str, &str)]) -> Rates {
 
 fn debt(currency: &str, amount: &str, due: &str) -> Debt {
     let currency: Currency = currency.parse().unwrap();
-    Debt { due: on(due), amount_minor: Money::parse(amount, currency).unwrap().minor, currency, paid: Vec::new() }
+    Debt {
+        due: on(due),
+        amount_minor: Money::parse(amount, currency).unwrap().minor,
+        currency,
+        paid: Vec::new(),
+        waivers: Vec::new(),
+    }
 }
 
 fn interest_of(rates: Rates, debt: &Debt, as_of: &str) -> i64 {
@@ -111,6 +117,30 @@ fn a_fixed_sum_is_owed_once_by_the_size_of_the_invoice() {
     assert_eq!(of("10000", "2024-01-31"), 0, "the last day to pay is in time");
 }
 
+/// 1 a day from 1 February, 40 fixed: a waiver holds from its day, takes no more than is there, and names its reason.
+#[test]
+fn waivers_take_off_what_had_come_about_and_never_more_than_is_there() {
+    let mut rates = table("EUR", &[("2024-01-01", "2024-12-31", "36.5")]);
+    rates.fixed = vec![FixedSum { at_least: dec("0"), amount: dec("40") }];
+    let rates = Arc::new(rates);
+    let waiver = |day: &str, of, minor| Waiver { on: on(day), of, minor, reason: day.to_owned() };
+    let of = |waivers: Vec<Waiver>, as_of: &str| {
+        let debt = Debt { waivers, ..debt("EUR", "1000", "2024-01-31") };
+        let statement = statement(&rates, &debt, on(as_of));
+        (statement.charges_minor(), statement.waived.len())
+    };
+    let open = |day: &str| waiver(day, Waives::Interest, None);
+    assert_eq!(of(vec![open("2024-02-10")], "2024-02-09"), (4_900, 0), "not yet");
+    assert_eq!(of(vec![open("2024-02-10")], "2024-02-15"), (4_500, 1), "ten days of fifteen");
+    assert_eq!(of(vec![open("2024-02-12"), open("2024-02-10")], "2024-02-15"), (4_300, 2), "each day once");
+    assert_eq!(of(vec![waiver("2024-02-10", Waives::FixedSum, None)], "2024-02-15"), (1_500, 1));
+    assert_eq!(of(vec![waiver("2024-02-10", Waives::All, Some(2_000))], "2024-02-15"), (3_500, 1), "interest first");
+    assert_eq!(of(vec![waiver("2024-02-10", Waives::All, Some(9_000))], "2024-02-15"), (0, 1));
+    assert_eq!(of(vec![waiver("2024-02-10", Waives::Interest, Some(9_000))], "2024-02-15"), (4_000, 1));
+    let both = vec![waiver("2024-02-10", Waives::All, None), waiver("2024-02-10", Waives::All, Some(9_000))];
+    assert_eq!(of(both, "2024-02-15"), (0, 2));
+}
+
 #[test]
 fn a_rate_that_nobody_loaded_is_not_assumed() {
     let rates = Arc::new(table("EUR", &[("2026-01-01", "2026-06-30", "10.15")]));
@@ -131,6 +161,7 @@ prop_compose! {
             amount_minor: amount,
             currency: Currency::EUR,
             paid: paid.into_iter().map(|(n, minor)| (day(due + n), minor)).collect(),
+            waivers: Vec::new(),
         }
     }
 }

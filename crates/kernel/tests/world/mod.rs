@@ -218,6 +218,7 @@ fn facts() -> Facts {
         promise: None,
         dispute: None,
         plan: None,
+        incentive: None,
         contacts: vec![],
         contacts_total: 0,
         today: "2026-04-20".parse().expect("a literal"),

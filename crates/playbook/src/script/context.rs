@@ -280,5 +280,8 @@ impl Session {
 
 /// Whether an event carries the values of an optional root.
 pub(super) fn owns(event: &str, root: &str) -> bool {
-    facts::OPTIONAL_ROOTS.contains(&root) && event.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'))
+    // An incentive's events do not carry what its facts say.
+    root != "incentive"
+        && facts::OPTIONAL_ROOTS.contains(&root)
+        && event.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'))
 }

@@ -122,7 +122,10 @@ fn value(there: bool, place: Place<'_>) -> Found<'_> {
 
 /// Whether a name is a root with registered facts below it.
 pub(super) fn is_root(name: &str) -> bool {
-    matches!(name, "invoice" | "customer" | "promise" | "dispute" | "plan" | "contacts" | "contract" | "run")
+    matches!(
+        name,
+        "invoice" | "customer" | "promise" | "dispute" | "incentive" | "plan" | "contacts" | "contract" | "run"
+    )
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub const ROOTS: &[Root] = &[
     Root { name: "dispute", doc: "the latest dispute on the invoice; may be missing" },
     Root { name: "event", doc: "the event a handler took; only in `whenever`" },
     Root { name: "facts", doc: "everything, as the one argument of a hook" },
+    Root { name: "incentive", doc: "the latest discount for paying early; may be missing" },
     Root { name: "invoice", doc: "the invoice" },
     Root { name: "law", doc: "figures of the policies, in their newest form" },
     Root { name: "now", doc: "the turn's instant" },

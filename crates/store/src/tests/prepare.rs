@@ -15,6 +15,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::events::statements(),
         crate::history::statements(),
         crate::inbound::statements(),
+        crate::incentives::statements(),
         crate::invoices::statements(),
         crate::meta::statements(),
         crate::outbox::statements(),
@@ -26,6 +27,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::report::statements(),
         crate::tasks::statements(),
         crate::unmatched::statements(),
+        crate::waivers::statements(),
         crate::wake::statements(),
     ];
     let (queries, bulks): (Vec<_>, Vec<_>) = files.into_iter().unzip();

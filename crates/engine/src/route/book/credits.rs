@@ -20,10 +20,12 @@ pub(crate) struct Note {
 }
 
 impl Book {
-    /// Books a credit note for an invoice. What it does not owe any more stays with the customer, unapplied.
-    pub(crate) fn credit(&mut self, id: &InvoiceId, note: Note, origin: &Origin<'_>) {
+    /// Books a credit note for an invoice, and for the dispute it answers. What the invoice does not owe any more stays
+    /// with the customer, unapplied.
+    pub(crate) fn credit(&mut self, id: &InvoiceId, note: Note, dispute: Option<&str>, origin: &Origin<'_>) {
         let Some(bill) = self.bills.get(id) else { return };
         let (customer, amount) = (CustomerId(bill.record.customer.clone()), Money::new(note.minor, bill.currency()));
+        self.fill_disputes(id, note.minor, dispute);
         let taken = self.receive_credit(id, note.minor, note.on, origin);
         let parts = if taken > 0 { vec![(id.clone(), taken)] } else { Vec::new() };
         self.booked.push(Booked {
@@ -42,18 +44,17 @@ impl Book {
     /// Lowers an invoice by a credit and tells its case. Says how much it took.
     pub(crate) fn receive_credit(&mut self, id: &InvoiceId, minor: i64, on: NaiveDate, origin: &Origin<'_>) -> i64 {
         let Some(bill) = self.bills.get(id) else { return 0 };
-        let (was_open, taken) = (bill.is_open(), minor.min(bill.balance_minor.max(0)));
-        if taken <= 0 {
-            return 0;
-        }
+        let (was_open, taken) = (bill.is_open(), minor.min(bill.balance_minor).max(0));
         let contested = self.contested(id);
         self.rebase_plans(id, -taken);
         let claimable = self.change_bill(id, |bill| {
             bill.balance_minor -= taken;
             bill.contest(contested);
         });
-        self.tell_credited(id, was_open, claimable, origin);
-        self.write_off_rest(id, on, origin);
+        if taken > 0 {
+            self.tell_credited(id, was_open, claimable, origin);
+            self.write_off_rest(id, on, origin);
+        }
         taken
     }
 

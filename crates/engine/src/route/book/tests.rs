@@ -71,6 +71,11 @@ fn quarrel(id: &str, amount_minor: i64) -> Quarrel {
         opened_on: on("2026-05-21"),
         closed_on: None,
         outcome: None,
+        owner: None,
+        answer_by: None,
+        credited_minor: 0,
+        awaits_credit: false,
+        overdue_at: None,
         source: "test".to_owned(),
         changed: true,
     }
@@ -88,7 +93,7 @@ fn what_is_contested_stays_contested_whatever_money_does() {
     book.open_dispute(quarrel("D", 6_000), &origin("d"));
     book.open_dispute(quarrel("E", 4_000), &origin("e"));
     book.receive_money(&id(), 5_000, on("2026-05-22"), &origin("a"));
-    book.close_dispute("D", "rejected", on("2026-05-30"), &origin("f"));
+    book.close_dispute("D", Ending { outcome: "rejected", credit: None, on: on("2026-05-30") }, &origin("f"));
     assert_eq!(book.bills[&id()].claimable_minor(), 1_000);
 }
 
@@ -221,8 +226,11 @@ fn a_promise_waits_for_the_end_of_a_dispute_and_a_new_one_supersedes_it() {
     book.open_dispute(quarrel("D", 10_000), &origin("d"));
     assert_eq!(book.pledges[0].limit_at, Timestamp::MAX);
     assert_eq!(book.bills[&id()].claimable_minor(), 0);
-    assert!(book.close_dispute("D", "rejected", on("2026-05-30"), &origin("e")));
-    assert!(!book.close_dispute("D", "rejected", on("2026-05-30"), &origin("e")), "closed once");
+    assert!(book.close_dispute("D", Ending { outcome: "rejected", credit: None, on: on("2026-05-30") }, &origin("e")));
+    assert!(
+        !book.close_dispute("D", Ending { outcome: "rejected", credit: None, on: on("2026-05-30") }, &origin("e")),
+        "closed once"
+    );
     assert_eq!(book.pledges[0].limit_at, at("2026-06-02T22:00:00Z"));
     assert_eq!(names(&book), ["promise.made", "dispute.opened", "dispute.closed", "claimable.positive"]);
     book.make_promise(Pledge { id: "Q".to_owned(), ..pledge(10_000) }, &origin("q"));
@@ -329,4 +337,104 @@ fn a_new_case_hears_of_the_promise_and_the_dispute_that_stand() {
     book.tell_standing(&id(), case, at("2026-05-21T10:00:00Z"));
     assert_eq!(names(&book), ["promise.made"]);
     assert_eq!(book.events[0].1.field("limit"), &Value::Date(on("2026-06-02")));
+}
+
+fn note(key: &str, minor: i64) -> Note {
+    Note { external_id: key.to_owned(), minor, on: on("2026-06-02"), reason: "quality".to_owned() }
+}
+
+fn accept(book: &mut Book, credit: Option<i64>) -> bool {
+    book.close_dispute("D", Ending { outcome: "accepted", credit, on: on("2026-06-01") }, &origin("close"))
+}
+
+/// An accepted dispute is not asked for until its credit note is there, or somebody says that none will come.
+#[test]
+fn an_accepted_dispute_waits_for_its_credit_note() {
+    let mut book = book();
+    book.open_dispute(quarrel("D", 3_000), &origin("d"));
+    assert!(accept(&mut book, None));
+    assert_eq!(book.bills[&id()].claimable_minor(), 7_000);
+    book.credit(&id(), note("N1", 1_000), None, &origin("n1"));
+    assert_eq!((book.bills[&id()].balance_minor, book.bills[&id()].claimable_minor()), (9_000, 7_000));
+    assert!(accept(&mut book, Some(0)), "no more will be credited");
+    assert_eq!(book.bills[&id()].claimable_minor(), 9_000);
+    assert!(!accept(&mut book, Some(0)), "said once");
+    let mut book = self::book();
+    book.open_dispute(quarrel("D", 3_000), &origin("d"));
+    assert!(accept(&mut book, Some(3_000)));
+    assert_eq!((book.bills[&id()].balance_minor, book.bills[&id()].claimable_minor()), (7_000, 7_000));
+    assert_eq!(names(&book), ["dispute.opened", "dispute.closed", "invoice.changed"]);
+    assert_eq!(book.booked[0].parts, [(id(), 3_000)]);
+}
+
+/// All of it disputed, accepted and credited: it is closed, and never asked for in between.
+#[test]
+fn what_is_credited_whole_is_never_asked_for_again() {
+    let mut book = book();
+    book.open_dispute(quarrel("D", 10_000), &origin("d"));
+    accept(&mut book, None);
+    assert_eq!(names(&book), ["dispute.opened", "dispute.closed", "claimable.zero"]);
+    book.make_promise(pledge(10_000), &origin("p"));
+    book.credit(&id(), note("N1", 12_000), Some("D"), &origin("n1"));
+    let told = names(&book);
+    assert_eq!(told[3..], ["promise.made", "invoice.closed", "promise.cancelled"]);
+    assert_eq!((book.booked[0].amount.minor, &book.booked[0].parts), (12_000, &vec![(id(), 10_000)]));
+    assert!(!book.quarrels[0].awaits_credit);
+}
+
+#[test]
+fn a_dispute_is_overdue_once_and_found_by_its_short_id() {
+    let mut book = book();
+    book.open_dispute(Quarrel { id: "csv:7".to_owned(), source: "csv".to_owned(), ..quarrel("", 3_000) }, &origin("d"));
+    assert_eq!(book.quarrels[0].answer_by, Some(on("2026-06-20")), "thirty days where no law says");
+    for (source, name) in [("csv", "7"), ("person:ana", "csv:7"), ("person:ana", "7")] {
+        assert_eq!(book.find_dispute(&id(), source, name).as_deref(), Some("csv:7"));
+    }
+    assert!(book.assign_dispute("csv:7", "ana", Some(on("2026-06-05"))));
+    assert_eq!(book.quarrels[0].overdue_at, Some(at("2026-06-05T22:00:00Z")));
+    book.tell_overdue("csv:7", at("2026-06-05T22:00:00Z"));
+    book.tell_overdue("csv:7", at("2026-06-05T23:00:00Z"));
+    assert_eq!(names(&book), ["dispute.opened", "dispute.overdue"]);
+    book.open_dispute(Quarrel { id: "other:7".to_owned(), source: "other".to_owned(), ..quarrel("", 1) }, &origin("e"));
+    assert_eq!(book.find_dispute(&id(), "person:ana", "7"), None, "two disputes of that id");
+}
+
+fn offer(until: &str, amount_minor: i64) -> recobro_store::incentives::IncentiveRow {
+    recobro_store::incentives::IncentiveRow {
+        id: format!("test:{until}"),
+        source: "test".to_owned(),
+        invoice: id(),
+        customer: CustomerId("C".to_owned()),
+        percent: None,
+        amount_minor,
+        opened_on: on("2026-05-20"),
+        until_on: on(until),
+        expires_at: None,
+        reason: String::new(),
+        status: "open".to_owned(),
+        taken_on: None,
+        known_at: at("2026-05-20T10:00:00Z"),
+    }
+}
+
+/// Paid in time less the discount, it is paid; the day of the money counts, not the day we hear of it.
+#[test]
+fn a_payment_in_time_takes_the_discount() {
+    let mut book = book();
+    book.open_incentive(offer("2026-05-29", 200));
+    book.make_promise(pledge(10_000), &origin("p"));
+    assert_eq!(book.receive_money(&id(), 9_799, on("2026-05-25"), &origin("a")), 0);
+    assert_eq!(book.bills[&id()].balance_minor, 201, "a cent too little");
+    book.expire_incentive("test:2026-05-29", at("2026-05-29T22:00:00Z"));
+    book.expire_incentive("test:2026-05-29", at("2026-05-29T22:00:00Z"));
+    book.receive_money(&id(), 1, on("2026-05-29"), &origin("b"));
+    let told = ["promise.made", "payment.received", "incentive.expired"];
+    assert_eq!(names(&book)[..3], told);
+    assert_eq!(names(&book)[3..], ["payment.received", "incentive.taken", "invoice.paid", "promise.kept"]);
+    assert_eq!((book.booked[0].kind, &book.booked[0].parts), ("discount", &vec![(id(), 200)]));
+    assert_eq!((book.bills[&id()].balance_minor, book.forgiven_now(&id())), (0, 200));
+    let mut book = self::book();
+    book.open_incentive(offer("2026-05-29", 200));
+    book.receive_money(&id(), 9_800, on("2026-05-30"), &origin("a"));
+    assert_eq!(book.bills[&id()].balance_minor, 200, "a day late");
 }

@@ -149,6 +149,7 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
         promise: None,
         dispute: None,
         plan: None,
+        incentive: None,
         contacts: Vec::new(),
         contacts_total: 0,
         today,

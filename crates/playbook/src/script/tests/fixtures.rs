@@ -92,6 +92,7 @@ pub(super) fn facts() -> Facts {
         promise: None,
         dispute: None,
         plan: None,
+        incentive: None,
         contacts: Vec::new(),
         contacts_total: 0,
         today: date("2026-05-20"),

@@ -1,0 +1,75 @@
+//! Discounts for paying early in the working set: offered, taken by a payment in time, expired.
+
+use super::{Book, Booked, Origin};
+use chrono::NaiveDate;
+use recobro_kernel::ids::InvoiceId;
+use recobro_kernel::money::Money;
+use recobro_kernel::time::Timestamp;
+use recobro_store::incentives::IncentiveRow;
+
+impl Book {
+    /// Offers a discount, or says an open one anew.
+    pub(crate) fn open_incentive(&mut self, mut row: IncentiveRow) {
+        let after = recobro_kernel::case::shift(row.until_on, 1);
+        row.expires_at = Some(Timestamp::start_of(after, self.zone_of(&row.invoice)));
+        self.moved_incentives.insert(row.id.clone());
+        self.incentives.insert(row.id.clone(), row);
+    }
+
+    /// A payment that leaves no more than a discount takes it, where it is dated in time. Says how much that was.
+    ///
+    /// The day of the money counts: one that becomes known after the last day still takes it.
+    pub(super) fn take_incentive(&mut self, invoice: &InvoiceId, on: NaiveDate, origin: &Origin<'_>) -> i64 {
+        let Some(bill) = self.bills.get(invoice) else { return 0 };
+        let rest = bill.balance_minor;
+        let fits = |row: &&IncentiveRow| {
+            row.invoice == *invoice
+                && row.status != "taken"
+                && row.opened_on <= on
+                && on <= row.until_on
+                && rest <= row.amount_minor
+        };
+        let Some(id) = self.incentives.values().find(fits).map(|row| row.id.clone()).filter(|_| rest > 0) else {
+            return 0;
+        };
+        let (amount, value) = (Money::new(rest, bill.currency()), bill.amount(rest));
+        self.change_bill(invoice, |bill| {
+            bill.balance_minor = 0;
+            bill.contest(0);
+        });
+        for row in self.incentives.values_mut().filter(|row| row.invoice == *invoice) {
+            if row.id == id {
+                "taken".clone_into(&mut row.status);
+                row.taken_on = Some(on);
+            } else if row.status == "open" {
+                "expired".clone_into(&mut row.status);
+            }
+            row.expires_at = None;
+            self.moved_incentives.insert(row.id.clone());
+        }
+        self.booked.push(Booked {
+            source: "worker".to_owned(),
+            external_id: format!("discount/{id}"),
+            kind: "discount",
+            customer: self.incentives.get(&id).map(|row| row.customer.clone()),
+            amount,
+            parts: vec![(invoice.clone(), rest)],
+            reference: self.incentives.get(&id).map(|row| row.reason.clone()).unwrap_or_default(),
+            on,
+            known_at: origin.at,
+        });
+        self.tell_invoice(invoice, "incentive.taken", origin, vec![("amount", value)]);
+        rest
+    }
+
+    /// The last day of an offer is over: the case hears it once.
+    pub(crate) fn expire_incentive(&mut self, id: &str, now: Timestamp) {
+        let Some(row) = self.incentives.get_mut(id) else { return };
+        let Some(at) = row.expires_at.take() else { return };
+        "expired".clone_into(&mut row.status);
+        let invoice = row.invoice.clone();
+        self.moved_incentives.insert(id.to_owned());
+        let origin = Origin { source: "worker", kind: "expired", key: id, at: at.max(now) };
+        self.tell_invoice(&invoice, "incentive.expired", &origin, Vec::new());
+    }
+}
