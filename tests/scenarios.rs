@@ -6,9 +6,11 @@ use crate::simulate::customer;
 use crate::world::{World, before, invoice, is_step, points, said, zone_of};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::{
-    Customer, Dispute, DisputeChange, OutsideEvent, Payment, Promise, Record, Reply,
+    Customer, Dispute, DisputeChange, Hold, HoldChange, OutsideEvent, Payment, Plan, PlanChange, PlanTerms, Promise,
+    Record, Reply,
 };
 use recobro_engine::{Answer, Until};
+use recobro_kernel::ids::Hash;
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::record::Record as Kept;
 use recobro_kernel::time::Timestamp;
@@ -235,6 +237,8 @@ fn record(world: &World, entry: &Entry, n: usize) -> Result<Option<Record>, Stri
             dispute(DisputeChange::Opened { reason, amount: amount()?, owner: None, answer_by: None })
         }
         "dispute.closed" => dispute(DisputeChange::Closed { outcome: entry.get("outcome").to_owned(), credit: None }),
+        "plan.accepted" => plan(entry, &invoice, (on, at))?,
+        "hold.placed" | "hold.released" => hold(entry, &invoice, (on, at))?,
         "reply.received" => reply(entry.get("kind")),
         "channel.opted_out" => reply("opt_out"),
         // It may put the customer under protection, which is the ledger's to note.
@@ -249,6 +253,55 @@ fn record(world: &World, entry: &Entry, n: usize) -> Result<Option<Record>, Stri
         }),
         _ => return Ok(None),
     }))
+}
+
+/// A plan that people agreed, over the whole invoice.
+fn plan(entry: &Entry, invoice: &str, (on, at): (NaiveDate, Option<Timestamp>)) -> Result<Record, String> {
+    let number = |key: &str| entry.fields.get(key).map(|text| text.parse().map_err(said)).transpose();
+    let terms = PlanTerms {
+        invoices: vec![invoice.to_owned()],
+        instalments: number("instalments")?,
+        first_on: Some(entry.day("first")?),
+        default_after: number("default_after")?,
+        ..PlanTerms::default()
+    };
+    let change = PlanChange::Agreed(Box::new(terms));
+    Ok(Record::Plan(Plan { id: entry.get("plan").to_owned(), change, on, at }))
+}
+
+/// A hold on the invoice.
+fn hold(entry: &Entry, invoice: &str, (on, at): (NaiveDate, Option<Timestamp>)) -> Result<Record, String> {
+    let change = if entry.get("event") == "hold.released" {
+        HoldChange::Released { by: None }
+    } else {
+        HoldChange::Placed {
+            invoice: Some(invoice.to_owned()),
+            customer: None,
+            class: Vec::new(),
+            reason: entry.get("reason").to_owned(),
+            owner: "ana".to_owned(),
+            until: entry.day("until")?,
+            note: String::new(),
+        }
+    };
+    Ok(Record::Hold(Hold { id: entry.get("hold").to_owned(), change, on, at }))
+}
+
+/// The offer that a step sent is declined.
+async fn decline(world: &World, entry: &Entry) -> Result<(), String> {
+    let effect = last_sent(world, entry.get("offer")).await?.ok_or("no offer left")?;
+    let id = format!("plan-{}", Hash::of(effect.as_bytes()).short());
+    let (on, at) = (entry.at.date_in(world.zone), Some(entry.at));
+    world.receive(vec![Record::Plan(Plan { id, change: PlanChange::Declined {}, on, at })]).await
+}
+
+async fn last_sent(world: &World, step: &str) -> Result<Option<String>, String> {
+    let records = world.played().await?.into_iter().flat_map(|played| played.turns).flat_map(|turn| turn.records);
+    let sent = records.filter_map(|record| match record {
+        Kept::Sent { place, effect, .. } if is_step(&place.step, step) => Some(effect.to_string()),
+        _ => None,
+    });
+    Ok(sent.last())
 }
 
 /// Everything that happens at its time and is no ledger row.
@@ -299,6 +352,7 @@ async fn act(world: &mut World, entry: &Entry) -> Result<(), String> {
             }
             world.receive(vec![Record::Customer(world.customer.clone())]).await
         }
+        "plan.declined" => decline(world, entry).await,
         name => world.event(name, entry.at, &entry.fields).await,
     }
 }

@@ -216,7 +216,7 @@ fn a_ledger_without_mapping_says_so() {
         "ledgers",
         "a,b\n",
         &expect![[r#"
-            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, credit_notes, ledger
+            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, plans, holds, credit_notes, incentives, waivers, ledger
         "#]],
     );
 }
@@ -341,8 +341,8 @@ fn events_that_others_report_are_read_with_the_fields_of_their_kind() {
             line 3, column 8 `date`: event.date is empty; `meeting.accepted` needs it
             line 4, column 4 `invoice`: event.invoice is empty; `placement.closed` is about one invoice
             line 4, column 7 `amount`: event.amount `placement.closed` has no such field
-            line 5, column 2 `event`: event.event `invoice.paid` is not reported: the ledger raises it from payments, disputes, promises or replies
-            line 6, column 2 `event`: event.event `metting.accepted` is none of attorney.named, card.failed, contact.cease_requested, contact.delivered, contact.unanswered, customer.deceased, customer.insolvent, hardship.reported, incentive.expired, incentive.taken, meeting.accepted, payment.claimed, placement.accepted, placement.closed, placement.returned, plan.accepted, plan.completed, plan.declined, plan.defaulted, plan.expired, plan.instalment_missed, promise.cancelled, request.done, request.failed
+            line 5, column 2 `event`: event.event `invoice.paid` is not reported: the ledger raises it from payments, disputes, promises, plans or replies
+            line 6, column 2 `event`: event.event `metting.accepted` is none of attorney.named, card.failed, contact.cease_requested, contact.delivered, contact.unanswered, customer.deceased, customer.insolvent, hardship.reported, incentive.expired, incentive.taken, meeting.accepted, payment.claimed, placement.accepted, placement.closed, placement.returned, promise.cancelled, request.done, request.failed
             7 event {"customer":"C1","event":"customer.deceased","fields":{"on":"2026-02-01"},"id":"E6","on":"2026-02-01"}
         "#]],
     );
