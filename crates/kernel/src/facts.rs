@@ -315,10 +315,13 @@ impl PlanFacts {
         self.parts.iter().map(of).sum()
     }
 
-    /// The day from which days overdue are counted instead of the invoice's own, and nothing where none is.
-    fn overdue_from(&self) -> Option<Option<NaiveDate>> {
-        let counts = self.re_ages && self.status == "active";
-        counts.then(|| self.parts.iter().find(|part| part.is_missed()).map(|part| part.instalment.due))
+    /// Whether days overdue are counted from its missed instalments instead of the invoice's due date.
+    fn counts_anew(&self) -> bool {
+        self.re_ages && self.status == "active"
+    }
+
+    fn first_missed(&self) -> Option<NaiveDate> {
+        self.parts.iter().find(|part| part.is_missed()).map(|part| part.instalment.due)
     }
 }
 
@@ -368,9 +371,9 @@ impl Facts {
     /// Days since the due date; of a plan that re-ages, since its first missed instalment.
     #[must_use]
     pub fn days_overdue(&self) -> i64 {
-        let from = match self.plan.as_ref().and_then(PlanFacts::overdue_from) {
+        let from = match self.plan.as_ref().filter(|plan| plan.counts_anew()) {
             None => Some(self.invoice.due),
-            Some(missed) => missed,
+            Some(plan) => plan.first_missed(),
         };
         from.map_or(0, |from| (self.today - from).num_days().max(0))
     }

@@ -75,7 +75,8 @@ mod tests {
     /// 1,000.00 due on 4 May, 250.00 paid on 1 June, asked on 15 July.
     fn made() -> Statement {
         let paid = vec![(day("2026-06-01"), 25_000)];
-        let debt = Debt { due: day("2026-05-04"), amount_minor: 100_000, currency: Currency::EUR, paid, waivers: Vec::new() };
+        let debt =
+            Debt { due: day("2026-05-04"), amount_minor: 100_000, currency: Currency::EUR, paid, waivers: Vec::new() };
         statement(&rates(), &debt, day("2026-07-15"))
     }
 

@@ -281,3 +281,6 @@ fn blank(plan: &Plan, cover: &Cover, amount_minor: i64, law: &Law, origin: &Orig
         instalments: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ const MONTH: Span = Span { count: 1, unit: crate::time::Unit::Months };
 
 #[test]
 fn a_plan_of_month_ends_stays_at_the_months_end_and_its_last_instalment_takes_the_cents() {
-    let plan = divide(1_000_00, 3, date("2026-01-31"), MONTH).unwrap();
+    let plan = divide(100_000, 3, date("2026-01-31"), MONTH).unwrap();
     let said: Vec<_> = plan.iter().map(|one| (one.due.to_string(), one.amount_minor)).collect();
     assert_eq!(
         said,

@@ -249,7 +249,7 @@ impl World {
     pub(crate) fn new(playbook: Playbook) -> Self {
         let entry =
             Entry { case: CaseId::derive(&["INV-1"]), defaults: vec![], continues: None, at_stage: None, chosen: None };
-        Self::entering(playbook, entry, at("2026-04-20T00:00:00Z"))
+        Self::entering(playbook, &entry, at("2026-04-20T00:00:00Z"))
     }
 
     /// The linked case that a hand-over opens, under a playbook.
@@ -257,10 +257,10 @@ impl World {
         let Follow { handover, inherits } = self.follow.clone().expect("the case was handed over");
         let case = CaseId::derive(&["INV-1", "after"]);
         let entry = Entry { case, defaults: vec![], continues: Some(inherits), at_stage: handover.at, chosen: None };
-        Self::entering(playbook, entry, self.now)
+        Self::entering(playbook, &entry, self.now)
     }
 
-    fn entering(playbook: Playbook, entry: Entry, now: Timestamp) -> Self {
+    fn entering(playbook: Playbook, entry: &Entry, now: Timestamp) -> Self {
         let rules = TableRules {
             sources: playbook.exprs.iter().map(|expr| expr.source.clone()).collect(),
             failing: Mutex::default(),
@@ -269,7 +269,7 @@ impl World {
         facts.today = now.date_in(facts.customer.time_zone);
         let shared = Arc::new(facts.clone());
         let input = Input { playbook: &playbook, rules: &rules, law: &law, facts: &shared, now, rhai: "table" };
-        let Decided::Turn(turn) = enter(&input, &entry) else { panic!("a table is never slow") };
+        let Decided::Turn(turn) = enter(&input, entry) else { panic!("a table is never slow") };
         let mut world = Self {
             case: turn.case.clone(),
             playbook,
