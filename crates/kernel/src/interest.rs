@@ -302,12 +302,11 @@ pub fn statement(rates: &Arc<Rates>, debt: &Debt, as_of: NaiveDate) -> Statement
 fn waive(statement: &mut Statement, debt: &Debt, waiver: &Waiver) {
     let taken = |of: fn(&Waived) -> i64| statement.waived.iter().map(of).sum::<i64>();
     let (interest, fixed) = (taken(|waived| waived.interest_minor), taken(|waived| waived.fixed_minor));
-    let (most, most_fixed) = match waiver.minor {
-        Some(minor) => (minor, minor),
-        None => {
-            let then = charged(&statement.rates, debt, waiver.on);
-            (then.interest_minor - interest, then.fixed_minor - fixed)
-        }
+    let (most, most_fixed) = if let Some(minor) = waiver.minor {
+        (minor, minor)
+    } else {
+        let then = charged(&statement.rates, debt, waiver.on);
+        (then.interest_minor - interest, then.fixed_minor - fixed)
     };
     let interest_minor = match waiver.of {
         Waives::Interest | Waives::All => most.min(statement.interest_minor - interest).max(0),

@@ -1,5 +1,6 @@
 //! The contract of every query, on both databases.
 
+mod charges;
 mod contract;
 mod differential;
 mod prepare;
