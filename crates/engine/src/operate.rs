@@ -189,6 +189,12 @@ fn fits(row: &TaskRow, answer: &Answer, now: Timestamp) -> Result<(), Error> {
     {
         return Err(Error::Refused(format!("`{text}` is not an amount; write 1234.50")));
     }
+    let amount = answer.amount.as_deref().and_then(|text| text.parse::<rust_decimal::Decimal>().ok());
+    if amount.is_some_and(|amount| amount <= rust_decimal::Decimal::ZERO)
+        && ["promised", "disputed"].contains(&answer.outcome.as_str())
+    {
+        return Err(Error::Refused("an amount is more than 0".to_owned()));
+    }
     match &answer.seen {
         Some(seen) if row.task.kind == "approve" && !same(seen, row.task.seen) => {
             Err(Error::Refused("what was shown has changed since; look again and answer with its hash".to_owned()))

@@ -68,12 +68,8 @@ impl Zones {
             Record::Event(e) => {
                 e.customer.as_deref().and_then(customer).or_else(|| e.invoice.as_deref().and_then(invoice))
             }
-            Record::Plan(plan) => {
-                let (first, owner) = plan.names();
-                owner.and_then(customer).or_else(|| first.and_then(invoice))
-            }
-            Record::Hold(hold) => {
-                let (first, owner) = hold.names();
+            Record::Plan(_) | Record::Hold(_) => {
+                let (first, owner) = named_by(record);
                 owner.and_then(customer).or_else(|| first.and_then(invoice))
             }
         }
@@ -152,6 +148,15 @@ impl Engine {
     }
 }
 
+/// The first invoice and the customer that an agreement names.
+fn named_by(record: &Record) -> (Option<&str>, Option<&str>) {
+    match record {
+        Record::Plan(plan) => plan.names(),
+        Record::Hold(hold) => hold.names(),
+        _ => (None, None),
+    }
+}
+
 /// A record as an inbound row.
 pub(crate) fn inbound_row(source: &str, record: &Record, at: Timestamp) -> NewInbound {
     let body = record.body();
@@ -205,13 +210,8 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
                 clients.extend(e.customer.iter().map(|id| CustomerId(id.clone())));
                 bills.extend(e.invoice.iter().map(|id| InvoiceId(id.clone())));
             }
-            Record::Plan(plan) => {
-                let (first, owner) = plan.names();
-                clients.extend(owner.map(|id| CustomerId(id.to_owned())));
-                bills.extend(first.map(InvoiceId::from));
-            }
-            Record::Hold(hold) => {
-                let (first, owner) = hold.names();
+            Record::Plan(_) | Record::Hold(_) => {
+                let (first, owner) = named_by(record);
                 clients.extend(owner.map(|id| CustomerId(id.to_owned())));
                 bills.extend(first.map(InvoiceId::from));
             }

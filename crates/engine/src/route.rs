@@ -205,6 +205,7 @@ fn keys(items: &[(Inbound, Result<Item, Parked>)]) -> Keys {
                 keys.invoices.insert(answered.invoice.0.clone());
                 keys.customers.insert(answered.customer.clone());
                 if answered.answer.outcome == "hardship" {
+                    keys.all_of.insert(answered.customer.clone());
                     keys.told.insert(answered.customer.clone());
                 }
             }

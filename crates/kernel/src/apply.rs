@@ -397,7 +397,9 @@ fn apply_cursor(case: &mut Case, record: &Record, stamp: Stamp) {
         Record::Anchored { anchor, .. } => case.clock.anchor = *anchor,
         Record::Restarted { generation, anchor } => {
             case.generation = *generation;
-            case.clock = Clock { anchor: *anchor, held_days: 0, skipped_days: 0, held_since: None };
+            // A hold that outlives the restart goes on stopping the new clock.
+            let held_since = (!case.holds.is_empty()).then_some(stamp.at);
+            case.clock = Clock { anchor: *anchor, held_days: 0, skipped_days: 0, held_since };
             case.cursor = Cursor::default();
             case.last_end = None;
             case.rolled_days = 0;

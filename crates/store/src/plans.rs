@@ -112,6 +112,12 @@ static FORGET: Bulk = Bulk::new(
     crate::sql::Tail::Text("DELETE FROM instalments WHERE plan IN (SELECT x.plan FROM x)"),
 );
 
+static UNCOVER: Bulk = Bulk::new(
+    "plans.forget_invoices",
+    columns!(plan Text),
+    crate::sql::Tail::Text("DELETE FROM plan_invoices WHERE plan IN (SELECT x.plan FROM x)"),
+);
+
 /// Writes plans; a known id is overwritten as a whole.
 ///
 /// # Errors
@@ -145,13 +151,15 @@ pub async fn upsert(tx: &mut Tx, rows: &[PlanRow]) -> Result<()> {
         ]
     });
     tx.bulk(&UPSERT, args.collect()).await?;
+    // An accepted offer may cover less, and have fewer dates, than it proposed.
+    for forget in [&UNCOVER, &FORGET] {
+        tx.bulk(forget, newest(rows, |row| &row.id).flat_map(|p| args![&p.id]).collect()).await?;
+    }
     let covered = newest(rows, |row| &row.id).flat_map(|p| {
         let parts = p.invoices.iter().zip(1_i64..);
         parts.flat_map(|(part, i)| args![&p.id, i, &part.invoice, part.amount_minor, part.base_minor])
     });
     tx.bulk(&COVER, covered.collect()).await?;
-    // An accepted offer may have fewer dates than it proposed.
-    tx.bulk(&FORGET, newest(rows, |row| &row.id).flat_map(|p| args![&p.id]).collect()).await?;
     let dates = newest(rows, |row| &row.id).flat_map(|p| {
         let dates = p.instalments.iter().zip(1_i64..);
         dates.flat_map(|(one, i)| {
@@ -309,11 +317,14 @@ const DEBITS: Query = Query::new(
         " FROM plans p WHERE p.status = 'active' AND p.method = 'direct_debit' AND p.id > $1 AND EXISTS
            (SELECT 1 FROM instalments i WHERE i.plan = p.id AND i.collected IS NULL AND i.due_on <= $2
               AND i.paid_minor < i.amount_minor)
+           AND NOT EXISTS (SELECT 1 FROM plan_invoices c JOIN disputes d ON d.invoice = c.invoice
+              WHERE c.plan = p.id AND d.closed_on IS NULL)
          ORDER BY p.id LIMIT $3"
     ),
 );
 
-/// Returns active plans with an instalment due by a day whose direct debit was not ordered yet, ordered by id.
+/// Returns active plans with an instalment due by a day whose direct debit was not ordered yet, ordered by id; none
+/// with an open dispute.
 ///
 /// # Errors
 /// Those of the database.
@@ -393,4 +404,4 @@ fn read(row: &mut Row) -> Result<PlanRow> {
     })
 }
 
-crate::sql::statements! {GET, LIST, OPEN_OF, DUE, NEXT, LATEST_OF, DEBITS, COVERED, DATES ; UPSERT, COVER, FORGET, INSTALMENTS, COLLECTED}
+crate::sql::statements! {GET, LIST, OPEN_OF, DUE, NEXT, LATEST_OF, DEBITS, COVERED, DATES ; UPSERT, COVER, UNCOVER, FORGET, INSTALMENTS, COLLECTED}

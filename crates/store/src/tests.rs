@@ -1,6 +1,7 @@
 //! The contract of every query, on both databases.
 
 mod agreements;
+mod charges;
 mod contract;
 mod differential;
 mod prepare;

@@ -1,6 +1,6 @@
 //! The sample portfolio as the records that any source would bring, each at its own time.
 
-use super::portfolio::{Customer, Invoice, Portfolio, first_day};
+use super::portfolio::{Customer, Disputed, Invoice, Portfolio, first_day};
 use super::random::Random;
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
@@ -111,22 +111,7 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
             at: daytime(promise.made_on),
         }));
     }
-    if let Some(dispute) = invoice.dispute {
-        let mut end = |change, on| {
-            let id = format!("{number}-D1");
-            Record::Dispute(record::Dispute { id, invoice: number.clone(), change, on, at: daytime(on) })
-        };
-        let opened = DisputeChange::Opened {
-            reason: dispute.reason.to_owned(),
-            amount: Some(money(dispute.minor)),
-            owner: None,
-            answer_by: None,
-        };
-        all.push(end(opened, dispute.opened_on));
-        let credit = (dispute.outcome == "accepted").then(|| money(dispute.minor));
-        let closed = DisputeChange::Closed { outcome: dispute.outcome.to_owned(), credit };
-        all.push(end(closed, dispute.closed_on));
-    }
+    all.extend(invoice.dispute.iter().flat_map(|dispute| of_dispute(number, dispute, money, &mut daytime)));
     if let Some(on) = invoice.reply_on {
         let at = daytime(on);
         let kind = ["text", "auto", "paid_claim", "opt_out"][random.weighted(&[780, 120, 60, 40])];
@@ -142,6 +127,27 @@ fn of_invoice(seed: u64, invoice: &Invoice, owner: &Customer) -> Vec<Record> {
         }));
     }
     all
+}
+
+/// Both ends of a dispute; what was accepted is credited with it.
+fn of_dispute(
+    number: &str,
+    dispute: &Disputed,
+    money: impl Fn(i64) -> Money,
+    daytime: &mut impl FnMut(NaiveDate) -> Option<Timestamp>,
+) -> [Record; 2] {
+    let opened = DisputeChange::Opened {
+        reason: dispute.reason.to_owned(),
+        amount: Some(money(dispute.minor)),
+        owner: None,
+        answer_by: None,
+    };
+    let credit = (dispute.outcome == "accepted").then(|| money(dispute.minor));
+    let closed = DisputeChange::Closed { outcome: dispute.outcome.to_owned(), credit };
+    [(opened, dispute.opened_on), (closed, dispute.closed_on)].map(|(change, on)| {
+        let id = format!("{number}-D1");
+        Record::Dispute(record::Dispute { id, invoice: number.to_owned(), change, on, at: daytime(on) })
+    })
 }
 
 /// Some minute between 09:05 and 17:55.

@@ -127,11 +127,7 @@ fn reason(take: &mut Take<'_>, fields: &Section) -> String {
 /// What is credited with an accepted dispute.
 fn credit(take: &mut Take<'_>, fields: &Section, currency: Option<Currency>, outcome: &str) -> Option<Money> {
     let text = take.text(fields, "credit")?;
-    let Some(currency) =
-        currency.or_else(|| take.needed(fields, "currency", |take, section, _| take.currency(section)))
-    else {
-        return None;
-    };
+    let currency = currency.or_else(|| take.needed(fields, "currency", |take, section, _| take.currency(section)))?;
     match take.cells.amounts.read(&text, currency) {
         Ok(amount) if amount.minor < 0 => take.wrong(fields, "credit", format!("{amount} is below zero")),
         Ok(_) if outcome != "accepted" => take.wrong(fields, "credit", "is for an accepted dispute"),

@@ -110,14 +110,12 @@ fn schedule(take: &mut Take<'_>, fields: &Section) -> Option<Vec<Instalment>> {
     let currency = take.needed(fields, "currency", |take, section, _| take.currency(section))?;
     let mut schedule = Vec::with_capacity(parts.len());
     for part in parts {
-        match instalment(&part, currency) {
-            Some(one) => schedule.push(one),
-            None => {
-                let why = format!("`{part}` is no date with its amount; write 2026-07-01=500.00");
-                take.wrong(fields, "schedule", why);
-                return None;
-            }
-        }
+        let Some(one) = instalment(&part, currency) else {
+            let why = format!("`{part}` is no date with its amount; write 2026-07-01=500.00");
+            take.wrong(fields, "schedule", why);
+            return None;
+        };
+        schedule.push(one);
     }
     Some(schedule)
 }

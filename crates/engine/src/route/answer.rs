@@ -117,7 +117,8 @@ impl Book {
         if !bill.is_open() {
             return;
         }
-        let whole = Money::new(bill.claimable_minor(), bill.record.amount.currency);
+        let whole = if bill.claimable_minor() > 0 { bill.claimable_minor() } else { bill.balance_minor };
+        let whole = Money::new(whole, bill.record.amount.currency);
         let (limit_on, limit_at) = limit(date);
         let pledge = Pledge {
             id: format!("task:{}", answered.task),

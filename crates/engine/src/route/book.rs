@@ -332,7 +332,7 @@ impl Book {
         let stops = client.map(|client| client.tally.stops.clone()).unwrap_or_default();
         let stops = stops.iter().filter_map(|stop| event::find(stop));
         let stops = stops.map(|kind| (kind.name, "worker".to_owned(), kind.name.to_owned(), Vec::new()));
-        let plan = self.standing_plan(invoice).map(|(source, key, fields)| ("plan.accepted", source, key, fields));
+        let plan = self.standing_plan(invoice);
         let holds = self.standing_holds(invoice, at);
         let all: Vec<_> = promises.chain(disputes).chain(stops).chain(plan).chain(holds).collect();
         for (name, source, key, fields) in all {
@@ -439,7 +439,7 @@ impl Book {
                 *client.tally.late_by_month.entry(month(on)).or_default() += 1;
                 client.tally_changed = true;
             }
-        } else if nothing_left {
+        } else if nothing_left && self.plan_of(id).is_none() {
             self.tell_invoice(id, "claimable.zero", origin, Vec::new());
         }
         // Who pays what was agreed keeps what was promised.
@@ -520,7 +520,8 @@ impl Book {
     }
 
     fn tell_claimable(&mut self, id: &InvoiceId, before: i64, after: i64, origin: &Origin<'_>) {
-        if before <= 0 && after > 0 {
+        // Under a plan the hold `plan` keeps the case, and what may be asked for is only known once the plan has looked.
+        if before <= 0 && after > 0 && self.plan_of(id).is_none() {
             self.tell_invoice(id, "claimable.positive", origin, Vec::new());
         }
     }

@@ -172,6 +172,9 @@ fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, law: &Law, origin: &O
         Some(_) | None => terms.invoices.clone(),
     };
     let cover = cover(book, terms.customer.as_ref(), &names)?;
+    if let Some(row) = offer.as_ref().filter(|row| row.customer != cover.customer) {
+        return Err(format!("the offer was made to `{}`, the invoices are `{}`'s", row.customer, cover.customer));
+    }
     let amount_minor = amount(&cover, terms)?;
     let schedule = schedule(amount_minor, plan.on, terms, offer.as_ref())?;
     if let Some(row) = &offer {

@@ -291,7 +291,9 @@ pub(super) fn restart(walk: &mut Walk<'_>, event: &Arc<Event>) {
     if let Some(agency) = agency {
         walk.order_recall(&agency);
     }
-    let names: Vec<_> = walk.case.holds.iter().map(|hold| hold.name.clone()).collect();
+    // What people placed and what was agreed is not the playbook's to end.
+    let own = |hold: &&crate::case::Hold| !super::holds::is_of_ledger(&hold.name);
+    let names: Vec<_> = walk.case.holds.iter().filter(own).map(|hold| hold.name.clone()).collect();
     for name in names {
         walk.close_hold(&name, "restart", walk.now);
     }

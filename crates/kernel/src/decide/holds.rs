@@ -241,6 +241,11 @@ fn ledger_hold(event: &Event) -> String {
     format!("hold {} (", event.text("hold"))
 }
 
+/// Whether the ledger ends a hold: people placed it, or a plan stands.
+pub(super) fn is_of_ledger(name: &str) -> bool {
+    name == "plan" || (name.starts_with("hold ") && name.ends_with(')'))
+}
+
 fn life_of(step: &Step) -> Span {
     step.options.at_most.or(step.options.within).unwrap_or(PLACEMENT_WITHIN)
 }

@@ -1,3 +1,5 @@
+//! Plans by example, and through any history of money.
+
 use super::*;
 use proptest::prelude::*;
 

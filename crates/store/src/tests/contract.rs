@@ -10,14 +10,13 @@ use crate::consents;
 use crate::customers::{self, Aggregates};
 use crate::facts::{self, Wanted};
 use crate::inbound::{self, NewInbound, Receipt};
-use crate::incentives;
 use crate::outbox::{self, Communication, Later, Lease, LedgerMark, Settled, State};
 use crate::payments::{self, AllocationRow, PaymentRow};
 use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
     CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, playbooks,
-    report, tasks, unmatched, waivers,
+    report, tasks, unmatched,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -249,52 +248,14 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     disputes::upsert(&mut tx, std::slice::from_ref(&closed)).await.unwrap();
     assert_eq!(disputes::get(&mut tx, &["d1".to_owned()]).await.unwrap(), [closed]);
     assert_eq!(disputes::of_invoices(&mut tx, &[invoice_id(1)]).await.unwrap().len(), 2);
-    let offer = incentives::IncentiveRow {
-        id: "csv:i".to_owned(),
-        source: "csv".to_owned(),
-        invoice: invoice_id(1),
-        customer: customer_id(1),
-        percent: Some("2".to_owned()),
-        amount_minor: 20,
-        opened_on: on("2026-03-01"),
-        until_on: on("2026-03-09"),
-        expires_at: Some(at(70)),
-        reason: String::new(),
-        status: "open".to_owned(),
-        taken_on: None,
-        known_at: at(1),
-    };
-    incentives::upsert(&mut tx, std::slice::from_ref(&offer)).await.unwrap();
-    assert_eq!(incentives::next_at(&mut tx).await.unwrap(), Some(at(70)));
-    assert!(incentives::due(&mut tx, at(69), 10).await.unwrap().is_empty());
-    assert_eq!(incentives::due(&mut tx, at(70), 10).await.unwrap(), [offer.clone()]);
-    assert_eq!(incentives::list(&mut tx, true, "", 10).await.unwrap(), [offer.clone()]);
-    let taken = incentives::IncentiveRow { status: "taken".to_owned(), expires_at: None, ..offer };
-    incentives::upsert(&mut tx, std::slice::from_ref(&taken)).await.unwrap();
-    assert!(incentives::list(&mut tx, true, "", 10).await.unwrap().is_empty());
-    assert_eq!(incentives::of_invoices(&mut tx, &[invoice_id(1)]).await.unwrap(), [taken]);
-    let waiver = waivers::WaiverRow {
-        id: "csv:w".to_owned(),
-        source: "csv".to_owned(),
-        invoice: invoice_id(1),
-        kind: "all".to_owned(),
-        amount_minor: None,
-        reason: "goodwill".to_owned(),
-        waived_on: on("2026-03-01"),
-        known_at: at(1),
-    };
-    waivers::upsert(&mut tx, &[waiver.clone(), waivers::WaiverRow { amount_minor: Some(5), ..waiver.clone() }])
-        .await
-        .unwrap();
-    let found = waivers::of_invoices(&mut tx, &[invoice_id(1), invoice_id(2)]).await.unwrap();
-    assert_eq!(found, [waivers::WaiverRow { amount_minor: Some(5), ..waiver }]);
+    super::charges::come_back(&mut tx).await;
     let late = disputes::DisputeRow { id: "csv:7".to_owned(), overdue_at: Some(at(50)), ..dispute("d3", "2026-01-08") };
     disputes::upsert(&mut tx, std::slice::from_ref(&late)).await.unwrap();
     assert_eq!(disputes::next_at(&mut tx).await.unwrap(), Some(at(50)));
     assert!(disputes::overdue(&mut tx, at(49), 10).await.unwrap().is_empty());
-    assert_eq!(disputes::overdue(&mut tx, at(50), 10).await.unwrap(), [late.clone()]);
+    assert_eq!(disputes::overdue(&mut tx, at(50), 10).await.unwrap(), std::slice::from_ref(&late));
     for name in ["7", "csv:7"] {
-        assert_eq!(disputes::named(&mut tx, name).await.unwrap(), [late.clone()]);
+        assert_eq!(disputes::named(&mut tx, name).await.unwrap(), std::slice::from_ref(&late));
     }
     disputes::upsert(&mut tx, &[disputes::DisputeRow { overdue_at: None, closed_on: Some(on("2026-02-01")), ..late }])
         .await

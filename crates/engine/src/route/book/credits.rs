@@ -66,7 +66,7 @@ impl Book {
             return;
         }
         self.tell_invoice(id, "invoice.changed", origin, vec![("field", Value::text("amount"))]);
-        if before > 0 && after <= 0 {
+        if before > 0 && after <= 0 && self.plan_of(id).is_none() {
             self.tell_invoice(id, "claimable.zero", origin, Vec::new());
         }
         self.tell_claimable(id, before, after, origin);

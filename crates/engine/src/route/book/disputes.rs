@@ -202,7 +202,9 @@ impl Book {
             ("reason", Value::text(reason.as_str())),
         ];
         if !was_closed {
-            self.tell_invoice(&id, "dispute.closed", origin, fields);
+            // One answer may close several.
+            let key = format!("{}/{dispute}", origin.key);
+            self.tell_invoice(&id, "dispute.closed", &Origin { key: &key, ..origin.clone() }, fields);
             self.free_promises(&id);
         }
         if let Some(credit) = ending.credit.filter(|credit| *credit > 0) {

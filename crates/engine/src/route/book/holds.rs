@@ -33,7 +33,7 @@ pub(crate) struct ClassNews {
 }
 
 /// News that a case hears when it opens: source, key, fields.
-type Heard = (&'static str, String, String, Vec<(&'static str, Value)>);
+pub(super) type Heard = (&'static str, String, String, Vec<(&'static str, Value)>);
 
 impl Standing {
     fn lasts_to(&self, on: NaiveDate) -> bool {

@@ -96,7 +96,7 @@ impl Book {
     /// An offer was made. It takes the place of older offers for the same invoices.
     pub(crate) fn offer_plan(&mut self, row: PlanRow, origin: &Origin<'_>) {
         let invoices: Vec<InvoiceId> = row.invoices.iter().map(|part| part.invoice.clone()).collect();
-        self.withdraw_offers(&invoices, &row.id, row.offered_on.unwrap_or_default());
+        self.withdraw_offers(&invoices, &row.id, (row.offered_on.unwrap_or_default(), origin));
         let mut fields = vec![("plan", Value::text(&row.id))];
         fields.extend(row.valid_until.map(|on| ("valid_until", Value::Date(on))));
         self.put_scheme(row);
@@ -107,10 +107,8 @@ impl Book {
     pub(crate) fn agree_plan(&mut self, row: PlanRow, origin: &Origin<'_>) {
         let id = row.id.clone();
         let invoices: Vec<InvoiceId> = row.invoices.iter().map(|part| part.invoice.clone()).collect();
-        self.withdraw_offers(&invoices, &id, row.agreed_on.unwrap_or_default());
-        for invoice in &invoices {
-            self.cancel_promises(invoice, origin);
-        }
+        self.withdraw_offers(&invoices, &id, (row.agreed_on.unwrap_or_default(), origin));
+        self.take_over_promises(&invoices, origin);
         self.count_plan(&row.customer, 1);
         self.put_scheme(row);
         let Some(index) = self.schemes.iter().position(|scheme| scheme.row.id == id) else { return };
@@ -142,10 +140,17 @@ impl Book {
         self.schemes.push(Scheme { row, changed: true });
     }
 
-    fn withdraw_offers(&mut self, invoices: &[InvoiceId], but: &str, on: NaiveDate) {
+    /// Older offers for the same invoices are over; what they covered beside those hears of it.
+    fn withdraw_offers(&mut self, invoices: &[InvoiceId], but: &str, (on, origin): (NaiveDate, &Origin<'_>)) {
+        let mut gone = Vec::new();
         let offers = self.schemes.iter_mut().filter(|scheme| scheme.is_offered() && scheme.row.id != but);
         for offer in offers.filter(|offer| invoices.iter().any(|id| offer.covers(id))) {
             offer.end("expired", on);
+            let others: Vec<InvoiceId> = offer.invoices().into_iter().filter(|id| !invoices.contains(id)).collect();
+            gone.push((others, offer.fields()));
+        }
+        for (others, fields) in gone {
+            self.tell_planned(&others, "plan.expired", origin, &fields);
         }
     }
 
@@ -188,10 +193,11 @@ impl Book {
         }
         for invoice in self.schemes[index].invoices().into_iter().filter(|_| was_active) {
             let Some(bill) = self.bills.get_mut(&invoice) else { continue };
-            let before = bill.claimable_minor();
             bill.set_not_due(0);
-            let after = bill.claimable_minor();
-            self.tell_claimable(&invoice, before, after, origin);
+            // Nothing was said of it while the plan stood: whatever waits for money to ask for goes on.
+            if bill.claimable_minor() > 0 {
+                self.tell_invoice(&invoice, "claimable.positive", origin, Vec::new());
+            }
         }
     }
 
@@ -238,7 +244,7 @@ impl Book {
         let scheme = &mut schemes[index];
         let paid_of = |part: &CoveredRow| {
             let balance = bills.get(&part.invoice).map_or(part.base_minor, |bill| bill.balance_minor);
-            (part.base_minor - balance).clamp(0, part.amount_minor)
+            (part.base_minor.max(part.amount_minor) - balance).clamp(0, part.amount_minor)
         };
         let rest: Vec<(InvoiceId, i64)> =
             scheme.row.invoices.iter().map(|part| (part.invoice.clone(), part.amount_minor - paid_of(part))).collect();
@@ -262,7 +268,7 @@ impl Book {
         for scheme in self.schemes.iter_mut().filter(|scheme| scheme.is_active()) {
             for part in scheme.row.invoices.iter_mut().filter(|part| part.invoice == *invoice) {
                 // A credit takes first what the plan does not cover; only the rest counts as paid.
-                part.base_minor = (part.base_minor + difference).max(part.amount_minor.min(part.base_minor));
+                part.base_minor += difference;
                 scheme.changed = true;
             }
         }
@@ -277,7 +283,12 @@ impl Book {
         if self.schemes[index].is_offered() {
             if self.schemes[index].row.valid_until.is_some_and(|until| today > until) {
                 self.close_plan(id, Scheme::is_offered, ("expired", "plan.expired"), (today, origin));
+                return;
             }
+            // The customer moved to where the day is longer.
+            let until = self.schemes[index].row.valid_until.unwrap_or(today);
+            self.schemes[index].row.watch_at = Some(Timestamp::start_of(recobro_kernel::case::shift(until, 1), zone));
+            self.schemes[index].changed = true;
             return;
         }
         if !self.schemes[index].is_active() {
@@ -322,12 +333,12 @@ impl Book {
     }
 
     /// What stands about an invoice as a case hears it that opens later.
-    pub(super) fn standing_plan(&self, invoice: &InvoiceId) -> Option<(String, String, Vec<(&'static str, Value)>)> {
+    pub(super) fn standing_plan(&self, invoice: &InvoiceId) -> Option<super::holds::Heard> {
         let scheme = self.plan_of(invoice)?;
         let mut fields = scheme.agreed();
         // The customer has its confirmation.
         fields.push(("lead", Value::text("no")));
-        Some((scheme.row.source.clone(), scheme.row.id.clone(), fields))
+        Some(("plan.accepted", scheme.row.source.clone(), scheme.row.id.clone(), fields))
     }
 }
 

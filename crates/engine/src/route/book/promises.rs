@@ -78,6 +78,18 @@ impl Book {
         self.tell_covered(&invoices, "promise.made", origin, &fields);
     }
 
+    /// A plan takes the place of promises for its invoices; for others they go on.
+    pub(super) fn take_over_promises(&mut self, invoices: &[InvoiceId], origin: &Origin<'_>) {
+        let taken = |pledge: &Pledge| -> Vec<InvoiceId> {
+            pledge.invoices.iter().filter(|id| invoices.contains(id)).cloned().collect()
+        };
+        let gone: Vec<_> = self.pledges.iter().filter(|p| p.is_open()).map(|p| (taken(p), p.fields())).collect();
+        self.supersede(invoices, origin);
+        for (taken, fields) in gone {
+            self.tell_covered(&taken, "promise.cancelled", origin, &fields);
+        }
+    }
+
     fn supersede(&mut self, invoices: &[InvoiceId], origin: &Origin<'_>) {
         let mut kept = Vec::new();
         for old in self.pledges.iter_mut().filter(|old| old.is_open()) {

@@ -42,12 +42,15 @@ impl Book {
             client.tally.vulnerable_on = Some(on);
             client.tally_changed = true;
         }
-        if std::mem::replace(&mut client.record.vulnerable, true) {
+        if client.record.vulnerable {
             return;
         }
+        let before = client.clone();
+        client.record.vulnerable = true;
         client.changed = true;
         let fields =
             [("field", VULNERABLE), ("from", "false"), ("to", "true")].map(|(name, text)| (name, Value::text(text)));
         self.tell_customer(customer, "customer.changed", origin, &fields);
+        self.reclass(&before, customer, origin);
     }
 }

@@ -274,3 +274,85 @@ proptest! {
         prop_assert_eq!(run(&paid), run(&other));
     }
 }
+
+fn pay(book: &mut Book, n: usize, minor: i64, key: &str, date: NaiveDate) {
+    book.receive_money(&name(n), minor, date, &origin(key, date));
+    book.settle_plans(&origin(key, date));
+}
+
+/// What waits until something may be asked for again goes on when a plan ends: no hold of the playbook outlives it.
+#[test]
+fn the_end_of_a_plan_says_that_money_may_be_asked_for() {
+    let mut book = book(&[100]);
+    agree(&mut book, "P", terms(2)).unwrap();
+    pay(&mut book, 0, 50, "pay", on("2026-06-01"));
+    look(&mut book, "P", on("2026-07-07"));
+    let said = names(&book);
+    assert!(!said.contains(&"claimable.zero"), "{said:?}");
+    assert!(said.ends_with(&["claimable.positive", "plan.defaulted"]), "{said:?}");
+    // A plan over a part, paid at once: the rest is asked for.
+    let mut book = self::book(&[100]);
+    let part = PlanTerms { amount: Some(Money::parse("0.60", Currency::EUR).unwrap()), ..terms(2) };
+    agree(&mut book, "P", part).unwrap();
+    pay(&mut book, 0, 60, "pay", on("2026-06-01"));
+    assert_eq!(book.bills[&name(0)].claimable_minor(), 40);
+    assert!(names(&book).ends_with(&["claimable.positive", "plan.completed"]), "{:?}", names(&book));
+}
+
+#[test]
+fn an_amount_lowered_and_raised_again_is_no_money() {
+    for order in [[-50, 50], [50, -50]] {
+        let mut book = book(&[100]);
+        agree(&mut book, "P", terms(2)).unwrap();
+        for (n, difference) in order.into_iter().enumerate() {
+            let mut record = book.bills[&name(0)].record.clone();
+            record.amount.minor += difference;
+            let key = format!("amount {n}");
+            book.take_invoice(record, &origin(&key, start()));
+            book.settle_plans(&origin(&key, start()));
+        }
+        let paid: i64 = book.scheme("P").unwrap().row.instalments.iter().map(|one| one.paid_minor).sum();
+        assert_eq!((paid, book.bills[&name(0)].claimable_minor()), (0, 0), "{order:?}");
+    }
+}
+
+#[test]
+fn a_plan_takes_over_its_own_part_of_a_promise() {
+    let mut book = book(&[100, 200]);
+    let pledge = super::super::book::Pledge {
+        id: "T".to_owned(),
+        customer: CustomerId("C".to_owned()),
+        invoices: vec![name(0), name(1)],
+        made_on: start(),
+        date: on("2026-06-30"),
+        amount: Money::new(300, Currency::EUR),
+        paid_minor: 0,
+        limit_on: on("2026-07-02"),
+        limit_at: at(on("2026-07-03")),
+        source: "test".to_owned(),
+        status: "open".to_owned(),
+        method: None,
+        by: None,
+        changed: true,
+    };
+    book.make_promise(pledge, &origin("T", start()));
+    book.events.clear();
+    agree(&mut book, "P", PlanTerms { customer: None, invoices: vec!["I0".to_owned()], ..terms(2) }).unwrap();
+    assert_eq!(names(&book), ["promise.cancelled", "plan.accepted"], "only the case of the plan hears of it");
+    let pledge = &book.pledges[0];
+    assert_eq!((pledge.status.as_str(), &pledge.invoices, pledge.amount.minor), ("open", &vec![name(1)], 200));
+}
+
+#[test]
+fn an_offer_that_is_still_good_where_the_customer_lives_is_looked_at_the_next_day() {
+    let mut book = book(&[900]);
+    let offer =
+        PlanOffer { customer: Some("C".to_owned()), valid_until: Some(on("2026-06-01")), ..PlanOffer::default() };
+    let offered = Plan { id: "O".to_owned(), change: PlanChange::Offered(offer), on: start(), at: None };
+    take(&mut book, &offered, &Law::default(), &origin("O", start())).unwrap();
+    look(&mut book, "O", on("2026-06-01"));
+    assert_eq!(book.scheme("O").unwrap().row.watch_at, Some(at(on("2026-06-02"))));
+    look(&mut book, "O", on("2026-06-02"));
+    assert_eq!(book.scheme("O").unwrap().row.status, "expired");
+    assert_eq!(names(&book), ["plan.offered", "plan.expired"]);
+}
