@@ -1,5 +1,6 @@
 //! Whole cases, golden ledgers, the command line and the kill test: one test binary of `cli`.
 
+mod agreements;
 mod checks;
 mod databases;
 mod kill;
