@@ -321,7 +321,7 @@ pub(crate) struct Keys {
     pub(crate) told: BTreeSet<CustomerId>,
 }
 
-/// Loads the working set that a batch of rows names, to be changed in memory and written back by [`save`].
+/// Loads the working set that a batch of rows names, to be changed in memory and written back by [`save()`].
 ///
 /// On PostgreSQL the customers concerned are locked before anything is read that will be written: every writer of a
 /// balance, a promise, a dispute or a count holds the lock of its customer, so nothing is lost between read and write.

@@ -507,17 +507,15 @@ pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: &[Settling]) 
     engine.settings.faults.pass("deliver.settled")
 }
 
-/// Plans that were offered, also where nobody knows whether the message came: a customer may accept them.
+/// Plans and discounts that were offered, also where nobody knows whether the word came: a customer may take them.
 async fn note_offers(engine: &Engine, tx: &mut Tx, settling: &[Settling]) -> Result<(), Error> {
-    let may_have_left = |one: &&Settling| {
-        one.handing.effect.offers_plan && matches!(one.outcome, Outcome::Accepted(_) | Outcome::Unknown(_))
-    };
+    let may_have_left = |one: &&Settling| matches!(one.outcome, Outcome::Accepted(_) | Outcome::Unknown(_));
     let rows: Vec<_> = settling
         .iter()
         .filter(may_have_left)
-        .map(|one| {
+        .filter_map(|one| {
             let Handing { effect, at, .. } = &one.handing;
-            crate::receive::inbound_row("worker", &crate::offer::record(effect, *at), *at)
+            crate::offer::record(effect, *at).map(|record| crate::receive::inbound_row("worker", &record, *at))
         })
         .collect();
     if !rows.is_empty() {

@@ -1,8 +1,8 @@
-//! A message that offers a payment plan: the plan that it shows is the one that the ledger notes once it left.
+//! What effects offer: the plan that a message shows is the one that the ledger notes once it left; a discount likewise.
 
 use crate::route::plans::proposal;
-use recobro_connectors::source::record::{Plan, PlanChange, PlanOffer, Record};
-use recobro_kernel::effect::Effect;
+use recobro_connectors::source::record::{Incentive, Plan, PlanChange, PlanOffer, Record};
+use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{Facts, PlanFacts};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::plan::{Part, Told};
@@ -44,8 +44,37 @@ pub(crate) fn facts(effect: &Effect, facts: &Facts) -> Facts {
     Facts { plan: Some(plan), ..facts.clone() }
 }
 
-/// The offer as news for the ledger.
-pub(crate) fn record(effect: &Effect, at: Timestamp) -> Record {
+/// What a settled effect offers, as news for the ledger: a plan, or a discount that a playbook asks for by its request.
+pub(crate) fn record(effect: &Effect, at: Timestamp) -> Option<Record> {
+    if effect.offers_plan {
+        return Some(plan(effect, at));
+    }
+    (effect.kind == EffectKind::Request && effect.subject == DISCOUNT).then(|| discount(effect, at)).flatten()
+}
+
+/// The request by which a playbook opens a discount.
+const DISCOUNT: &str = "incentive.open";
+
+fn discount(effect: &Effect, at: Timestamp) -> Option<Record> {
+    let percent = match effect.with.get("percent")? {
+        Value::Decimal(percent) => percent.to_string(),
+        Value::Int(percent) => percent.to_string(),
+        _ => return None,
+    };
+    let until = effect.with.get("until").and_then(Value::as_date)?;
+    Some(Record::Incentive(Incentive {
+        id: Hash::of(effect.id.to_string().as_bytes()).short(),
+        invoice: effect.invoice.0.clone(),
+        percent: Some(percent),
+        amount: None,
+        until,
+        on: at.date_in(chrono_tz::Tz::UTC),
+        at: Some(at),
+        reason: effect.step.clone(),
+    }))
+}
+
+fn plan(effect: &Effect, at: Timestamp) -> Record {
     let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
     let offer = PlanOffer {
         customer: None,

@@ -495,8 +495,9 @@ impl Book {
         origin: &Origin<'_>,
     ) {
         let contested = self.contested(id);
+        let lost = self.lose_incentive(id, on, origin);
         let (before, after) = self.change_bill(id, |bill| {
-            bill.balance_minor += amount_minor;
+            bill.balance_minor += amount_minor + lost;
             bill.contest(contested);
         });
         // What came back was not paid: it counts no more towards a promise that is still to be judged.

@@ -41,6 +41,8 @@ impl Book {
             if row.id == id {
                 "taken".clone_into(&mut row.status);
                 row.taken_on = Some(on);
+                // What was really taken: money that comes back takes it with it.
+                row.amount_minor = rest;
             } else if row.status == "open" {
                 "expired".clone_into(&mut row.status);
             }
@@ -60,6 +62,33 @@ impl Book {
         });
         self.tell_invoice(invoice, "incentive.taken", origin, vec![("amount", value)]);
         rest
+    }
+
+    /// Money that had taken a discount comes back: the discount goes with it. Says how much that was.
+    pub(super) fn lose_incentive(&mut self, invoice: &InvoiceId, on: NaiveDate, origin: &Origin<'_>) -> i64 {
+        let zone = self.zone_of(invoice);
+        let taken = |row: &&mut IncentiveRow| row.invoice == *invoice && row.status == "taken";
+        let Some(row) = self.incentives.values_mut().find(taken) else { return 0 };
+        let is_open = on <= row.until_on;
+        if is_open { "open" } else { "expired" }.clone_into(&mut row.status);
+        row.taken_on = None;
+        let after = recobro_kernel::case::shift(row.until_on, 1);
+        row.expires_at = is_open.then(|| Timestamp::start_of(after, zone));
+        let (id, minor, customer) = (row.id.clone(), row.amount_minor, row.customer.clone());
+        self.moved_incentives.insert(id.clone());
+        let Some(currency) = self.bills.get(invoice).map(super::Bill::currency) else { return 0 };
+        self.booked.push(Booked {
+            source: "worker".to_owned(),
+            external_id: format!("discount/{id}/back/{}/{}", origin.source, origin.key),
+            kind: "discount",
+            customer: Some(customer),
+            amount: Money::new(-minor, currency),
+            parts: vec![(invoice.clone(), -minor)],
+            reference: "the payment came back".to_owned(),
+            on,
+            known_at: origin.at,
+        });
+        minor
     }
 
     /// The last day of an offer is over: the case hears it once.

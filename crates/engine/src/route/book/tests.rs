@@ -438,3 +438,19 @@ fn a_payment_in_time_takes_the_discount() {
     book.receive_money(&id(), 9_800, on("2026-05-30"), &origin("a"));
     assert_eq!(book.bills[&id()].balance_minor, 200, "a day late");
 }
+
+/// Money that comes back takes its discount with it; paid again in time it is given again, later it is not.
+#[test]
+fn a_returned_payment_loses_its_discount() {
+    let paid_again = |day: &str| {
+        let mut book = book();
+        book.open_incentive(offer("2026-05-29", 200));
+        book.receive_money(&id(), 9_800, on("2026-05-25"), &origin("a"));
+        assert_eq!(book.bills[&id()].balance_minor, 0);
+        book.return_money(&id(), 9_800, on("2026-05-27"), "MD01", &origin("b"));
+        assert_eq!((book.bills[&id()].balance_minor, book.forgiven_now(&id())), (10_000, 0));
+        book.receive_money(&id(), 9_800, on(day), &origin("c"));
+        book.bills[&id()].balance_minor
+    };
+    assert_eq!((paid_again("2026-05-29"), paid_again("2026-05-30")), (0, 200));
+}
