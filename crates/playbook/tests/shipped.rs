@@ -86,6 +86,6 @@ fn the_standard_playbook_flattens_into_one_forward_list() {
     assert_eq!(playbook.steps[task[0]].next, at("find-the-reason"));
     let Verb::Choose(_) = &playbook.steps[at("final-notice/choose-1")].verb else { panic!("no choice") };
     assert_eq!(playbook.tables[0].outputs[2].1, recobro_kernel::value::Type::Int);
-    assert_eq!(playbook.handlers.len(), 10);
+    assert_eq!(playbook.handlers.len(), 15);
     assert!(playbook.handlers.iter().flat_map(|h| &h.steps).all(|&position| position >= playbook.cursor_len));
 }
