@@ -3,7 +3,7 @@
 
 mod save;
 
-pub(crate) use save::{event_row, own_event, save, tell};
+pub(crate) use save::{event_row, own_event, save, save_and_tell, tell};
 
 use crate::facts::{Loaded, Point};
 use crate::route::book::holds::Standing;
@@ -27,6 +27,7 @@ use recobro_store::invoices::InvoiceRow;
 use recobro_store::plans::PlanRow;
 use recobro_store::promises::PromiseRow;
 use recobro_store::{CaseNo, Tx, cases, customers, events, holds, invoices, payments, plans, promises};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -321,6 +322,20 @@ pub(crate) struct Keys {
     pub(crate) told: BTreeSet<CustomerId>,
 }
 
+impl Keys {
+    /// The keys of rows that each concern a customer and some of their invoices.
+    pub(crate) fn of<'a, I: IntoIterator<Item = &'a InvoiceId>>(
+        rows: impl Iterator<Item = (&'a CustomerId, I)>,
+    ) -> Self {
+        let mut keys = Self::default();
+        for (customer, invoices) in rows {
+            keys.customers.insert(customer.clone());
+            keys.invoices.extend(invoices.into_iter().map(|id| id.0.clone()));
+        }
+        keys
+    }
+}
+
 /// Loads the working set that a batch of rows names, to be changed in memory and written back by [`save()`].
 ///
 /// On PostgreSQL the customers concerned are locked before anything is read that will be written: every writer of a
@@ -385,7 +400,10 @@ pub(crate) async fn load_book(engine: &Engine, tx: &mut Tx, keys: &Keys) -> Resu
 
 /// What plans and holds lead to that are only named by their id. Whose they are does not change, so this may be read
 /// before the lock; the rest of them is read again under it.
-async fn follow(tx: &mut Tx, keys: &Keys, book: &mut Book) -> Result<Keys, Error> {
+async fn follow<'k>(tx: &mut Tx, keys: &'k Keys, book: &mut Book) -> Result<Cow<'k, Keys>, Error> {
+    if keys.plans.is_empty() && keys.holds.is_empty() {
+        return Ok(Cow::Borrowed(keys));
+    }
     let mut keys = keys.clone();
     if !keys.plans.is_empty() {
         let ids: Vec<String> = keys.plans.iter().cloned().collect();
@@ -406,7 +424,7 @@ async fn follow(tx: &mut Tx, keys: &Keys, book: &mut Book) -> Result<Keys, Error
         }
         book.holds = known.into_iter().map(|row| Standing { row, changed: false }).collect();
     }
-    Ok(keys)
+    Ok(Cow::Owned(keys))
 }
 
 /// The plans of the invoices in the book and those that are named, with all the invoices that they cover.
@@ -532,21 +550,13 @@ async fn load_open_cases(engine: &Engine, tx: &mut Tx, book: &mut Book) -> Resul
 
 /// Loads the working set of promises that are due.
 pub(crate) async fn load_pledged(engine: &Engine, tx: &mut Tx, due: Vec<PromiseRow>) -> Result<Book, Error> {
-    let mut keys = Keys::default();
-    for row in &due {
-        keys.invoices.extend(row.invoices.iter().map(|id| id.0.clone()));
-        keys.customers.insert(row.customer.clone());
-    }
+    let keys = Keys::of(due.iter().map(|row| (&row.customer, &row.invoices)));
     load_book(engine, tx, &keys).await
 }
 
 /// Loads the working set of plans that are to be looked at.
 pub(crate) async fn load_planned(engine: &Engine, tx: &mut Tx, due: &[PlanRow]) -> Result<Book, Error> {
-    let mut keys = Keys::default();
-    for row in due {
-        keys.invoices.extend(row.invoices.iter().map(|part| part.invoice.0.clone()));
-        keys.customers.insert(row.customer.clone());
-        keys.plans.insert(row.id.clone());
-    }
+    let mut keys = Keys::of(due.iter().map(|row| (&row.customer, row.invoices.iter().map(|part| &part.invoice))));
+    keys.plans.extend(due.iter().map(|row| row.id.clone()));
     load_book(engine, tx, &keys).await
 }

@@ -22,6 +22,7 @@ mod deliver;
 mod facts;
 pub mod faults;
 mod library;
+mod limits;
 pub mod observe;
 mod offer;
 pub mod operate;

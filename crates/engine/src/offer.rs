@@ -1,6 +1,6 @@
 //! What effects offer: the plan that a message shows is the one that the ledger notes once it left; a discount likewise.
 
-use crate::route::plans::proposal;
+use crate::route::plans::{OFFER_DAYS, proposal};
 use recobro_connectors::source::record::{Incentive, Plan, PlanChange, PlanOffer, Record};
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{Facts, PlanFacts};
@@ -14,29 +14,34 @@ fn id(effect: &Effect) -> String {
     format!("plan-{}", Hash::of(effect.id.to_string().as_bytes()).short())
 }
 
-fn most(effect: &Effect) -> Option<i64> {
-    match effect.with.get("max_instalments") {
-        Some(Value::Int(most)) => Some(*most),
-        Some(_) | None => None,
+/// The offer with its limits, as they travel with the message.
+fn offer(effect: &Effect) -> PlanOffer {
+    let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
+    PlanOffer {
+        customer: None,
+        invoices: vec![effect.invoice.0.clone()],
+        max_instalments: match effect.with.get("max_instalments") {
+            Some(Value::Int(most)) => Some(*most),
+            Some(_) | None => None,
+        },
+        ends_by: date("ends_by"),
+        valid_until: date("valid_until"),
+        method: effect.with.get("method").and_then(Value::as_text).map(str::to_owned),
     }
-}
-
-fn method(effect: &Effect) -> Option<String> {
-    effect.with.get("method").and_then(Value::as_text).map(str::to_owned)
 }
 
 /// The facts as the message shows them: with the plan that it offers.
 pub(crate) fn facts(effect: &Effect, facts: &Facts) -> Facts {
-    let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
-    let valid_until = date("valid_until").unwrap_or_else(|| recobro_kernel::case::shift(facts.today, 14));
+    let offer = offer(effect);
+    let valid_until = offer.valid_until.unwrap_or_else(|| recobro_kernel::case::shift(facts.today, OFFER_DAYS));
     let claimable = facts.invoice.claimable_minor();
-    let schedule = proposal(claimable, most(effect), date("ends_by"), valid_until).unwrap_or_default();
+    let schedule = proposal(claimable, offer.max_instalments, offer.ends_by, valid_until).unwrap_or_default();
     let part = |instalment| Part { instalment, paid_minor: 0, told: Told::Nothing };
     let plan = PlanFacts {
         id: id(effect),
         status: "proposed".to_owned(),
         parts: schedule.into_iter().map(part).collect(),
-        method: method(effect).unwrap_or_default(),
+        method: offer.method.unwrap_or_default(),
         default_after: 1,
         valid_until: Some(valid_until),
         re_ages: false,
@@ -75,15 +80,6 @@ fn discount(effect: &Effect, at: Timestamp) -> Option<Record> {
 }
 
 fn plan(effect: &Effect, at: Timestamp) -> Record {
-    let date = |name: &str| effect.with.get(name).and_then(Value::as_date);
-    let offer = PlanOffer {
-        customer: None,
-        invoices: vec![effect.invoice.0.clone()],
-        max_instalments: most(effect),
-        ends_by: date("ends_by"),
-        valid_until: date("valid_until"),
-        method: method(effect),
-    };
     let on = at.date_in(chrono_tz::Tz::UTC);
-    Record::Plan(Plan { id: id(effect), change: PlanChange::Offered(offer), on, at: Some(at) })
+    Record::Plan(Plan { id: id(effect), change: PlanChange::Offered(offer(effect)), on, at: Some(at) })
 }

@@ -21,23 +21,17 @@ pub(crate) async fn look(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Resu
     }
     let count = due.len();
     let mut book = db::load_planned(engine, tx, &due).await?;
-    let law = &engine.shelf.law;
-    let patience = law.plan_patience();
+    let patience = engine.shelf.law.plan_patience();
     for row in due {
         // The book was read under the customer's lock: what another worker looked at meanwhile says so there.
         let known = book.scheme(&row.id).and_then(|scheme| scheme.row.watch_at.zip(Some(scheme.row.default_after)));
         let Some((watch_at, default_after)) = known.filter(|(at, _)| *at <= until) else { continue };
-        let calendar = match book.clients.get(&CustomerId(row.customer.0.clone())) {
-            Some(client) => law.calendar_for(&client.record.country, client.record.subdivision.as_deref(), ""),
-            None => law.calendar(""),
-        };
         let patience = recobro_kernel::plan::Patience { default_after, ..patience };
         let at = watch_at.max(engine.clock.now());
         let key = format!("{}@{}", row.id, watch_at);
-        book.look_at_plan(&row.id, (patience, &calendar), &Origin { source: "worker", kind: "plan", key: &key, at });
+        book.look_at_plan(&row.id, patience, &Origin { source: "worker", kind: "plan", key: &key, at });
     }
-    db::save(tx, &book, engine.clock.now()).await?;
-    db::tell(tx, &book.events, &book.numbers).await?;
+    db::save_and_tell(tx, &book, engine.clock.now()).await?;
     tracing::debug!(plans = count, "engine.plan");
     engine.settings.faults.pass("plan.looked")?;
     Ok(count)

@@ -151,7 +151,10 @@ impl Engine {
 /// The first invoice and the customer that an agreement names.
 fn named_by(record: &Record) -> (Option<&str>, Option<&str>) {
     match record {
-        Record::Plan(plan) => plan.names(),
+        Record::Plan(plan) => {
+            let (invoices, customer) = plan.names();
+            (invoices.first().map(String::as_str), customer)
+        }
         Record::Hold(hold) => hold.names(),
         _ => (None, None),
     }

@@ -21,7 +21,7 @@ use crate::{Engine, Error};
 use answer::Answered;
 use book::{Book, Origin, Pledge, scoped};
 use money::Rule;
-use recobro_connectors::source::record::{self, HoldChange, PlanChange, Record};
+use recobro_connectors::source::record::{self, Record};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Money;
 use recobro_kernel::time::Timestamp;
@@ -80,11 +80,7 @@ pub(crate) async fn route(
         let item = understand(&row);
         items.push((row, item));
     }
-    let mut keys = keys(&items);
-    let mut book = db::load_book(engine, tx, &keys).await?;
-    if keys.widen(&book, &items) {
-        book = db::load_book(engine, tx, &keys).await?;
-    }
+    let mut book = working_set(engine, tx, &items).await?;
     let answers = close_answered(tx, &items, &mut book).await?;
     let mut routed = Vec::new();
     let mut parked = Vec::new();
@@ -126,6 +122,13 @@ pub(crate) async fn route(
     })
 }
 
+/// Everything that rows name, and what that leads to.
+async fn working_set(engine: &Engine, tx: &mut Tx, items: &[(Inbound, Result<Item, Parked>)]) -> Result<Book, Error> {
+    let mut keys = keys(items);
+    let book = db::load_book(engine, tx, &keys).await?;
+    if keys.widen(&book, items) { db::load_book(engine, tx, &keys).await } else { Ok(book) }
+}
+
 /// What a row would do to the ledger as it stands: the events that cases would hear, or why it would be refused.
 ///
 /// # Errors
@@ -138,11 +141,7 @@ pub(crate) async fn try_alone(
     let at = row.at.max(engine.clock.now());
     let item = understand(&row);
     let items = vec![(row, item)];
-    let mut keys = keys(&items);
-    let mut book = db::load_book(engine, tx, &keys).await?;
-    if keys.widen(&book, &items) {
-        book = db::load_book(engine, tx, &keys).await?;
-    }
+    let mut book = working_set(engine, tx, &items).await?;
     let (row, item) = &items[0];
     let taken = match item {
         Ok(item) => take(engine, &mut book, row, item, at, &[]),
@@ -266,20 +265,15 @@ impl Keys {
             }
             Record::Plan(plan) => {
                 self.plans.insert(plan.id.clone());
-                let (customer, invoices) = match &plan.change {
-                    PlanChange::Offered(offer) => (&offer.customer, &offer.invoices[..]),
-                    PlanChange::Agreed(terms) => (&terms.customer, &terms.invoices[..]),
-                    PlanChange::Declined {} | PlanChange::Cancelled { .. } => (&None, &[][..]),
-                };
+                let (invoices, customer) = plan.names();
                 self.invoices.extend(invoices.iter().cloned());
-                self.all_of.extend(customer.iter().filter(|_| invoices.is_empty()).map(|id| CustomerId(id.clone())));
+                self.all_of.extend(customer.filter(|_| invoices.is_empty()).map(|id| CustomerId(id.to_owned())));
             }
             Record::Hold(hold) => {
                 self.holds.insert(hold.id.clone());
-                if let HoldChange::Placed { invoice, customer, .. } = &hold.change {
-                    self.invoices.extend(invoice.iter().cloned());
-                    self.all_of.extend(customer.iter().map(|id| CustomerId(id.clone())));
-                }
+                let (invoice, customer) = hold.names();
+                self.invoices.extend(invoice.map(str::to_owned));
+                self.all_of.extend(customer.map(|id| CustomerId(id.to_owned())));
             }
         }
     }
@@ -425,7 +419,7 @@ fn take_item(
             Record::Promise(promise) => take_promise(engine, book, promise, origin),
             Record::Reply(reply) => take_reply(book, reply, origin),
             Record::Event(event) => outside::take(book, event, origin),
-            Record::Plan(plan) => plans::take(book, plan, &engine.shelf.law, origin),
+            Record::Plan(plan) => plans::take(book, plan, origin),
             Record::Hold(hold) => holds::take(book, hold, origin),
             Record::Credit(credit) => credits::take(book, row, credit, origin),
             Record::Incentive(incentive) => incentives::take(book, incentive, origin),

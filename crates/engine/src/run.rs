@@ -1,9 +1,9 @@
 //! The loops: one over virtual time, one over real time. Both repeat one round: settle what was handed over, route,
-//! judge promises, advance, claim what may leave, then hand over with no transaction open. In virtual time that is one
+//! meet limits, advance, claim what may leave, then hand over with no transaction open. In virtual time that is one
 //! transaction; in real time each tick has its own, so that workers that share a database never hold the locks of two.
 //!
 //! A virtual run takes everything due within a cell of a quarter of an hour in time order. Where neither news nor a
-//! promise's limit comes in between, a round looks on to the end of the day: cases of different customers do not touch
+//! limit comes in between, a round looks on to the end of the day: cases of different customers do not touch
 //! each other, and those of one customer are taken cell by cell. What is next is read from the database alone, so a
 //! killed run goes on as if it had not been.
 
@@ -11,9 +11,9 @@ use crate::clock::Stopwatch;
 use crate::deliver::{self, Settling};
 use crate::observe::Act;
 use crate::people::{Nobody, People};
-use crate::{Engine, Error, advance, plan, promise, route};
+use crate::{Engine, Error, advance, limits, route};
 use recobro_kernel::time::{HOUR_US, Timestamp};
-use recobro_store::{Tx, inbound, meta, outbox, plans, wake};
+use recobro_store::{Tx, inbound, meta, outbox, wake};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -82,27 +82,23 @@ pub(crate) struct Tick {
 #[derive(Clone, Copy, Debug)]
 struct Next {
     inbound: Option<Timestamp>,
-    promise: Option<Timestamp>,
-    plan: Option<Timestamp>,
+    limit: Option<Timestamp>,
     wake: Option<Timestamp>,
     outbox: Option<Timestamp>,
 }
 
 impl Next {
     async fn read(tx: &mut Tx) -> Result<Self, Error> {
-        let plan = plans::next_at(tx).await?;
-        let promise = promise::next_at(tx).await?;
         Ok(Self {
             inbound: inbound::next_at(tx).await?,
-            promise,
-            plan,
+            limit: limits::next_at(tx).await?,
             wake: wake::next_at(tx).await?,
             outbox: outbox::next_due(tx).await?,
         })
     }
 
     fn earliest(self) -> Option<Timestamp> {
-        [self.inbound, self.promise, self.plan, self.wake, self.outbox].into_iter().flatten().min()
+        [self.inbound, self.limit, self.wake, self.outbox].into_iter().flatten().min()
     }
 }
 
@@ -250,7 +246,7 @@ impl Engine {
         let cell_us = self.settings.quantum_minutes.max(1) * 60 * 1_000_000;
         let end_of = |unit_us: i64| Timestamp::from_us((now.as_us().div_euclid(unit_us) + 1) * unit_us - 1);
         let cell_end = end_of(cell_us).min(limit);
-        let between = [next.inbound, next.promise, next.plan].into_iter().flatten().min();
+        let between = [next.inbound, next.limit].into_iter().flatten().min();
         let horizon = match between {
             // News of this cell may bring more news; look no further than the cell.
             Some(at) if at <= cell_end => cell_end,
@@ -285,11 +281,8 @@ impl Engine {
                 }
             }
         }
-        if due(next.promise, span.cell_end) {
-            worked |= promise::meet(self, tx, span.cell_end).await? > 0;
-        }
-        if due(next.plan, span.cell_end) {
-            worked |= plan::look(self, tx, span.cell_end).await? > 0;
+        if due(next.limit, span.cell_end) {
+            worked |= limits::meet(self, tx, span.cell_end).await? > 0;
         }
         let advanced = advance::advance(self, tx, span, people, tick).await?;
         let handings = if advanced > 0 || due(next.outbox, span.horizon) {
@@ -406,7 +399,7 @@ impl Engine {
         Ok(recobro_store::inbound::next_at(&mut tx).await?)
     }
 
-    /// Routes what came, judges promises and looks at plans. Says whether there was anything.
+    /// Routes what came and meets the limits that passed. Says whether there was anything.
     async fn real_news(&self, span: Span, next: Next, tick: &mut Tick) -> Result<bool, Error> {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= span.now);
         let routed = tick.progress.routed;
@@ -421,15 +414,14 @@ impl Engine {
                 }
             }
         }
-        let mut judged = 0;
-        if (due(next.promise) || due(next.plan)) && !due(self.next_news().await?) {
+        let mut met = 0;
+        if due(next.limit) && !due(self.next_news().await?) {
             // Money that keeps a promise or a plan may be among what is not routed yet.
             let mut tx = self.store.begin().await?;
-            judged = plan::look(self, &mut tx, span.cell_end).await?;
-            judged += promise::meet(self, &mut tx, span.cell_end).await?;
+            met = limits::meet(self, &mut tx, span.cell_end).await?;
             tx.commit().await?;
         }
-        Ok(tick.progress.routed > routed || judged > 0)
+        Ok(tick.progress.routed > routed || met > 0)
     }
 
     /// Hands over and settles; settling alone is begun again on a conflict, because the hand-over cannot be.

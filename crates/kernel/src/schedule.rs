@@ -185,7 +185,7 @@ pub fn limit(calendar: &Calendar, zone: Tz, from: Timestamp, span: Span) -> Time
 /// The first instant after a local day.
 #[must_use]
 pub fn end_of(date: NaiveDate, zone: Tz) -> Timestamp {
-    Timestamp::start_of(date + Days::new(1), zone)
+    Timestamp::start_of(crate::case::shift(date, 1), zone)
 }
 
 /// The earliest start of the step under the cursor, and what moved it.

@@ -367,7 +367,7 @@ impl Range {
             Record::Promise(promise) => promise.invoices.iter().all(|invoice| of(invoice)),
             Record::Reply(reply) => reply.invoice.as_deref().is_none_or(of),
             Record::Event(event) => event.invoice.as_deref().is_none_or(of),
-            Record::Plan(plan) => plan.names().0.is_none_or(of),
+            Record::Plan(plan) => plan.names().0.first().is_none_or(|invoice| of(invoice)),
             Record::Hold(hold) => hold.names().0.is_none_or(of),
         }
     }

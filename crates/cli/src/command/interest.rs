@@ -196,14 +196,10 @@ async fn debt(store: &Store, invoice: &InvoiceRow, as_of: NaiveDate) -> Result<(
         due: invoice.due_on,
         amount_minor: invoice.amount_minor,
         currency: invoice.currency,
-        paid: days(rows.iter().filter(|row| !row.is_credit())),
+        paid: reads::days(&rows, false),
         waivers: reads::waivers(&mut tx, &ids, Timestamp::MAX).await?.remove(&invoice.id).unwrap_or_default(),
     };
-    Ok((customer, debt.less_credits(&days(rows.iter().filter(|row| row.is_credit())), as_of)))
-}
-
-fn days<'a>(parts: impl Iterator<Item = &'a payments::Settled>) -> Vec<(NaiveDate, i64)> {
-    parts.map(|part| (part.booked_on, part.amount_minor)).collect()
+    Ok((customer, debt.less_credits(&reads::days(&rows, true), as_of)))
 }
 
 fn compute(law: &Law, customer: &CustomerRow, debt: &Debt, as_of: NaiveDate) -> Result<Statement, Failure> {

@@ -372,8 +372,7 @@ impl AccountLine {
 
     /// Money by day, or credit notes by day.
     pub(crate) fn days(&self, credits: bool) -> Vec<(NaiveDate, i64)> {
-        let parts = self.parts.iter().filter(|part| part.is_credit() == credits);
-        parts.map(|part| (part.booked_on, part.amount_minor)).collect()
+        days(&self.parts, credits)
     }
 }
 
@@ -429,6 +428,12 @@ pub(crate) async fn account(
         }
     }
     Ok(Account { customer, invoices: lines, unapplied })
+}
+
+/// Money by day, or credit notes by day.
+pub(crate) fn days(parts: &[Settled], credits: bool) -> Vec<(NaiveDate, i64)> {
+    let parts = parts.iter().filter(|part| part.is_credit() == credits);
+    parts.map(|part| (part.booked_on, part.amount_minor)).collect()
 }
 
 /// What was waived of invoices' charges, as far as it was known at an instant.

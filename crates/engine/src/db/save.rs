@@ -16,7 +16,13 @@ use recobro_store::promises::PromiseRow;
 use recobro_store::{CaseNo, Tx, consents, customers, events, holds, invoices, payments, plans, promises};
 use std::collections::BTreeMap;
 
-/// Writes a working set back and hands its news to the cases.
+/// Writes a working set back and hands its news to their cases.
+pub(crate) async fn save_and_tell(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Error> {
+    save(tx, book, now).await?;
+    tell(tx, &book.events, &book.numbers).await
+}
+
+/// Writes a working set back; its news are handed on by [`tell`].
 pub(crate) async fn save(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Error> {
     save_clients(tx, book, now).await?;
     let bills: Vec<InvoiceRow> =

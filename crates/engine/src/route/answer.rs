@@ -142,23 +142,10 @@ impl Book {
     fn disputed(&mut self, answered: &Answered, today: NaiveDate, origin: &Origin<'_>) {
         let Some(bill) = self.bills.get(&answered.invoice) else { return };
         let amount_minor = self.amount(answered).map_or(bill.claimable_minor(), |money| money.minor);
-        let reason = answered.answer.reason.as_deref().and_then(reasons::code).unwrap_or("other").to_owned();
-        let quarrel = Quarrel {
-            id: format!("task:{}", answered.task),
-            invoice: answered.invoice.clone(),
-            reason,
-            amount_minor,
-            opened_on: today,
-            closed_on: None,
-            outcome: None,
-            owner: None,
-            answer_by: None,
-            credited_minor: 0,
-            awaits_credit: false,
-            overdue_at: None,
-            source: origin.source.to_owned(),
-            changed: true,
-        };
+        let reason = answered.answer.reason.as_deref().and_then(reasons::code).unwrap_or("other");
+        let id = format!("task:{}", answered.task);
+        let told = (reason, amount_minor);
+        let quarrel = Quarrel::new(id, answered.invoice.clone(), told, (today, origin.source));
         self.open_dispute(quarrel, origin);
     }
 

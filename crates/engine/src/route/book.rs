@@ -17,6 +17,7 @@ pub(crate) use disputes::{Ending, Quarrel, scoped};
 
 use chrono::{Datelike, NaiveDate};
 use recobro_connectors::source::record::ContactPoint;
+use recobro_kernel::calendar::Calendar;
 use recobro_kernel::event::{self, Event};
 use recobro_kernel::ids::{CaseId, CustomerId, EventId, InvoiceId};
 use recobro_kernel::money::{Currency, Money};
@@ -25,6 +26,7 @@ use recobro_kernel::value::Value;
 use recobro_store::CaseNo;
 use recobro_store::customers::Aggregates;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Invoices paid late in the twelve months up to a date.
 pub(crate) fn late_12m(tally: &Aggregates, today: NaiveDate) -> i64 {
@@ -327,9 +329,7 @@ impl Book {
         let promises = promises.map(|p| ("promise.made", p.source.clone(), p.id.clone(), p.made()));
         let disputes = self.quarrels.iter().filter(|q| q.closed_on.is_none() && q.invoice == *invoice);
         let disputes = disputes.map(|q| ("dispute.opened", q.source.clone(), q.id.clone(), q.opened(currency)));
-        let client =
-            self.bills.get(invoice).and_then(|bill| self.clients.get(&CustomerId(bill.record.customer.clone())));
-        let stops = client.map(|client| client.tally.stops.clone()).unwrap_or_default();
+        let stops = self.client_of(invoice).map(|client| client.tally.stops.clone()).unwrap_or_default();
         let stops = stops.iter().filter_map(|stop| event::find(stop));
         let stops = stops.map(|kind| (kind.name, "worker".to_owned(), kind.name.to_owned(), Vec::new()));
         let plan = self.standing_plan(invoice);
@@ -455,18 +455,31 @@ impl Book {
         if rest <= 0 || rest > bill.tolerance_minor {
             return;
         }
-        let (customer, amount) = (CustomerId(bill.record.customer.clone()), Money::new(rest, bill.currency()));
         self.change_bill(id, |bill| bill.balance_minor = 0);
+        let key = format!("write-off/{id}/{}/{}", origin.source, origin.key);
+        self.book_by_rule(id, ("write_off", key), rest, "within the playbook's tolerance", (on, origin.at));
+    }
+
+    /// The record of what a rule took off an invoice, or gave back to it: nobody's money.
+    fn book_by_rule(
+        &mut self,
+        id: &InvoiceId,
+        (kind, external_id): (&'static str, String),
+        minor: i64,
+        reason: &str,
+        (on, known_at): (NaiveDate, Timestamp),
+    ) {
+        let Some(bill) = self.bills.get(id) else { return };
         self.booked.push(Booked {
             source: "worker".to_owned(),
-            external_id: format!("write-off/{id}/{}/{}", origin.source, origin.key),
-            kind: "write_off",
-            customer: Some(customer),
-            amount,
-            parts: vec![(id.clone(), rest)],
-            reference: "within the playbook's tolerance".to_owned(),
+            external_id,
+            kind,
+            customer: Some(CustomerId(bill.record.customer.clone())),
+            amount: Money::new(minor, bill.currency()),
+            parts: vec![(id.clone(), minor)],
+            reference: reason.to_owned(),
             on,
-            known_at: origin.at,
+            known_at,
         });
     }
 
@@ -529,9 +542,19 @@ impl Book {
 
     /// Where the customer of an invoice lives.
     pub(crate) fn zone_of(&self, invoice: &InvoiceId) -> chrono_tz::Tz {
-        let customer = self.bills.get(invoice).map(|bill| CustomerId(bill.record.customer.clone()));
-        let client = customer.and_then(|id| self.clients.get(&id));
-        client.map_or(chrono_tz::Tz::UTC, |client| client.record.time_zone)
+        self.client_of(invoice).map_or(chrono_tz::Tz::UTC, |client| client.record.time_zone)
+    }
+
+    /// The customer of an invoice.
+    fn client_of(&self, invoice: &InvoiceId) -> Option<&Client> {
+        self.clients.get(&CustomerId(self.bills.get(invoice)?.record.customer.clone()))
+    }
+
+    /// The calendar of an invoice's customer.
+    fn calendar_of(&self, invoice: &InvoiceId) -> Arc<Calendar> {
+        let record = self.client_of(invoice).map(|client| &client.record);
+        let place = record.map_or(("", None), |record| (record.country.as_str(), record.subdivision.as_deref()));
+        self.law.calendar_for(place.0, place.1, "")
     }
 
     /// Takes a customer's row; what changed reaches the open cases.
@@ -558,7 +581,6 @@ impl Book {
             self.clients.insert(id, client);
             return;
         };
-        let before = client.clone();
         let mut record = record;
         // A ledger that does not know of it takes no protection away.
         record.vulnerable |= client.tally.vulnerable_on.is_some();
@@ -585,7 +607,7 @@ impl Book {
             let fields = [("field", Value::text(field)), ("from", Value::text(from)), ("to", Value::text(to))];
             self.tell_customer(&id, "customer.changed", &origin, &fields);
         }
-        self.reclass(&before, &id, origin);
+        self.reclass(&old, &id, origin);
         self.offer_again(&id, origin.at);
     }
 

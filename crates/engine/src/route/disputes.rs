@@ -14,23 +14,9 @@ pub(super) fn take(book: &mut Book, dispute: &Dispute, origin: &Origin<'_>) -> R
     match &dispute.change {
         DisputeChange::Opened { reason, amount, owner, answer_by } => {
             let amount_minor = contested(book, &id, *amount)?;
-            let quarrel = Quarrel {
-                id: scoped(origin.source, &dispute.id),
-                invoice: id,
-                reason: reason.clone(),
-                amount_minor,
-                opened_on: dispute.on,
-                closed_on: None,
-                outcome: None,
-                owner: owner.clone(),
-                answer_by: *answer_by,
-                credited_minor: 0,
-                awaits_credit: false,
-                overdue_at: None,
-                source: origin.source.to_owned(),
-                changed: true,
-            };
-            book.open_dispute(quarrel, origin);
+            let own = scoped(origin.source, &dispute.id);
+            let new = Quarrel::new(own, id, (reason, amount_minor), (dispute.on, origin.source));
+            book.open_dispute(Quarrel { owner: owner.clone(), answer_by: *answer_by, ..new }, origin);
             Ok(())
         }
         DisputeChange::Closed { outcome, credit } => {

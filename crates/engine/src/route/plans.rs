@@ -6,10 +6,10 @@ use super::{Parked, named, unknown};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::{Plan, PlanChange, PlanOffer, PlanTerms};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
-use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
 use recobro_kernel::plan::{self, Instalment, Limits};
-use recobro_kernel::time::{Span, Timestamp, Unit};
+use recobro_kernel::schedule::end_of;
+use recobro_kernel::time::{Span, Unit};
 use recobro_store::plans::{CoveredRow, PlanRow};
 
 /// Where nobody says the distance of instalments.
@@ -19,13 +19,13 @@ const EVERY: Span = Span { count: 1, unit: Unit::Months };
 const OFFERED: i64 = 3;
 
 /// Where nobody says how long an offer stands.
-const OFFER_DAYS: i64 = 14;
+pub(crate) const OFFER_DAYS: i64 = 14;
 
 /// Takes news of a plan.
-pub(super) fn take(book: &mut Book, plan: &Plan, law: &Law, origin: &Origin<'_>) -> Result<(), Parked> {
+pub(super) fn take(book: &mut Book, plan: &Plan, origin: &Origin<'_>) -> Result<(), Parked> {
     match &plan.change {
-        PlanChange::Offered(offer) => offered(book, plan, offer, law, origin),
-        PlanChange::Agreed(terms) => agreed(book, plan, terms, law, origin),
+        PlanChange::Offered(offer) => offered(book, plan, offer, origin),
+        PlanChange::Agreed(terms) => agreed(book, plan, terms, origin),
         PlanChange::Declined {} => {
             if book.decline_plan(&plan.id, plan.on, origin) {
                 Ok(())
@@ -114,7 +114,7 @@ fn cover(book: &Book, customer: Option<&String>, names: &[String]) -> Result<Cov
     Ok(Cover { customer: CustomerId(owner), currency, invoices })
 }
 
-fn offered(book: &mut Book, plan: &Plan, offer: &PlanOffer, law: &Law, origin: &Origin<'_>) -> Result<(), Parked> {
+fn offered(book: &mut Book, plan: &Plan, offer: &PlanOffer, origin: &Origin<'_>) -> Result<(), Parked> {
     if let Some(known) = book.scheme(&plan.id) {
         return Err(format!("plan `{}` is {}; another offer needs an id of its own", plan.id, known.row.status));
     }
@@ -137,10 +137,10 @@ fn offered(book: &mut Book, plan: &Plan, offer: &PlanOffer, law: &Law, origin: &
         max_instalments: offer.max_instalments,
         ends_by: offer.ends_by,
         method: offer.method.clone().unwrap_or_default(),
-        watch_at: Some(Timestamp::start_of(recobro_kernel::case::shift(valid_until, 1), zone)),
+        watch_at: Some(end_of(valid_until, zone)),
         invoices: cover.rows(book, amount_minor),
         instalments: schedule.iter().map(instalment_row).collect(),
-        ..blank(plan, &cover, amount_minor, law, origin)
+        ..blank(book, plan, &cover, (amount_minor, origin))
     };
     book.offer_plan(row, origin);
     Ok(())
@@ -162,7 +162,7 @@ pub(crate) fn proposal(
     Ok(schedule)
 }
 
-fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, law: &Law, origin: &Origin<'_>) -> Result<(), Parked> {
+fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, origin: &Origin<'_>) -> Result<(), Parked> {
     let offer = book.scheme(&plan.id).map(|scheme| scheme.row.clone());
     if let Some(known) = offer.as_ref().filter(|row| row.status != "proposed") {
         return Err(format!("plan `{}` is {}; another plan needs an id of its own", plan.id, known.status));
@@ -182,7 +182,7 @@ fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, law: &Law, origin: &O
             Limits { max_instalments: row.max_instalments, ends_by: row.ends_by, valid_until: row.valid_until };
         limits.admit(&schedule, plan.on)?;
     }
-    let blank = blank(plan, &cover, amount_minor, law, origin);
+    let blank = blank(book, plan, &cover, (amount_minor, origin));
     let method = terms.method.clone().or_else(|| offer.as_ref().map(|row| row.method.clone())).unwrap_or_default();
     if method == "direct_debit" && terms.mandate.is_none() {
         return Err("a direct debit needs the customer's mandate: its id, the day it was signed, the IBAN".to_owned());
@@ -258,7 +258,7 @@ fn schedule(
 }
 
 /// A row with what every plan has.
-fn blank(plan: &Plan, cover: &Cover, amount_minor: i64, law: &Law, origin: &Origin<'_>) -> PlanRow {
+fn blank(book: &Book, plan: &Plan, cover: &Cover, (amount_minor, origin): (i64, &Origin<'_>)) -> PlanRow {
     PlanRow {
         id: plan.id.clone(),
         source: origin.source.to_owned(),
@@ -274,7 +274,7 @@ fn blank(plan: &Plan, cover: &Cover, amount_minor: i64, law: &Law, origin: &Orig
         ended_on: None,
         method: String::new(),
         by: String::new(),
-        default_after: law.plan_patience().default_after,
+        default_after: book.law.plan_patience().default_after,
         re_ages: false,
         mandate: None,
         reason: String::new(),

@@ -22,15 +22,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The first invoice and the customer that it names.
+    /// The invoices and the customer that it names.
     #[must_use]
-    pub fn names(&self) -> (Option<&str>, Option<&str>) {
-        let (customer, invoices) = match &self.change {
-            PlanChange::Offered(offer) => (offer.customer.as_deref(), &offer.invoices[..]),
-            PlanChange::Agreed(terms) => (terms.customer.as_deref(), &terms.invoices[..]),
-            PlanChange::Declined {} | PlanChange::Cancelled { .. } => (None, &[][..]),
-        };
-        (invoices.first().map(String::as_str), customer)
+    pub fn names(&self) -> (&[String], Option<&str>) {
+        match &self.change {
+            PlanChange::Offered(offer) => (&offer.invoices, offer.customer.as_deref()),
+            PlanChange::Agreed(terms) => (&terms.invoices, terms.customer.as_deref()),
+            PlanChange::Declined {} | PlanChange::Cancelled { .. } => (&[], None),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Book, Note, Origin};
 use chrono::NaiveDate;
-use recobro_kernel::ids::{CustomerId, InvoiceId};
+use recobro_kernel::ids::InvoiceId;
 use recobro_kernel::money::{Currency, Money};
+use recobro_kernel::schedule::end_of;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 
@@ -52,6 +53,31 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Quarrel {
+    /// A dispute as it begins, over a part for a reason.
+    pub(crate) fn new(
+        id: String,
+        invoice: InvoiceId,
+        (reason, amount_minor): (&str, i64),
+        (opened_on, source): (NaiveDate, &str),
+    ) -> Self {
+        Self {
+            id,
+            invoice,
+            reason: reason.to_owned(),
+            amount_minor,
+            opened_on,
+            closed_on: None,
+            outcome: None,
+            owner: None,
+            answer_by: None,
+            credited_minor: 0,
+            awaits_credit: false,
+            overdue_at: None,
+            source: source.to_owned(),
+            changed: true,
+        }
+    }
+
     /// What it keeps from being asked for, minor units.
     fn contests(&self) -> i64 {
         let counts = self.closed_on.is_none() || self.awaits_credit;
@@ -107,13 +133,9 @@ impl Book {
 
     /// The last day to answer a dispute, said or by the law's time, and the first instant after it.
     fn answer_by(&self, invoice: &InvoiceId, opened: NaiveDate, said: Option<NaiveDate>) -> (NaiveDate, Timestamp) {
-        let client =
-            self.bills.get(invoice).and_then(|bill| self.clients.get(&CustomerId(bill.record.customer.clone())));
-        let (country, subdivision) =
-            client.map_or(("", None), |c| (c.record.country.as_str(), c.record.subdivision.as_deref()));
-        let calendar = self.law.calendar_for(country, subdivision, "");
-        let last = said.unwrap_or_else(|| calendar.add(opened, self.law.dispute_answer()));
-        (last, Timestamp::start_of(recobro_kernel::case::shift(last, 1), self.zone_of(invoice)))
+        let usual = || self.calendar_of(invoice).add(opened, self.law.dispute_answer());
+        let last = said.unwrap_or_else(usual);
+        (last, end_of(last, self.zone_of(invoice)))
     }
 
     /// The dispute of an invoice that a source means: its own, else by the whole id, else the only one of that id.

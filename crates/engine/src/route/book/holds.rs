@@ -1,6 +1,6 @@
 //! Holds that people place: the cases they are about hear of them, those that open later as well.
 
-use super::{Bill, Book, Client, Origin};
+use super::{Bill, Book, Origin};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Customer;
 use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId};
@@ -53,11 +53,11 @@ impl Standing {
     }
 
     /// Whether it is about an invoice of a customer.
-    fn is_about(&self, bill: &Bill, client: &Client) -> bool {
+    fn is_about(&self, bill: &Bill, customer: &Customer) -> bool {
         match self.row.scope.as_str() {
             "invoice" => self.row.invoice.as_ref().is_some_and(|id| id.as_str() == bill.record.id),
             "customer" => self.row.customer.as_ref().is_some_and(|id| id.as_str() == bill.record.customer),
-            _ => self.row.class.as_deref().is_some_and(|class| in_class(class, Some(bill), &client.record)),
+            _ => self.row.class.as_deref().is_some_and(|class| in_class(class, Some(bill), customer)),
         }
     }
 }
@@ -143,30 +143,30 @@ impl Book {
     fn cases_about(&self, hold: &Standing) -> Vec<CaseId> {
         let about = |bill: &&Bill| {
             let client = self.clients.get(&CustomerId(bill.record.customer.clone()));
-            client.is_some_and(|client| hold.is_about(bill, client))
+            client.is_some_and(|client| hold.is_about(bill, &client.record))
         };
         self.bills.values().filter(about).filter_map(|bill| bill.case).collect()
     }
 
     /// The holds that a case hears of when it opens.
     pub(super) fn standing_holds(&self, invoice: &InvoiceId, at: Timestamp) -> Vec<Heard> {
-        let Some(bill) = self.bills.get(invoice) else { return Vec::new() };
-        let Some(client) = self.clients.get(&CustomerId(bill.record.customer.clone())) else { return Vec::new() };
+        let (Some(bill), Some(client)) = (self.bills.get(invoice), self.client_of(invoice)) else { return Vec::new() };
         let on = at.date_in(client.record.time_zone);
-        let holds = self.holds.iter().filter(|hold| hold.lasts_to(on) && hold.is_about(bill, client));
+        let holds = self.holds.iter().filter(|hold| hold.lasts_to(on) && hold.is_about(bill, &client.record));
         holds.map(|hold| ("hold.placed", hold.row.source.clone(), hold.row.id.clone(), hold.placed())).collect()
     }
 
     /// A customer who came into a class, or left it, hears of its holds.
-    pub(super) fn reclass(&mut self, before: &Client, customer: &CustomerId, origin: &Origin<'_>) {
-        let Some(client) = self.clients.get(customer).cloned() else { return };
-        let on = origin.at.date_in(client.record.time_zone);
+    pub(super) fn reclass(&mut self, before: &Customer, customer: &CustomerId, origin: &Origin<'_>) {
+        let Some(zone) = self.clients.get(customer).map(|client| client.record.time_zone) else { return };
+        let on = origin.at.date_in(zone);
         let classes: Vec<Standing> =
             self.holds.iter().filter(|hold| hold.row.scope == "class" && hold.lasts_to(on)).cloned().collect();
         for hold in classes {
+            let Some(now) = self.clients.get(customer).map(|client| &client.record) else { return };
             let bills = self.bills.values().filter(|bill| bill.record.customer == customer.as_str());
             let moved: Vec<(CaseId, bool)> = bills
-                .filter_map(|bill| Some((bill.case?, hold.is_about(bill, before), hold.is_about(bill, &client))))
+                .filter_map(|bill| Some((bill.case?, hold.is_about(bill, before), hold.is_about(bill, now))))
                 .filter(|(_, was, is)| was != is)
                 .map(|(case, _, is)| (case, is))
                 .collect();

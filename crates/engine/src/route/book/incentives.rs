@@ -1,17 +1,16 @@
 //! Discounts for paying early in the working set: offered, taken by a payment in time, expired.
 
-use super::{Book, Booked, Origin};
+use super::{Book, Origin};
 use chrono::NaiveDate;
 use recobro_kernel::ids::InvoiceId;
-use recobro_kernel::money::Money;
+use recobro_kernel::schedule::end_of;
 use recobro_kernel::time::Timestamp;
 use recobro_store::incentives::IncentiveRow;
 
 impl Book {
     /// Offers a discount, or says an open one anew.
     pub(crate) fn open_incentive(&mut self, mut row: IncentiveRow) {
-        let after = recobro_kernel::case::shift(row.until_on, 1);
-        row.expires_at = Some(Timestamp::start_of(after, self.zone_of(&row.invoice)));
+        row.expires_at = Some(end_of(row.until_on, self.zone_of(&row.invoice)));
         self.moved_incentives.insert(row.id.clone());
         self.incentives.insert(row.id.clone(), row);
     }
@@ -32,7 +31,7 @@ impl Book {
         let Some(id) = self.incentives.values().find(fits).map(|row| row.id.clone()).filter(|_| rest > 0) else {
             return 0;
         };
-        let (amount, value) = (Money::new(rest, bill.currency()), bill.amount(rest));
+        let value = bill.amount(rest);
         self.change_bill(invoice, |bill| {
             bill.balance_minor = 0;
             bill.contest(0);
@@ -49,17 +48,8 @@ impl Book {
             row.expires_at = None;
             self.moved_incentives.insert(row.id.clone());
         }
-        self.booked.push(Booked {
-            source: "worker".to_owned(),
-            external_id: format!("discount/{id}"),
-            kind: "discount",
-            customer: self.incentives.get(&id).map(|row| row.customer.clone()),
-            amount,
-            parts: vec![(invoice.clone(), rest)],
-            reference: self.incentives.get(&id).map(|row| row.reason.clone()).unwrap_or_default(),
-            on,
-            known_at: origin.at,
-        });
+        let reason = self.incentives.get(&id).map(|row| row.reason.clone()).unwrap_or_default();
+        self.book_by_rule(invoice, ("discount", format!("discount/{id}")), rest, &reason, (on, origin.at));
         self.tell_invoice(invoice, "incentive.taken", origin, vec![("amount", value)]);
         rest
     }
@@ -72,22 +62,11 @@ impl Book {
         let is_open = on <= row.until_on;
         if is_open { "open" } else { "expired" }.clone_into(&mut row.status);
         row.taken_on = None;
-        let after = recobro_kernel::case::shift(row.until_on, 1);
-        row.expires_at = is_open.then(|| Timestamp::start_of(after, zone));
-        let (id, minor, customer) = (row.id.clone(), row.amount_minor, row.customer.clone());
-        self.moved_incentives.insert(id.clone());
-        let Some(currency) = self.bills.get(invoice).map(super::Bill::currency) else { return 0 };
-        self.booked.push(Booked {
-            source: "worker".to_owned(),
-            external_id: format!("discount/{id}/back/{}/{}", origin.source, origin.key),
-            kind: "discount",
-            customer: Some(customer),
-            amount: Money::new(-minor, currency),
-            parts: vec![(invoice.clone(), -minor)],
-            reference: "the payment came back".to_owned(),
-            on,
-            known_at: origin.at,
-        });
+        row.expires_at = is_open.then(|| end_of(row.until_on, zone));
+        let (id, minor) = (row.id.clone(), row.amount_minor);
+        let key = format!("discount/{id}/back/{}/{}", origin.source, origin.key);
+        self.moved_incentives.insert(id);
+        self.book_by_rule(invoice, ("discount", key), -minor, "the payment came back", (on, origin.at));
         minor
     }
 

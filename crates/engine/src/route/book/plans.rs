@@ -2,10 +2,10 @@
 
 use super::{Bill, Book, Origin};
 use chrono::NaiveDate;
-use recobro_kernel::calendar::Calendar;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::Money;
 use recobro_kernel::plan::{self, Instalment, News, Part, Patience, Told};
+use recobro_kernel::schedule::end_of;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::plans::{CoveredRow, InstalmentRow, PlanRow};
@@ -95,23 +95,20 @@ impl Book {
 
     /// An offer was made. It takes the place of older offers for the same invoices.
     pub(crate) fn offer_plan(&mut self, row: PlanRow, origin: &Origin<'_>) {
-        let invoices: Vec<InvoiceId> = row.invoices.iter().map(|part| part.invoice.clone()).collect();
-        self.withdraw_offers(&invoices, &row.id, (row.offered_on.unwrap_or_default(), origin));
-        let mut fields = vec![("plan", Value::text(&row.id))];
-        fields.extend(row.valid_until.map(|on| ("valid_until", Value::Date(on))));
-        self.put_scheme(row);
+        let on = row.offered_on.unwrap_or_default();
+        let (index, invoices) = self.put_scheme(row, (on, origin));
+        let scheme = &self.schemes[index];
+        let mut fields = scheme.fields();
+        fields.extend(scheme.row.valid_until.map(|on| ("valid_until", Value::Date(on))));
         self.tell_planned(&invoices, "plan.offered", origin, &fields);
     }
 
     /// A plan was agreed: it takes the place of promises and offers, and makes what it covers due later.
     pub(crate) fn agree_plan(&mut self, row: PlanRow, origin: &Origin<'_>) {
-        let id = row.id.clone();
-        let invoices: Vec<InvoiceId> = row.invoices.iter().map(|part| part.invoice.clone()).collect();
-        self.withdraw_offers(&invoices, &id, (row.agreed_on.unwrap_or_default(), origin));
-        self.take_over_promises(&invoices, origin);
         self.count_plan(&row.customer, 1);
-        self.put_scheme(row);
-        let Some(index) = self.schemes.iter().position(|scheme| scheme.row.id == id) else { return };
+        let on = row.agreed_on.unwrap_or_default();
+        let (index, invoices) = self.put_scheme(row, (on, origin));
+        self.take_over_promises(&invoices, origin);
         self.refresh_plan(index);
         let fields = self.schemes[index].agreed();
         self.tell_planned(&invoices, "plan.accepted", origin, &fields);
@@ -135,15 +132,21 @@ impl Book {
         }
     }
 
-    fn put_scheme(&mut self, row: PlanRow) {
+    /// Puts a plan in the place of what was known under its id, and of older offers for its invoices. Gives its place,
+    /// and those invoices.
+    fn put_scheme(&mut self, row: PlanRow, word: (NaiveDate, &Origin<'_>)) -> (usize, Vec<InvoiceId>) {
         self.schemes.retain(|known| known.row.id != row.id);
-        self.schemes.push(Scheme { row, changed: true });
+        let scheme = Scheme { row, changed: true };
+        let invoices = scheme.invoices();
+        self.withdraw_offers(&invoices, word);
+        self.schemes.push(scheme);
+        (self.schemes.len() - 1, invoices)
     }
 
     /// Older offers for the same invoices are over; what they covered beside those hears of it.
-    fn withdraw_offers(&mut self, invoices: &[InvoiceId], but: &str, (on, origin): (NaiveDate, &Origin<'_>)) {
+    fn withdraw_offers(&mut self, invoices: &[InvoiceId], (on, origin): (NaiveDate, &Origin<'_>)) {
         let mut gone = Vec::new();
-        let offers = self.schemes.iter_mut().filter(|scheme| scheme.is_offered() && scheme.row.id != but);
+        let offers = self.schemes.iter_mut().filter(|scheme| scheme.is_offered());
         for offer in offers.filter(|offer| invoices.iter().any(|id| offer.covers(id))) {
             offer.end("expired", on);
             let others: Vec<InvoiceId> = offer.invoices().into_iter().filter(|id| !invoices.contains(id)).collect();
@@ -220,13 +223,17 @@ impl Book {
                 self.complete_plan(index, on, origin);
                 continue;
             }
-            let is_disputed = scheme.row.invoices.iter().any(|part| self.is_disputed(&part.invoice));
+            let is_disputed = self.waits_for_a_dispute(index);
             // A plan with an open dispute waits for its end, as promises do; else something may have changed: look.
             let watch_at = if is_disputed { None } else { Some(origin.at) };
             let scheme = &mut self.schemes[index];
             scheme.changed |= scheme.row.watch_at != watch_at;
             scheme.row.watch_at = watch_at;
         }
+    }
+
+    fn waits_for_a_dispute(&self, index: usize) -> bool {
+        self.schemes[index].row.invoices.iter().any(|part| self.is_disputed(&part.invoice))
     }
 
     fn complete_plan(&mut self, index: usize, on: NaiveDate, origin: &Origin<'_>) {
@@ -275,7 +282,7 @@ impl Book {
     }
 
     /// Looks at a plan on a day: announces, misses, ends it. Says when to look again.
-    pub(crate) fn look_at_plan(&mut self, id: &str, (patience, calendar): (Patience, &Calendar), origin: &Origin<'_>) {
+    pub(crate) fn look_at_plan(&mut self, id: &str, patience: Patience, origin: &Origin<'_>) {
         let Some(index) = self.schemes.iter().position(|scheme| scheme.row.id == id) else { return };
         let Some(first) = self.schemes[index].row.invoices.first().map(|part| part.invoice.clone()) else { return };
         let zone = self.zone_of(&first);
@@ -287,20 +294,20 @@ impl Book {
             }
             // The customer moved to where the day is longer.
             let until = self.schemes[index].row.valid_until.unwrap_or(today);
-            self.schemes[index].row.watch_at = Some(Timestamp::start_of(recobro_kernel::case::shift(until, 1), zone));
+            self.schemes[index].row.watch_at = Some(end_of(until, zone));
             self.schemes[index].changed = true;
             return;
         }
         if !self.schemes[index].is_active() {
             return;
         }
-        if self.schemes[index].row.invoices.iter().any(|part| self.is_disputed(&part.invoice)) {
+        if self.waits_for_a_dispute(index) {
             self.schemes[index].row.watch_at = None;
             self.schemes[index].changed = true;
             return;
         }
         let mut parts = parts(&self.schemes[index].row.instalments);
-        let (news, next) = plan::look(&mut parts, patience, calendar, today);
+        let (news, next) = plan::look(&mut parts, patience, &self.calendar_of(&first), today);
         let scheme = &mut self.schemes[index];
         take_parts(&mut scheme.row.instalments, &parts);
         scheme.row.watch_at = next.map(|day| Timestamp::start_of(day, zone));

@@ -3,6 +3,7 @@
 use super::{Bill, Book, Origin, Pledge};
 use chrono::NaiveDate;
 use recobro_kernel::ids::InvoiceId;
+use recobro_kernel::schedule::end_of;
 use recobro_kernel::time::Timestamp;
 
 impl Book {
@@ -48,8 +49,7 @@ impl Book {
         }
         let zone = self.zone_of(invoice);
         for pledge in self.pledges.iter_mut().filter(|p| p.is_open() && p.invoices.contains(invoice)) {
-            let after = recobro_kernel::case::shift(pledge.limit_on, 1);
-            pledge.limit_at = Timestamp::start_of(after, zone);
+            pledge.limit_at = end_of(pledge.limit_on, zone);
             pledge.changed = true;
         }
     }

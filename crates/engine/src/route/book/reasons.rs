@@ -45,7 +45,7 @@ impl Book {
         if client.record.vulnerable {
             return;
         }
-        let before = client.clone();
+        let before = client.record.clone();
         client.record.vulnerable = true;
         client.changed = true;
         let fields =

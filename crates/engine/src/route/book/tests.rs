@@ -63,22 +63,7 @@ fn pledge(amount: i64) -> Pledge {
 }
 
 fn quarrel(id: &str, amount_minor: i64) -> Quarrel {
-    Quarrel {
-        id: id.to_owned(),
-        invoice: self::id(),
-        reason: "quality".to_owned(),
-        amount_minor,
-        opened_on: on("2026-05-21"),
-        closed_on: None,
-        outcome: None,
-        owner: None,
-        answer_by: None,
-        credited_minor: 0,
-        awaits_credit: false,
-        overdue_at: None,
-        source: "test".to_owned(),
-        changed: true,
-    }
+    Quarrel::new(id.to_owned(), self::id(), ("quality", amount_minor), (on("2026-05-21"), "test"))
 }
 
 /// Paid and taken back, or one of two disputes over: what is still contested is not asked for.

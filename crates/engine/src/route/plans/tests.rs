@@ -5,10 +5,10 @@ use super::super::book::plans::parts;
 use super::*;
 use proptest::prelude::*;
 use recobro_connectors::source::record::{Customer, Invoice};
-use recobro_kernel::calendar::Calendar;
 use recobro_kernel::ids::CaseId;
 use recobro_kernel::money::Money;
 use recobro_kernel::plan::{Part, Patience};
+use recobro_kernel::time::Timestamp;
 
 fn on(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -64,7 +64,7 @@ fn terms(instalments: i64) -> PlanTerms {
 fn agree(book: &mut Book, id: &str, terms: PlanTerms) -> Result<(), Parked> {
     let change = PlanChange::Agreed(Box::new(terms));
     let plan = Plan { id: id.to_owned(), change, on: start(), at: None };
-    take(book, &plan, &Law::default(), &origin(id, start()))
+    take(book, &plan, &origin(id, start()))
 }
 
 fn names(book: &Book) -> Vec<&str> {
@@ -74,7 +74,7 @@ fn names(book: &Book) -> Vec<&str> {
 fn look(book: &mut Book, id: &str, today: NaiveDate) {
     let patience = Patience { reminder: Span::days(3), grace: Span::days(5), default_after: 2 };
     let key = format!("look/{today}");
-    book.look_at_plan(id, (patience, &Calendar::weekdays()), &origin(&key, today));
+    book.look_at_plan(id, patience, &origin(&key, today));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_offer_binds_and_says_so() {
     let mut book = book(&[900]);
     let offer = PlanOffer { customer: Some("C".to_owned()), max_instalments: Some(2), ..PlanOffer::default() };
     let offered = Plan { id: "O".to_owned(), change: PlanChange::Offered(offer), on: start(), at: None };
-    take(&mut book, &offered, &Law::default(), &origin("O", start())).unwrap();
+    take(&mut book, &offered, &origin("O", start())).unwrap();
     assert_eq!(book.bills[&name(0)].claimable_minor(), 900, "an offer holds nothing");
     let said = agree(&mut book, "O", PlanTerms { customer: None, ..terms(3) }).unwrap_err();
     assert!(said.contains("at most 2"), "{said}");
@@ -151,22 +151,7 @@ fn deeds() -> impl Strategy<Value = Vec<(i64, Deed)>> {
 }
 
 fn quarrel(id: &str, invoice: InvoiceId, amount_minor: i64, opened_on: NaiveDate) -> Quarrel {
-    Quarrel {
-        id: id.to_owned(),
-        invoice,
-        reason: "quality".to_owned(),
-        amount_minor,
-        opened_on,
-        closed_on: None,
-        outcome: None,
-        owner: None,
-        answer_by: None,
-        credited_minor: 0,
-        awaits_credit: false,
-        overdue_at: None,
-        source: "test".to_owned(),
-        changed: true,
-    }
+    Quarrel::new(id.to_owned(), invoice, ("quality", amount_minor), (opened_on, "test"))
 }
 
 fn play(book: &mut Book, deed: &Deed, (key, today): (&str, NaiveDate)) {
@@ -349,7 +334,7 @@ fn an_offer_that_is_still_good_where_the_customer_lives_is_looked_at_the_next_da
     let offer =
         PlanOffer { customer: Some("C".to_owned()), valid_until: Some(on("2026-06-01")), ..PlanOffer::default() };
     let offered = Plan { id: "O".to_owned(), change: PlanChange::Offered(offer), on: start(), at: None };
-    take(&mut book, &offered, &Law::default(), &origin("O", start())).unwrap();
+    take(&mut book, &offered, &origin("O", start())).unwrap();
     look(&mut book, "O", on("2026-06-01"));
     assert_eq!(book.scheme("O").unwrap().row.watch_at, Some(at(on("2026-06-02"))));
     look(&mut book, "O", on("2026-06-02"));
