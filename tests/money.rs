@@ -88,6 +88,12 @@ fn money_is_entered_matched_and_accounted_for() {
         serde_json::from_str(&home.data(&["ledger", "show", "C1", "--as-of", day, "--json"])).unwrap()
     };
     assert_eq!(open("2026-02-04")["totals"]["EUR"]["balance"], "180.00");
+    // Imported by the machine's clock, played in virtual time: known since the day it was issued, the money not yet.
+    let known: serde_json::Value = serde_json::from_str(&home.data(&[
+        "ledger", "show", "C1", "--as-of", "2026-02-10", "--known-at", "2026-02-03", "--json",
+    ]))
+    .unwrap();
+    assert_eq!(known["totals"]["EUR"]["balance"], "180.00");
     assert_eq!(open("2026-02-10")["totals"]["EUR"]["balance"], "15.00");
     expect![[r"
         C1  Acme SL  ES, as of 2026-02-10
@@ -171,6 +177,11 @@ fn disputes_have_a_person_a_day_and_a_credit() {
     assert_eq!((one["owner"].as_str(), one["overdue"].as_bool()), (Some("luis"), Some(true)));
     let tasks = home.data(&["task", "list"]);
     assert_eq!(tasks.matches("overdue-dispute").count(), 1, "{tasks}");
+    // The rest of the invoice is not contested: what is credited there is another matter.
+    let most = home.run(&["dispute", "close", "7", "--outcome", "accepted", "--credit", "1000.01"]);
+    assert_eq!(most.status.code(), Some(5));
+    let said = crate::program::text(&most.stderr);
+    assert!(said.contains("1,000.00 EUR of it may still be credited"), "{said}");
     home.data(&["dispute", "close", "7", "--outcome", "accepted"]);
     home.data(&["run", "--virtual", "--until", "2026-01-27"]);
     let account = |day: &str| -> serde_json::Value {

@@ -27,8 +27,16 @@ pub(super) fn take(book: &mut Book, dispute: &Dispute, origin: &Origin<'_>) -> R
                     "{money} cannot be credited with a dispute that is {outcome}, on an invoice in {owed}"
                 ));
             }
+            let known = known.ok_or_else(none)?;
+            if let Some((money, most)) = credit.zip(book.creditable(&known)).filter(|(money, most)| money.minor > *most) {
+                return Err(format!(
+                    "{money} is more than the dispute is about: {} of it may still be credited; what goes beyond is a \
+                     credit note of its own (`recobro payment credit`)",
+                    Money::new(most, owed)
+                ));
+            }
             let ending = Ending { outcome, credit: credit.map(|money| money.minor), on: dispute.on };
-            if book.close_dispute(&known.ok_or_else(none)?, ending, origin) { Ok(()) } else { Err(none()) }
+            if book.close_dispute(&known, ending, origin) { Ok(()) } else { Err(none()) }
         }
         DisputeChange::Assigned { owner, answer_by } => {
             if book.assign_dispute(&known.ok_or_else(none)?, owner, *answer_by) { Ok(()) } else { Err(none()) }

@@ -199,6 +199,12 @@ impl Book {
         self.tell_invoice(&invoice, "dispute.overdue", &origin, fields);
     }
 
+    /// What may still be credited for a dispute, minor units.
+    pub(crate) fn creditable(&self, dispute: &str) -> Option<i64> {
+        let quarrel = self.quarrels.iter().find(|quarrel| quarrel.id == dispute)?;
+        Some((quarrel.amount_minor - quarrel.credited_minor).max(0))
+    }
+
     /// Whether a dispute on the invoice is open.
     pub(crate) fn is_disputed(&self, invoice: &InvoiceId) -> bool {
         self.quarrels.iter().any(|q| q.invoice == *invoice && q.closed_on.is_none())
