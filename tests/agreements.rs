@@ -175,3 +175,21 @@ fn a_class_is_held_with_its_later_invoices_and_released() {
         assert!(matches!(code, Some(2 | 5)) && said.contains(word), "{args:?}: {said}");
     }
 }
+
+/// Who is reported to need care comes into the class that is held, whoever reports it and however.
+#[test]
+fn a_report_of_vulnerability_brings_the_customer_into_a_held_class() {
+    let home = home();
+    let class = ["hold", "add", "--class", "customer.vulnerable=true", "--id", "H1"];
+    home.data(&[&class[..], &["--reason", "care", "--until", "2026-06-30", "--owner", "ana"]].concat());
+    play(&home, "2026-02-05");
+    let news = "id,event,customer,invoice,on,kind\nE1,hardship.reported,C1,,2026-02-05,vulnerable\n\
+                E2,hardship.reported,,2026/2,2026-02-05,vulnerable\n";
+    std::fs::write(home.path().join("news.csv"), news).unwrap();
+    home.data(&["import", "events", "news.csv"]);
+    play(&home, "2026-02-06");
+    for number in ["2026/1", "2026/2"] {
+        let shown = home.data(&["case", "show", number]);
+        assert!(shown.contains("hold H1 (care)"), "{shown}");
+    }
+}

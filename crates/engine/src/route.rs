@@ -261,7 +261,10 @@ impl Keys {
             }
             Record::Event(event) => {
                 self.invoices.extend(event.invoice.iter().cloned());
-                self.told.extend(event.customer.iter().map(|id| CustomerId(id.clone())));
+                let customer = || event.customer.iter().map(|id| CustomerId(id.clone()));
+                self.told.extend(customer());
+                // Protection moves the customer into classes and out of them, invoice by invoice.
+                self.all_of.extend(customer().filter(|_| event.event == outside::HARDSHIP));
             }
             Record::Plan(plan) => {
                 self.plans.insert(plan.id.clone());
@@ -286,7 +289,12 @@ impl Keys {
             let Ok(Item::Record(record)) = item else { continue };
             match &**record {
                 Record::Reply(reply) if reply.customer.is_none() => self.tell_owner(book, reply.invoice.as_deref()),
-                Record::Event(event) if event.customer.is_none() => self.tell_owner(book, event.invoice.as_deref()),
+                Record::Event(event) if event.customer.is_none() => {
+                    self.tell_owner(book, event.invoice.as_deref());
+                    if event.event == outside::HARDSHIP {
+                        self.all_of.extend(owner_of(book, event.invoice.as_deref()));
+                    }
+                }
                 Record::Customer(customer) => {
                     let id = CustomerId(customer.id.clone());
                     if book.clients.contains_key(&id) {
@@ -311,9 +319,13 @@ impl Keys {
     }
 
     fn tell_owner(&mut self, book: &Book, invoice: Option<&str>) {
-        let bill = invoice.and_then(|name| book.find(name)).and_then(|id| book.bills.get(&id));
-        self.told.extend(bill.map(|bill| CustomerId(bill.record.customer.clone())));
+        self.told.extend(owner_of(book, invoice));
     }
+}
+
+fn owner_of(book: &Book, invoice: Option<&str>) -> Option<CustomerId> {
+    let bill = invoice.and_then(|name| book.find(name)).and_then(|id| book.bills.get(&id))?;
+    Some(CustomerId(bill.record.customer.clone()))
 }
 
 /// A row about an invoice that enters in this batch waits for the next one, so that its case opens with the facts of

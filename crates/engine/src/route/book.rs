@@ -694,7 +694,7 @@ impl Book {
         let Some(bill) = self.bills.get(&id) else {
             return self.new_invoice(id, record, origin);
         };
-        let old = bill.record.clone();
+        let (before_all, old) = (bill.clone(), bill.record.clone());
         let difference = record.amount.minor - old.amount.minor;
         let was_open = bill.is_open();
         let contested = self.contested(&id);
@@ -722,6 +722,7 @@ impl Book {
                 self.tell_claimable(&id, before, after, origin);
             }
         }
+        self.reclass_invoice(&before_all, &id, origin);
         let bill = &self.bills[&id];
         if bill.case.is_none() && bill.is_open() {
             if bill.cases == 0 {

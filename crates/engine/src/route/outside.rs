@@ -16,6 +16,9 @@ const ADDRESSES: &[(&str, Channel)] = &[("email", Channel::Email), ("address", C
 /// What holds every case of the customer, those that are opened later as well.
 const STOPS: &[&str] = &["attorney.named", "contact.cease_requested", "customer.deceased", "customer.insolvent"];
 
+/// A customer in need was reported.
+pub(super) const HARDSHIP: &str = "hardship.reported";
+
 /// Takes a report.
 pub(super) fn take(book: &mut Book, report: &OutsideEvent, origin: &Origin<'_>) -> Result<(), Parked> {
     let kind = event::find(&report.event).ok_or_else(|| format!("`{}` is no event", report.event))?;
@@ -40,7 +43,7 @@ pub(super) fn take(book: &mut Book, report: &OutsideEvent, origin: &Origin<'_>) 
             {
                 client.tally_changed |= client.tally.stops.insert(kind.name.to_owned());
             }
-            if kind.name == "hardship.reported" {
+            if kind.name == HARDSHIP {
                 let zone = book.clients[&customer].record.time_zone;
                 let said = report.fields.get("kind").map(String::as_str);
                 book.take_hardship(&customer, said, origin.at.date_in(zone), origin);

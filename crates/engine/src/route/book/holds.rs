@@ -158,24 +158,38 @@ impl Book {
 
     /// A customer who came into a class, or left it, hears of its holds.
     pub(super) fn reclass(&mut self, before: &Customer, customer: &CustomerId, origin: &Origin<'_>) {
-        let Some(zone) = self.clients.get(customer).map(|client| client.record.time_zone) else { return };
-        let on = origin.at.date_in(zone);
-        let classes: Vec<Standing> =
-            self.holds.iter().filter(|hold| hold.row.scope == "class" && hold.lasts_to(on)).cloned().collect();
-        for hold in classes {
-            let Some(now) = self.clients.get(customer).map(|client| &client.record) else { return };
-            let bills = self.bills.values().filter(|bill| bill.record.customer == customer.as_str());
-            let moved: Vec<(CaseId, bool)> = bills
-                .filter_map(|bill| Some((bill.case?, hold.is_about(bill, before), hold.is_about(bill, now))))
-                .filter(|(_, was, is)| was != is)
-                .map(|(case, _, is)| (case, is))
-                .collect();
-            let key = format!("{}/{}", origin.key, hold.row.id);
-            let origin = Origin { key: &key, ..origin.clone() };
-            for (case, is) in moved {
-                let fields = if is { hold.placed() } else { hold.released() };
-                self.tell(case, if is { "hold.placed" } else { "hold.released" }, &origin, fields);
+        let Some(now) = self.clients.get(customer).map(|client| client.record.clone()) else { return };
+        let bills = self.bills.values().filter(|bill| bill.record.customer == customer.as_str());
+        let bills: Vec<Bill> = bills.filter(|bill| bill.case.is_some()).cloned().collect();
+        for hold in self.class_holds(&now, origin) {
+            for bill in &bills {
+                let (was, is) = (hold.is_about(bill, before), hold.is_about(bill, &now));
+                self.tell_moved(bill, &hold, (was, is), origin);
             }
         }
+    }
+
+    /// An invoice that came into a class, or left it, hears of its holds.
+    pub(super) fn reclass_invoice(&mut self, before: &Bill, id: &InvoiceId, origin: &Origin<'_>) {
+        let Some(now) = self.bills.get(id).filter(|bill| bill.case.is_some()).cloned() else { return };
+        let Some(client) = self.client_of(id).map(|client| client.record.clone()) else { return };
+        for hold in self.class_holds(&client, origin) {
+            let (was, is) = (hold.is_about(before, &client), hold.is_about(&now, &client));
+            self.tell_moved(&now, &hold, (was, is), origin);
+        }
+    }
+
+    /// Holds on classes that last to the day of some news.
+    fn class_holds(&self, customer: &Customer, origin: &Origin<'_>) -> Vec<Standing> {
+        let on = origin.at.date_in(customer.time_zone);
+        self.holds.iter().filter(|hold| hold.row.scope == "class" && hold.lasts_to(on)).cloned().collect()
+    }
+
+    fn tell_moved(&mut self, bill: &Bill, hold: &Standing, (was, is): (bool, bool), origin: &Origin<'_>) {
+        let Some(case) = bill.case.filter(|_| was != is) else { return };
+        let key = format!("{}/{}", origin.key, hold.row.id);
+        let origin = Origin { key: &key, ..origin.clone() };
+        let (name, fields) = if is { ("hold.placed", hold.placed()) } else { ("hold.released", hold.released()) };
+        self.tell(case, name, &origin, fields);
     }
 }

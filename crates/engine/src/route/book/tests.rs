@@ -439,3 +439,38 @@ fn a_returned_payment_loses_its_discount() {
     };
     assert_eq!((paid_again("2026-05-29"), paid_again("2026-05-30")), (0, 200));
 }
+
+fn class_hold(class: &str) -> holds::Standing {
+    let row = recobro_store::holds::HoldRow {
+        id: "H".to_owned(),
+        source: "ana".to_owned(),
+        scope: "class".to_owned(),
+        invoice: None,
+        customer: None,
+        class: Some(class.to_owned()),
+        reason: "recall".to_owned(),
+        note: String::new(),
+        owner: "ana".to_owned(),
+        from_on: on("2026-05-01"),
+        until_on: on("2026-12-31"),
+        released_on: None,
+        released_by: None,
+        known_at: at("2026-05-01T10:00:00Z"),
+    };
+    holds::Standing { row, changed: false }
+}
+
+/// An import that gives an invoice another product moves it into the class that is held, and out again.
+#[test]
+fn an_invoice_that_enters_or_leaves_a_class_hears_of_its_hold() {
+    let mut book = book();
+    book.holds.push(class_hold("invoice.product=gas"));
+    let mut record = book.bills[&id()].record.clone();
+    record.product = "gas".to_owned();
+    book.take_invoice(record.clone(), &origin("in"));
+    assert_eq!(names(&book), ["hold.placed"]);
+    book.take_invoice(record.clone(), &origin("same"));
+    record.product = "power".to_owned();
+    book.take_invoice(record, &origin("out"));
+    assert_eq!(names(&book), ["hold.placed", "hold.released"]);
+}
