@@ -90,7 +90,14 @@ fn money_is_entered_matched_and_accounted_for() {
     assert_eq!(open("2026-02-04")["totals"]["EUR"]["balance"], "180.00");
     // Imported by the machine's clock, played in virtual time: known since the day it was issued, the money not yet.
     let known: serde_json::Value = serde_json::from_str(&home.data(&[
-        "ledger", "show", "C1", "--as-of", "2026-02-10", "--known-at", "2026-02-03", "--json",
+        "ledger",
+        "show",
+        "C1",
+        "--as-of",
+        "2026-02-10",
+        "--known-at",
+        "2026-02-03",
+        "--json",
     ]))
     .unwrap();
     assert_eq!(known["totals"]["EUR"]["balance"], "180.00");

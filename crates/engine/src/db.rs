@@ -180,7 +180,7 @@ pub(crate) fn unique<T: Ord + Clone>(items: &[T]) -> Vec<T> {
 
 fn point_of(row: ContactPointRow) -> Option<Point> {
     let channel = Channel::parse(&row.channel)?;
-    let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable };
+    let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable, opted_in: false };
     Some(Point { fact, name: row.name, address: row.address })
 }
 

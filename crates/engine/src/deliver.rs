@@ -20,7 +20,7 @@ use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{ContactMade, Facts};
-use recobro_kernel::guard::{self, Verdict};
+use recobro_kernel::guard::{self, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, EventId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
@@ -238,11 +238,11 @@ async fn check(
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
         let Some(facts) = loaded.facts_without(&row.invoice, Some(row.id), at, &engine.settings) else { continue };
-        let verdict = match ask {
+        let judged = match ask {
             Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
-            Ask::Nobody => Verdict::Allow,
+            Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new() },
         };
-        match verdict {
+        match judged.verdict {
             Verdict::Allow => {
                 spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
                 handings.push(prepare(engine, row, effect, at, case, bundle, &facts, &loaded));

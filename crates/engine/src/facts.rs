@@ -148,6 +148,8 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         tags: record.tags.clone(),
         contact_points: Vec::new(),
         assume_reachable: false,
+        inconvenient: Vec::new(),
+        exceptions: Vec::new(),
         x: record.x.clone(),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
 use crate::effect::EffectKind;
+use crate::event::Event;
 use crate::ids::{EffectId, EventId, GroupId};
 use crate::record::{BACKLOG_SPREAD, Place, Record, TurnBody};
 use crate::time::Timestamp;
@@ -123,6 +124,9 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             if *answer {
                 Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
             }
+            if event.name == "contact.delivered" {
+                prove(case, event, stamp);
+            }
         }
         Record::Assigned { name, value } => {
             Arc::make_mut(&mut case.vars).insert(name.clone(), value.clone());
@@ -132,7 +136,8 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
                 case.cursor.not_before = Some(*until);
                 case.cursor.rule = moved.last().map(|m| m.rule.clone());
                 // A season or a drawn day is no deferral by caps: the days of giving up begin after it.
-                let drawn = |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during");
+                let drawn =
+                    |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ");
                 let planned = moved.iter().any(|m| drawn(&m.rule));
                 let since = case.cursor.due_since.unwrap_or(stamp.at);
                 case.cursor.due_since = (!planned).then_some(since);
@@ -181,6 +186,18 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
     }
 }
 
+/// A proven delivery: the day from which statutory clocks run.
+fn prove(case: &mut Case, event: &Event, stamp: Stamp) {
+    let named = event.text("step");
+    let is_named = |path: &str| path == named || path.rsplit('/').next() == Some(named);
+    let on = event.field("on").as_date().unwrap_or(stamp.local);
+    let marks = Arc::make_mut(&mut case.marks).steps.iter_mut();
+    for (_, mark) in marks.filter(|(path, mark)| is_named(path) && mark.sent > 0) {
+        // The first proof stands: a second message of the same delivery does not begin the time anew.
+        mark.proven_on.get_or_insert(on);
+    }
+}
+
 /// Counts an event and remembers its id.
 fn hear(case: &mut Case, event: EventId) {
     // A case written before there was a count begins with what it remembers.
@@ -212,6 +229,7 @@ fn mark_of<'a>(case: &'a mut Case, place: &Place, stamp: Stamp) -> &'a mut Mark 
         sent: 0,
         sent_at: None,
         notice: Vec::new(),
+        proven_on: None,
     })
 }
 

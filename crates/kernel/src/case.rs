@@ -210,6 +210,9 @@ pub struct Mark {
     /// Kinds of notice it gave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notice: Vec<String>,
+    /// The day on which its delivery is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven_on: Option<NaiveDate>,
 }
 
 /// What is remembered of all steps, by path; plus the last answer.

@@ -19,6 +19,7 @@ use crate::effect::{Effect, NewTask};
 use crate::event::Event;
 use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
 use crate::facts::Facts;
+use crate::guard::Bound;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
 use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
@@ -27,6 +28,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -182,6 +184,7 @@ struct Walk<'a> {
     today: NaiveDate,
     calendar: Arc<Calendar>,
     staff: Arc<Calendar>,
+    bound: OnceCell<Bound<'a>>,
     case: Case,
     before: (Status, Option<Wake>),
     vars: Option<Arc<BTreeMap<String, Value>>>,
@@ -212,6 +215,7 @@ impl<'a> Walk<'a> {
             today: input.now.date_in(zone),
             calendar: input.law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar),
             staff: input.law.calendar(&playbook.calendar),
+            bound: OnceCell::new(),
             before: (case.status, case.wake.clone()),
             case,
             vars: None,
@@ -284,7 +288,15 @@ impl<'a> Walk<'a> {
             staff: &self.staff,
             zone: self.zone,
             contacts: &self.facts.contacts,
+            invoice: &self.facts.invoice.id,
+            inconvenient: &self.facts.customer.inconvenient,
+            bound: self.bound(),
         }
+    }
+
+    /// The policies' rules for this invoice, looked up once and only where a contact or an adverse act asks.
+    fn bound(&self) -> &Bound<'a> {
+        self.bound.get_or_init(|| Bound::of(self.input.law, &self.playbook.policies, self.facts))
     }
 
     fn clock_day(&self) -> i64 {

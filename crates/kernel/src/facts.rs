@@ -163,6 +163,17 @@ pub struct ContactPoint {
     pub role: String,
     /// False after an opt-out or a hard bounce.
     pub usable: bool,
+    /// The customer asked for contact by this channel.
+    pub opted_in: bool,
+}
+
+/// A rule of a policy that two people lifted for a customer, for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Its name.
+    pub name: String,
+    /// `policy/rule`.
+    pub rule: String,
 }
 
 /// The customer as the ledger knows them at the claim.
@@ -214,6 +225,10 @@ pub struct CustomerFacts {
     pub contact_points: Vec<ContactPoint>,
     /// Every channel counts as reachable (backtest: said in its report).
     pub assume_reachable: bool,
+    /// When they are known not to want any contact.
+    pub inconvenient: Vec<crate::guard::policy::Opening>,
+    /// Rules that are lifted for them today.
+    pub exceptions: Vec<Exception>,
     /// The organisation's own facts, `customer.x.*`.
     pub x: OwnValues,
 }

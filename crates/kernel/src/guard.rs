@@ -1,5 +1,11 @@
 //! May this contact leave now? One function, asked when a turn predicts, at the claim and again before the hand-over.
 
+mod bound;
+pub mod policy;
+
+pub use bound::{Asked, Bound, Finding};
+pub(crate) use bound::{end, label, room, span_days};
+
 use crate::case::Case;
 use crate::effect::{Effect, EffectKind};
 use crate::facts::{Channel, ContactPoint, Facts};
@@ -27,6 +33,21 @@ pub enum Verdict {
     },
 }
 
+/// The guard's answer with what every rule said to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The answer.
+    pub verdict: Verdict,
+    /// What the policies' rules answered, where they were asked.
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    fn of(verdict: Verdict) -> Self {
+        Self { verdict, findings: Vec::new() }
+    }
+}
+
 /// The dispatch check: something claimable, not held, not finished, reachable, inside the window, gap and caps kept?
 ///
 /// `facts.contacts` must be the customer's contact ledger as locked by the claim, without this effect's own row.
@@ -38,37 +59,57 @@ pub fn dispatch(
     facts: &Facts,
     law: &Law,
     now: Timestamp,
-) -> Verdict {
+) -> Judgement {
     if let Some(rule) = stopped(effect, case, facts) {
         // Back to the case, which knows when to ask again.
-        return Verdict::Defer { until: now, rule: rule.to_owned() };
+        return Judgement::of(Verdict::Defer { until: now, rule: rule.to_owned() });
     }
-    if effect.kind != EffectKind::Contact {
-        return Verdict::Allow;
-    }
-    if let (Some(to), Some(channel)) = (&effect.to, effect.channel)
-        && !facts
-            .customer
-            .contact_points
-            .iter()
-            .any(|point| point.id == *to && point.channel == channel && point.usable)
-    {
-        return Verdict::Forbid { rule: format!("{} is closed for this customer", channel.name()) };
+    if matches!(effect.kind, EffectKind::Notify) {
+        return Judgement::of(Verdict::Allow);
     }
     let customer = &facts.customer;
     let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+    let bound = Bound::of(law, &playbook.policies, facts);
+    if effect.kind != EffectKind::Contact {
+        let position = case.in_flight.get(&effect.id).map(|state| state.step);
+        let asked = Asked { facts, case, position, calendar: &calendar, zone: customer.time_zone, law };
+        return Judgement::of(bound.before(act_name(effect), now, &asked));
+    }
+    let wish = Wish { channel: effect.channel, group: Some(effect.group), class: effect.class };
+    let point = effect.to.as_ref().and_then(|to| customer.contact_points.iter().find(|point| point.id == *to));
+    if let (Some(_), Some(channel)) = (&effect.to, effect.channel) {
+        if !point.is_some_and(|point| point.channel == channel && point.usable) {
+            let rule = format!("{} is closed for this customer", channel.name());
+            return Judgement::of(Verdict::Forbid { rule });
+        }
+        if let Some(rule) = bound.closes(wish, channel, point, &customer.contact_points) {
+            return Judgement::of(Verdict::Forbid { rule: rule.to_owned() });
+        }
+    }
     let place = schedule::Place {
         playbook,
         calendar: &calendar,
         staff: &calendar,
         zone: customer.time_zone,
         contacts: &facts.contacts,
+        invoice: &facts.invoice.id,
+        inconvenient: &customer.inconvenient,
+        bound: &bound,
     };
-    let wish = Wish { channel: effect.channel, group: Some(effect.group), exempt: effect.class.is_exempt() };
     let (at, moved) = schedule::limits(place, &playbook.contact, wish, now);
-    match moved.last() {
+    let verdict = match moved.last() {
         Some(last) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
         _ => Verdict::Allow,
+    };
+    Judgement { verdict, findings: bound.findings(place, wish, point, &customer.contact_points, now) }
+}
+
+/// The name by which policies know an act that is no contact.
+fn act_name(effect: &Effect) -> &str {
+    match (effect.kind, effect.lane.as_str()) {
+        (EffectKind::Placement, "legal") => "escalate",
+        (EffectKind::Placement, _) => "outsource",
+        _ => &effect.subject,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The law: calendars, policies and late-payment rates in their newest form, by name, shared by every case.
 
 use crate::calendar::Calendar;
+use crate::guard::policy::Collector;
+pub use crate::guard::policy::Policy;
 use crate::interest::Rates;
 use crate::money::Currency;
 use crate::plan::Patience;
@@ -8,21 +10,6 @@ use crate::time::Span;
 use crate::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A policy's figures; its rules come with the guard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Name.
-    pub name: String,
-    /// ISO country it applies in; none applies everywhere it is named.
-    pub jurisdiction: Option<String>,
-    /// Kinds of debtor it applies to; empty means all.
-    pub debtor_kinds: Vec<String>,
-    /// `law.<name>` values.
-    pub values: BTreeMap<String, Value>,
-    /// Hash of the file.
-    pub hash: crate::ids::Hash,
-}
 
 /// Calendars, policies and rates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +20,8 @@ pub struct Law {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// Tables of late-payment rates by name.
     pub rates: BTreeMap<String, Arc<Rates>>,
+    /// Whether we collect our own debts or those of others.
+    pub collector: Collector,
 }
 
 impl Law {

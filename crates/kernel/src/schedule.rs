@@ -3,11 +3,12 @@
 
 use crate::calendar::Calendar;
 use crate::case::{Case, shift};
-use crate::facts::{Channel, ContactMade};
-use crate::ids::GroupId;
+use crate::facts::{Channel, Class, ContactMade};
+use crate::guard::{self, Bound, policy::Opening};
+use crate::ids::{GroupId, InvoiceId};
 use crate::playbook::{Cap, ContactRules, Playbook, Step, Verb};
 use crate::record::Moved;
-use crate::time::{Span, Timestamp, Unit};
+use crate::time::{Span, Timestamp};
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
@@ -24,6 +25,12 @@ pub struct Place<'a> {
     pub zone: Tz,
     /// The customer's contacts.
     pub contacts: &'a [ContactMade],
+    /// The invoice that it is about.
+    pub invoice: &'a InvoiceId,
+    /// When the customer is known not to want any contact.
+    pub inconvenient: &'a [Opening],
+    /// The rules of policies that bind.
+    pub bound: &'a Bound<'a>,
 }
 
 /// A contact that wants to leave.
@@ -33,8 +40,8 @@ pub struct Wish {
     pub channel: Option<Channel>,
     /// Its handler run.
     pub group: Option<GroupId>,
-    /// Courtesy and transactional messages pass gap and caps.
-    pub exempt: bool,
+    /// Courtesy and transactional messages pass the playbook's gap and caps.
+    pub class: Class,
 }
 
 /// The earliest start of a step.
@@ -58,7 +65,7 @@ pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp)
     let mut start = at;
     for _ in 0..ROUNDS_MAX {
         let before = start;
-        if !wish.exempt {
+        if !wish.class.is_exempt() {
             if let Some(until) = gap_end(place, rules, wish, start) {
                 start = until;
                 note(&mut moved, "min_gap", until);
@@ -74,6 +81,16 @@ pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp)
         if open > start {
             note(&mut moved, "hours", open);
             start = open;
+        }
+        for rule in place.bound.limits(wish) {
+            if let Some(until) = guard::end(rule, place, wish, start) {
+                start = until;
+                note(&mut moved, &guard::label(rule), until);
+            }
+        }
+        if let Some(until) = inconvenient_end(place, start) {
+            start = until;
+            note(&mut moved, "hours inconvenient for the customer", until);
         }
         if start == before {
             break;
@@ -109,7 +126,7 @@ fn gap_end(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp)
 
 fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<Timestamp> {
     let date = start.date_in(place.zone);
-    let days = span_days(cap.per, place.calendar, date);
+    let days = guard::span_days(cap.per, place.calendar, date);
     let opens = shift(date, 1 - days);
     let mut inside: Vec<NaiveDate> = counted(place, wish)
         .filter(|made| cap.channel.is_none_or(|channel| made.channel == channel))
@@ -117,27 +134,21 @@ fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<
         .filter(|on| *on >= opens)
         .collect();
     inside.sort_unstable();
-    let most = cap.most as usize;
-    if inside.len() < most {
-        return None;
-    }
-    if most == 0 {
-        return Some(Timestamp::MAX);
-    }
-    let leaves = shift(inside[inside.len() - most], days);
-    let until = Timestamp::start_of(leaves, place.zone);
-    (until > start).then_some(until)
+    guard::room(&inside, cap.most, days, place.zone).filter(|until| *until > start)
 }
 
-/// The number of civil dates of a rolling window that ends on `date`.
-fn span_days(span: Span, calendar: &Calendar, date: NaiveDate) -> i64 {
-    match span.unit {
-        Unit::Minutes | Unit::Hours => 1,
-        Unit::Days => span.count,
-        Unit::Weeks => span.count * 7,
-        Unit::Months => span.count * 30,
-        Unit::WorkingDays => (calendar.add(date, span) - date).num_days(),
-    }
+/// The end of a time at which the customer is known not to want any contact; nothing outside it.
+fn inconvenient_end(place: Place<'_>, at: Timestamp) -> Option<Timestamp> {
+    let local = at.local(place.zone);
+    let weekday = u8::try_from(chrono::Datelike::weekday(&local.date()).num_days_from_monday()).ok()?;
+    let inside = |one: &&Opening| {
+        (one.days.is_empty() || one.days.contains(&weekday))
+            && one.hours.from <= local.time()
+            && local.time() < one.hours.to
+    };
+    let ends = place.inconvenient.iter().filter(inside).map(|one| one.hours.to).max()?;
+    let last = ends >= chrono::NaiveTime::from_hms_opt(23, 59, 0)?;
+    Some(if last { end_of(local.date(), place.zone) } else { Timestamp::at_local(local.date(), ends, place.zone) })
 }
 
 /// Whether the step is a contact with the customer: a message or a person's call.

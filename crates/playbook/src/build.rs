@@ -367,7 +367,7 @@ impl<'a> Builder<'a> {
         let beside = shared
             .files
             .keys()
-            .filter(|file| file.starts_with(read::law::CALENDARS) || file.starts_with(read::law::POLICIES));
+            .filter(|file| file.starts_with(read::law::CALENDARS) || file.starts_with(read::policy::POLICIES));
         let names = logic.iter().chain(&texts).chain(beside);
         let sources: Files = names.filter_map(|name| Some((name.clone(), shared.files.get(name)?.clone()))).collect();
         let compiled = Compiled { playbook: Arc::new(playbook), rules: Arc::new(rules), sources };

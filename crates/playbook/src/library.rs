@@ -2,7 +2,7 @@
 
 use crate::build;
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::read::{law, own, rates, requests};
+use crate::read::{law, own, policy, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
@@ -169,11 +169,11 @@ fn law(files: &Files, report: &Report) -> Law {
             all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
         }
     }
-    for (file, bytes) in in_folder(files, law::POLICIES) {
-        let read = parse(files, file, report).and_then(|node| law::policy(report, &node, Hash::of(bytes)));
-        if let Some(policy) = read {
-            named_as_file(report, file, law::POLICIES, &policy.name);
-            all.policies.insert(policy.name.clone(), Arc::new(policy));
+    for (file, bytes) in in_folder(files, policy::POLICIES) {
+        let read = parse(files, file, report).and_then(|node| policy::policy(report, &node, Hash::of(bytes)));
+        if let Some(found) = read {
+            named_as_file(report, file, policy::POLICIES, &found.name);
+            all.policies.insert(found.name.clone(), Arc::new(found));
         }
     }
     for (file, bytes) in in_folder(files, rates::RATES) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod law;
 pub(crate) mod own;
+pub(crate) mod policy;
 pub(crate) mod rates;
 pub(crate) mod requests;
 pub(crate) mod tests;

@@ -76,6 +76,8 @@ fn facts(mut draw: impl FnMut() -> u64) -> Facts {
             tags: vec![],
             contact_points: vec![],
             assume_reachable: true,
+            inconvenient: Vec::new(),
+            exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
         promise: None,

@@ -28,7 +28,8 @@ pub(super) fn take(book: &mut Book, dispute: &Dispute, origin: &Origin<'_>) -> R
                 ));
             }
             let known = known.ok_or_else(none)?;
-            if let Some((money, most)) = credit.zip(book.creditable(&known)).filter(|(money, most)| money.minor > *most) {
+            if let Some((money, most)) = credit.zip(book.creditable(&known)).filter(|(money, most)| money.minor > *most)
+            {
                 return Err(format!(
                     "{money} is more than the dispute is about: {} of it may still be credited; what goes beyond is a \
                      credit note of its own (`recobro payment credit`)",

@@ -67,7 +67,7 @@ impl Walk<'_> {
             Some(Via::LastWorking) | None => None,
         };
         let channel = if matches!(step.verb, Verb::Call(_)) { Some(Channel::Call) } else { named };
-        Some(Wish { channel, group, exempt: self.class_of(step).is_exempt() })
+        Some(Wish { channel, group, class: self.class_of(step) })
     }
 
     /// Orders a `send` or `offer_plan` on the first channel that works.
@@ -140,6 +140,11 @@ impl Walk<'_> {
                 why.push(format!("{}: no usable address", channel.name()));
                 continue;
             };
+            let wish = Wish { channel: Some(channel), group: None, class: info.class };
+            if let Some(rule) = self.bound().closes(wish, channel, point, &self.facts.customer.contact_points) {
+                why.push(format!("{}: {rule}", channel.name()));
+                continue;
+            }
             return Ok(Route { via, channel, locale: locale.clone(), to: point.map(|point| point.id.clone()) });
         }
         Err(why)

@@ -6,6 +6,7 @@ use super::{Flow, Walk, ends};
 use crate::case::{End, Phase, Watch};
 use crate::expr::{Arg, ExprId};
 use crate::facts::Class;
+use crate::guard::{Asked, Verdict};
 use crate::ids::GroupId;
 use crate::playbook::{Choice, Outcome, Outlet, Step, Verb};
 use crate::record::{Moved, Record};
@@ -66,11 +67,40 @@ impl Walk<'_> {
         if step.verb.spec().outward && self.renew_approval(position)? {
             return Ok(true);
         }
+        if let Some(moved) = self.ask_law(position, step)? {
+            return Ok(moved);
+        }
         if schedule::is_contact(step) {
             self.drop_second_tries("next contact");
         }
         self.act(position, step)?;
         Ok(true)
+    }
+
+    /// What the policies say before an adverse act: nothing to say, wait, or not this way. Says whether anything moved.
+    fn ask_law(&mut self, position: usize, step: &Step) -> Flow<Option<bool>> {
+        let act = match &step.verb {
+            Verb::Escalate(_) => "escalate",
+            Verb::Outsource(_) => "outsource",
+            Verb::Request(action) => action.as_str(),
+            _ => return Ok(None),
+        };
+        let asked = Asked {
+            facts: self.facts,
+            case: &self.case,
+            position: Some(position),
+            calendar: &self.calendar,
+            zone: self.zone,
+            law: self.input.law,
+        };
+        match self.bound().before(act, self.now, &asked) {
+            Verdict::Allow => Ok(None),
+            Verdict::Defer { until, rule } => self.wait_until(position, step, (until, rule)).map(Some),
+            Verdict::Forbid { rule } => {
+                self.exhausted(position, &[rule])?;
+                Ok(Some(true))
+            }
+        }
     }
 
     pub(super) fn skip(&mut self, position: usize, reason: &str) {
@@ -162,7 +192,11 @@ impl Walk<'_> {
 
     fn wait_for_season(&mut self, position: usize, step: &Step, until: (Timestamp, String)) -> Flow<bool> {
         let (end, season) = until;
-        let rule = format!("not_during {season}");
+        self.wait_until(position, step, (end, format!("not_during {season}")))
+    }
+
+    /// The step waits for a day that no cap decides.
+    fn wait_until(&mut self, position: usize, step: &Step, (end, rule): (Timestamp, String)) -> Flow<bool> {
         if self.case.cursor.not_before != Some(end) {
             let place = self.place(position);
             let moved = vec![Moved { rule: rule.clone(), until: end }];
@@ -431,7 +465,7 @@ impl Walk<'_> {
 
 /// Rules of the playbook's own pacing, which may defer a step until it is given up.
 fn is_cap_or_window(rule: &str) -> bool {
-    rule == "min_gap" || rule == "hours" || rule.starts_with("cap ")
+    rule == "min_gap" || ["hours", "cap ", "gap "].iter().any(|kind| rule.starts_with(kind))
 }
 
 /// A stable number below `of` from a key: the same on any machine, database and run.

@@ -213,6 +213,8 @@ fn facts() -> Facts {
             tags: vec![],
             contact_points: vec![],
             assume_reachable: true,
+            inconvenient: Vec::new(),
+            exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
         promise: None,

@@ -1,18 +1,14 @@
-//! Calendars and policies: shared files of operations and compliance, always used in their newest form.
+//! Calendars: shared files of operations, always used in their newest form.
 
-use super::{date, guess, int, list, map, name, names, only, required, span, text, words, wrong};
-use crate::diagnostic::{Diagnostic, Report};
+use super::{date, int, list, map, name, only, required, span, words, wrong};
+use crate::diagnostic::Report;
 use crate::yaml::Node;
 use recobro_kernel::calendar::{Calendar, MonthDay, Season, weekday};
 use recobro_kernel::ids::Hash;
-use recobro_kernel::law::Policy;
-use recobro_kernel::value::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Folder of calendars.
 pub(crate) const CALENDARS: &str = "workflows/calendars/";
-/// Folder of policies.
-pub(crate) const POLICIES: &str = "workflows/policies/";
 
 const CALENDAR_KEYS: &[&str] =
     &["calendar", "country", "holidays", "seasons", "source", "subdivision", "title", "version", "working_days"];
@@ -96,86 +92,4 @@ fn season(report: &Report, node: &Node) -> Option<Season> {
     let to = required(report, node, "to").and_then(|node| month_day(report, node));
     let reopen = node.get("reopen").and_then(|node| span(report, "reopen", node));
     Some(Season { from: from?, to: to?, reopen })
-}
-
-const POLICY_KEYS: &[&str] = &[
-    "collector_role",
-    "debtor_kind",
-    "effective_from",
-    "jurisdiction",
-    "owner",
-    "policy",
-    "rules",
-    "source",
-    "title",
-    "values",
-    "version",
-];
-
-/// Rule kinds that the guard will know.
-const RULE_KINDS: &[&str] = &[
-    "window",
-    "frequency",
-    "gap_after_contact",
-    "consent",
-    "recipient",
-    "content",
-    "precondition",
-    "moratorium",
-    "deadline",
-    "retention",
-];
-
-/// Reads one policy: its figures; its rules are checked for form and come with the guard.
-pub(crate) fn policy(report: &Report, node: &Node, hash: Hash) -> Option<Policy> {
-    only(report, node, "`policy`", POLICY_KEYS);
-    let name = required(report, node, "policy").and_then(|node| name(report, node))?;
-    header(report, node);
-    let jurisdiction = node.get("jurisdiction").and_then(|node| super::name(report, node));
-    let debtor_kinds = node.get("debtor_kind").map(|node| names(report, node)).unwrap_or_default();
-    if let Some(from) = node.get("effective_from") {
-        date(report, from);
-    }
-    let mut values = BTreeMap::new();
-    for (key, value) in node.get("values").map(|node| map(report, node, "figures")).unwrap_or_default() {
-        if let (Some(name), Some(value)) = (super::name(report, key), figure(report, value)) {
-            values.insert(name, value);
-        }
-    }
-    for rule in node.get("rules").map(|node| list(report, node, "rules")).unwrap_or_default() {
-        policy_rule(report, rule);
-    }
-    Some(Policy { name, jurisdiction, debtor_kinds, values, hash })
-}
-
-fn figure(report: &Report, node: &Node) -> Option<Value> {
-    if node.entries().is_empty() {
-        return guess(report, node);
-    }
-    only(report, node, "a figure", &["effective_from", "source", "value"]);
-    if let Some(source) = node.get("source") {
-        text(report, source);
-    }
-    guess(report, required(report, node, "value")?)
-}
-
-fn policy_rule(report: &Report, node: &Node) {
-    only(report, node, "a rule", &["before", "channels", "kind", "params", "rule", "source"]);
-    required(report, node, "rule").and_then(|node| name(report, node));
-    if let Some(kind) = required(report, node, "kind") {
-        let wanted = kind.text().unwrap_or_default();
-        if !RULE_KINDS.contains(&wanted) {
-            report.push(
-                Diagnostic::error("PB006", &kind.place, format!("`{wanted}` is not a kind of rule"))
-                    .nearest(wanted, RULE_KINDS.iter().copied())
-                    .help(format!("kinds are {}", RULE_KINDS.join(", "))),
-            );
-        }
-    }
-    for channel in node.get("channels").map(|node| super::items(report, node)).unwrap_or_default() {
-        super::channel(report, channel);
-    }
-    if let Some(before) = node.get("before") {
-        names(report, before);
-    }
 }

@@ -144,6 +144,8 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
             tags: Vec::new(),
             contact_points: Vec::new(),
             assume_reachable: true,
+            inconvenient: Vec::new(),
+            exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
         promise: None,

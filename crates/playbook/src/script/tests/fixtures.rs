@@ -87,6 +87,8 @@ pub(super) fn facts() -> Facts {
             tags: vec!["vip".into()],
             contact_points: Vec::new(),
             assume_reachable: true,
+            inconvenient: Vec::new(),
+            exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
         promise: None,
@@ -117,13 +119,7 @@ pub(super) fn law() -> Law {
         ("masc_wait".to_owned(), Value::Span("1 month".parse().unwrap())),
         ("fixed_compensation".to_owned(), Value::Decimal("40".parse().unwrap())),
     ];
-    let policy = Policy {
-        name: "eu-b2b".into(),
-        jurisdiction: None,
-        debtor_kinds: Vec::new(),
-        values: values.into(),
-        hash: recobro_kernel::ids::Hash::default(),
-    };
+    let policy = Policy { name: "eu-b2b".into(), values: values.into(), ..Policy::default() };
     Law { policies: [("eu-b2b".to_owned(), Arc::new(policy))].into(), ..Law::default() }
 }
 
@@ -140,6 +136,7 @@ pub(super) fn view() -> View {
         sent: 1,
         sent_at: Some("2026-05-05T07:00:00Z".parse().unwrap()),
         notice: vec!["payment_demand".into()],
+        proven_on: None,
     };
     View {
         facts: Arc::new(facts()),

@@ -1,0 +1,391 @@
+//! The rules that bind what is done about one invoice on one day, and what each of them answers.
+
+use super::Verdict;
+use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
+use crate::calendar::Calendar;
+use crate::case::{Case, shift};
+use crate::facts::{Channel, ContactMade, ContactPoint, Facts};
+use crate::law::Law;
+use crate::schedule::{Place, Wish};
+use crate::time::{Span, Timestamp, Unit};
+use crate::value::Value;
+use chrono::{Datelike, NaiveDate};
+use chrono_tz::Tz;
+
+/// Longest search for an opening, in days: a window that opens less often than once a year never opens.
+const SEARCH_DAYS: i64 = 370;
+
+/// The rules in force for an invoice's customer, whatever its playbook says; the playbook may only add.
+#[derive(Clone, Debug, Default)]
+pub struct Bound<'l> {
+    rules: Vec<&'l Rule>,
+    /// Rules that two people lifted for this customer, with the name of the exception.
+    excepted: Vec<(&'l Rule, String)>,
+}
+
+/// What one rule answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// `policy/rule`.
+    pub rule: String,
+    /// Its answer.
+    pub verdict: Verdict,
+    /// The figures behind it: `2 of 7 in 7 days`.
+    pub why: String,
+    /// Statute or house rule.
+    pub source: String,
+}
+
+impl<'l> Bound<'l> {
+    /// The rules that bind contacts about an invoice, of the policies of its customer's place and of those that the
+    /// playbook names.
+    #[must_use]
+    pub fn of(law: &'l Law, named: &[String], facts: &Facts) -> Self {
+        let (customer, invoice, on) = (&facts.customer, &facts.invoice, facts.today);
+        let mut bound = Self::default();
+        for policy in law.policies.values() {
+            let asked = (named.contains(&policy.name), law.collector);
+            if !policy.binds(customer, invoice, on, asked) {
+                continue;
+            }
+            for rule in policy.rules.iter().filter(|rule| rule.holds_for(customer, invoice, on)) {
+                match customer.exceptions.iter().find(|one| one.rule == rule.id) {
+                    Some(one) => bound.excepted.push((rule, one.name.clone())),
+                    None => bound.rules.push(rule),
+                }
+            }
+        }
+        bound
+    }
+
+    /// The rules about a contact that can move its start.
+    pub(crate) fn limits(&self, wish: Wish) -> impl Iterator<Item = &'l Rule> {
+        let moves =
+            |rule: &&&Rule| matches!(rule.kind, Kind::Window { .. } | Kind::Frequency { .. } | Kind::Gap { .. });
+        self.rules.iter().filter(moves).copied().filter(move |rule| rule.is_about(wish.channel, wish.class))
+    }
+
+    /// The rule that closes a channel or an address for a message, if there is one.
+    #[must_use]
+    pub fn closes(
+        &self,
+        wish: Wish,
+        channel: Channel,
+        point: Option<&ContactPoint>,
+        points: &[ContactPoint],
+    ) -> Option<&'l str> {
+        let about = self.rules.iter().filter(|rule| rule.is_about(Some(channel), wish.class));
+        about.copied().find(|rule| is_closed(rule, point, points)).map(|rule| rule.id.as_str())
+    }
+
+    /// Whether an adverse act may happen: preconditions, then moratoria.
+    #[must_use]
+    pub fn before(&self, act: &str, at: Timestamp, asked: &Asked<'_>) -> Verdict {
+        let rules = self.rules.iter().filter(|rule| rule.before.contains(act));
+        let mut latest = Verdict::Allow;
+        for rule in rules {
+            match act_verdict(rule, at, asked) {
+                Verdict::Allow => {}
+                Verdict::Defer { until, rule } => {
+                    let later = matches!(&latest, Verdict::Defer { until: known, .. } if *known >= until);
+                    if !later {
+                        latest = Verdict::Defer { until, rule };
+                    }
+                }
+                Verdict::Forbid { rule } => return Verdict::Forbid { rule },
+            }
+        }
+        latest
+    }
+
+    /// What every rule about a contact answers at an instant, for people and for the log.
+    #[must_use]
+    pub fn findings(
+        &self,
+        place: Place<'_>,
+        wish: Wish,
+        point: Option<&ContactPoint>,
+        points: &[ContactPoint],
+        at: Timestamp,
+    ) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.is_about(wish.channel, wish.class)) {
+            let (verdict, why) = match &rule.kind {
+                Kind::Window { .. } | Kind::Frequency { .. } | Kind::Gap { .. } => {
+                    let verdict = match end(rule, place, wish, at) {
+                        Some(until) => Verdict::Defer { until, rule: label(rule) },
+                        None => Verdict::Allow,
+                    };
+                    (verdict, figures(rule, place, wish, at))
+                }
+                Kind::Consent { .. } | Kind::Recipient { .. } => {
+                    let closed = wish.channel.is_some() && is_closed(rule, point, points);
+                    let verdict = if closed { Verdict::Forbid { rule: rule.id.clone() } } else { Verdict::Allow };
+                    (verdict, String::new())
+                }
+                Kind::Content { .. }
+                | Kind::Precondition(_)
+                | Kind::Moratorium { .. }
+                | Kind::Deadline { .. }
+                | Kind::Retention { .. } => continue,
+            };
+            found.push(Finding { rule: rule.id.clone(), verdict, why, source: rule.source.clone() });
+        }
+        let lifted = self.excepted.iter().filter(|(rule, _)| rule.is_about(wish.channel, wish.class));
+        found.extend(lifted.map(|(rule, name)| Finding {
+            rule: rule.id.clone(),
+            verdict: Verdict::Allow,
+            why: format!("exception {name}"),
+            source: rule.source.clone(),
+        }));
+        found
+    }
+
+    /// Every rule that binds, for commands that list them.
+    pub fn rules(&self) -> impl Iterator<Item = &'l Rule> {
+        self.rules.iter().copied()
+    }
+}
+
+/// What an adverse act is asked with.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Facts.
+    pub facts: &'a Facts,
+    /// The case: its notices and approvals.
+    pub case: &'a Case,
+    /// Position of the step, for the approvals that cover it; none for what no step ordered.
+    pub position: Option<usize>,
+    /// The customer's calendar.
+    pub calendar: &'a Calendar,
+    /// The customer's zone.
+    pub zone: Tz,
+    /// Figures.
+    pub law: &'a Law,
+}
+
+/// How a moved start names a rule: caps and windows can be told from what never gives up.
+pub(crate) fn label(rule: &Rule) -> String {
+    match rule.kind {
+        Kind::Window { .. } => format!("hours {}", rule.id),
+        Kind::Gap { .. } => format!("gap {}", rule.id),
+        _ => format!("cap {}", rule.id),
+    }
+}
+
+/// The first later instant that a rule allows; nothing where it allows `start`.
+pub(crate) fn end(rule: &Rule, place: Place<'_>, wish: Wish, start: Timestamp) -> Option<Timestamp> {
+    match &rule.kind {
+        Kind::Window { open, holidays } => window_end(place, open, *holidays, start),
+        Kind::Frequency { most, per, .. } => {
+            let date = start.date_in(place.zone);
+            let days = span_days(*per, place.calendar, date);
+            let inside = inside(rule, place, wish, shift(date, 1 - days));
+            room(&inside, *most, days, place.zone).filter(|until| *until > start)
+        }
+        Kind::Gap { gap, .. } => {
+            let last = counted(rule, place, wish).max_by_key(|made| made.at)?;
+            let until = match gap.exact_us() {
+                Some(us) => last.at.plus_us(us),
+                None => Timestamp::start_of(place.calendar.add(last.on, *gap), place.zone),
+            };
+            (until > start).then_some(until)
+        }
+        _ => None,
+    }
+}
+
+/// When a full window has room again: the oldest contact that fills it leaves.
+pub(crate) fn room(inside: &[NaiveDate], most: u32, days: i64, zone: Tz) -> Option<Timestamp> {
+    let most = most as usize;
+    if inside.len() < most {
+        return None;
+    }
+    if most == 0 {
+        return Some(Timestamp::MAX);
+    }
+    Some(Timestamp::start_of(shift(inside[inside.len() - most], days), zone))
+}
+
+/// The number of civil dates of a rolling window that ends on `date`.
+pub(crate) fn span_days(span: Span, calendar: &Calendar, date: NaiveDate) -> i64 {
+    match span.unit {
+        Unit::Minutes | Unit::Hours => 1,
+        Unit::Days => span.count,
+        Unit::Weeks => span.count * 7,
+        Unit::Months => span.count * 30,
+        Unit::WorkingDays => (calendar.add(date, span) - date).num_days(),
+    }
+}
+
+/// The contacts that a rule counts against a wish.
+fn counted<'a>(rule: &'a Rule, place: Place<'a>, wish: Wish) -> impl Iterator<Item = &'a ContactMade> {
+    let (of, counts, each, other) = match rule.kind {
+        Kind::Frequency { of, counts, each, .. } => (of, counts, each, false),
+        Kind::Gap { of, after, other_channel, .. } => (of, after, false, other_channel),
+        _ => (Of::Customer, Counts::Attempts, false, false),
+    };
+    place.contacts.iter().filter(move |made| {
+        (each || wish.group != Some(made.group))
+            && (rule.channels.is_empty() || rule.channels.contains(&made.channel))
+            && rule.classes.contains(&made.class)
+            && (of == Of::Customer || made.invoice == *place.invoice)
+            && (counts == Counts::Attempts || made.talk)
+            && !(other && wish.channel == Some(made.channel))
+    })
+}
+
+/// Dates of counted contacts from a date on, oldest first. Contacts of one handler run are one, unless each counts.
+fn inside(rule: &Rule, place: Place<'_>, wish: Wish, opens: NaiveDate) -> Vec<NaiveDate> {
+    let each = matches!(rule.kind, Kind::Frequency { each: true, .. });
+    let mut groups = std::collections::BTreeSet::new();
+    let mut dates: Vec<NaiveDate> = counted(rule, place, wish)
+        .filter(|made| made.on >= opens && (each || groups.insert((made.group, made.on))))
+        .map(|made| made.on)
+        .collect();
+    dates.sort_unstable();
+    dates
+}
+
+fn window_end(place: Place<'_>, open: &[Opening], holidays: bool, at: Timestamp) -> Option<Timestamp> {
+    let local = at.local(place.zone);
+    for days in 0..SEARCH_DAYS {
+        let date = shift(local.date(), days);
+        let Ok(weekday) = u8::try_from(date.weekday().num_days_from_monday()) else { continue };
+        let is_open = |one: &&Opening| {
+            if one.days.is_empty() {
+                place.calendar.is_working_day(date)
+            } else {
+                one.days.contains(&weekday) && (holidays || !place.calendar.is_holiday(date))
+            }
+        };
+        let mut hours: Vec<_> = open.iter().filter(is_open).map(|one| one.hours).collect();
+        hours.sort_unstable_by_key(|hours| hours.from);
+        for hours in hours {
+            if days > 0 || local.time() < hours.from {
+                return Some(Timestamp::at_local(date, hours.from, place.zone));
+            }
+            if local.time() < hours.to {
+                return None;
+            }
+        }
+    }
+    Some(Timestamp::MAX)
+}
+
+/// How a rule stands at an instant, in figures.
+fn figures(rule: &Rule, place: Place<'_>, wish: Wish, at: Timestamp) -> String {
+    match &rule.kind {
+        Kind::Frequency { most, per, .. } => {
+            let date = at.date_in(place.zone);
+            let days = span_days(*per, place.calendar, date);
+            format!("{} of {most} in {per}", inside(rule, place, wish, shift(date, 1 - days)).len())
+        }
+        Kind::Gap { gap, .. } => match counted(rule, place, wish).max_by_key(|made| made.at) {
+            Some(last) => format!("{gap} after {}", last.on),
+            None => "no contact before".to_owned(),
+        },
+        _ => at.local(place.zone).format("%a %H:%M").to_string(),
+    }
+}
+
+fn is_closed(rule: &Rule, point: Option<&ContactPoint>, points: &[ContactPoint]) -> bool {
+    match &rule.kind {
+        Kind::Consent { opted_in } => point.is_some_and(|point| !point.usable || (*opted_in && !point.opted_in)),
+        Kind::Recipient { only, never } => {
+            let role = point.map_or("", |point| point.role.as_str());
+            let somebody = |wanted: &String| points.iter().any(|point| point.role == *wanted);
+            never.iter().any(|never| never == role) || only.as_ref().is_some_and(|only| somebody(only) && only != role)
+        }
+        _ => false,
+    }
+}
+
+fn act_verdict(rule: &Rule, at: Timestamp, asked: &Asked<'_>) -> Verdict {
+    match &rule.kind {
+        Kind::Precondition(wanted) => precondition(rule, wanted, at, asked),
+        Kind::Moratorium { season, forbid, eves } => moratorium(rule, season.as_deref(), (*forbid, *eves), at, asked),
+        _ => Verdict::Allow,
+    }
+}
+
+fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked<'_>) -> Verdict {
+    let forbid = |why: &str| Verdict::Forbid { rule: format!("{}: {why}", rule.id) };
+    if wanted.approve > 0 && !is_approved(wanted.approve, asked) {
+        return forbid("nobody on record has approved it");
+    }
+    if let Some(path) = &wanted.evidence
+        && own(path, &asked.facts.customer, &asked.facts.invoice).is_none()
+    {
+        return forbid(&format!("{path} is not there"));
+    }
+    let Some(notice) = &wanted.notice else { return Verdict::Allow };
+    let Some(given) = given_on(asked.case, notice, wanted.delivered) else {
+        let how = if wanted.delivered { "no proven notice" } else { "no notice" };
+        return forbid(&format!("{how} `{notice}` was given"));
+    };
+    let Some(span) = wanted.since.as_ref().and_then(|term| term_of(term, asked.law)) else { return Verdict::Allow };
+    // The day of the notice is not counted; the act may happen on the day after the time has run.
+    let runs_to = asked.calendar.add(given, span);
+    let until = Timestamp::start_of(shift(runs_to, 1), asked.zone);
+    if until > at { Verdict::Defer { until, rule: format!("law {}", rule.id) } } else { Verdict::Allow }
+}
+
+/// The length of a term; nothing where no policy has the figure, which the check of policies refuses.
+fn term_of(term: &Term, law: &Law) -> Option<Span> {
+    match term {
+        Term::Span(span) => Some(*span),
+        Term::Law(name) => match law.value(name) {
+            Some(Value::Span(span)) => Some(*span),
+            _ => None,
+        },
+    }
+}
+
+/// The last day on which a notice of a kind was given: a second one begins the clock anew.
+fn given_on(case: &Case, notice: &str, delivered: bool) -> Option<NaiveDate> {
+    let marks = case.marks.steps.values().filter(|mark| mark.notice.iter().any(|kind| kind == notice));
+    marks.filter_map(|mark| if delivered { mark.proven_on } else { Some(mark.on) }).max()
+}
+
+fn is_approved(people: u32, asked: &Asked<'_>) -> bool {
+    let covers = |covers: &[usize]| asked.position.is_none_or(|position| covers.contains(&position));
+    let mut by: Vec<&str> = Vec::new();
+    for approval in asked.case.approvals.iter().filter(|approval| covers(&approval.covers)) {
+        by.extend(approval.by.iter().map(String::as_str));
+    }
+    by.sort_unstable();
+    by.dedup();
+    by.len() >= people as usize
+}
+
+fn moratorium(
+    rule: &Rule,
+    season: Option<&str>,
+    (forbid, eves): (bool, bool),
+    at: Timestamp,
+    asked: &Asked<'_>,
+) -> Verdict {
+    let date = at.date_in(asked.zone);
+    let mut free = match season {
+        Some(name) => asked.calendar.season_end(name, date).unwrap_or(date),
+        None if eves => date,
+        None => return Verdict::Forbid { rule: rule.id.clone() },
+    };
+    if eves {
+        // The day itself and the one after it are working days.
+        for _ in 0..SEARCH_DAYS {
+            if asked.calendar.is_working_day(free) && asked.calendar.is_working_day(shift(free, 1)) {
+                break;
+            }
+            free = shift(free, 1);
+        }
+    }
+    if free == date {
+        return Verdict::Allow;
+    }
+    if forbid {
+        return Verdict::Forbid { rule: rule.id.clone() };
+    }
+    Verdict::Defer { until: Timestamp::start_of(free, asked.zone), rule: format!("law {}", rule.id) }
+}
