@@ -3,6 +3,7 @@
 mod agreements;
 mod checks;
 mod databases;
+mod guard;
 mod kill;
 mod ledgers;
 mod money;

@@ -48,6 +48,8 @@ const COMMANDS: &[&[&str]] = &[
     &["plan", "list"],
     &["plan", "show"],
     &["plan", "debit"],
+    &["guard"],
+    &["guard", "explain"],
     &["hold"],
     &["hold", "add"],
     &["hold", "list"],

@@ -105,6 +105,8 @@ commands! {
     Plan => plan;
     /// What people keep back, and until when
     Hold => hold;
+    /// What the rules of law and house say to a contact
+    Guard => guard;
     /// What customers contest
     Dispute => dispute;
     /// Discounts for paying early

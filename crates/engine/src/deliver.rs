@@ -10,6 +10,7 @@
 //! key where the lane is idempotent, else unknown.
 
 use crate::db;
+use crate::explain;
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
@@ -27,7 +28,7 @@ use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::events::NewEvent;
 use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
-use recobro_store::{Tx, inbound};
+use recobro_store::{Tx, inbound, verdicts};
 use std::collections::BTreeMap;
 
 /// Effects of one claim.
@@ -231,6 +232,7 @@ async fn check(
     let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut asked, policy) = (Vec::new(), engine.shelf.law.policy_hash().to_string());
     for row in rows {
         let effect: Effect = serde_json::from_str(&row.payload)
             .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
@@ -242,6 +244,9 @@ async fn check(
             Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
             Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new() },
         };
+        if ask == Ask::Guard {
+            asked.extend(explain::row(&effect, &judged, at, &policy));
+        }
         match judged.verdict {
             Verdict::Allow => {
                 spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
@@ -250,6 +255,9 @@ async fn check(
             Verdict::Defer { until, rule } => returns.push(returned(&row, &effect, at, rule, Some(until))?),
             Verdict::Forbid { rule } => returns.push(returned(&row, &effect, at, rule, None)?),
         }
+    }
+    if !asked.is_empty() {
+        verdicts::put(tx, &asked).await?;
     }
     if !spent.is_empty() {
         contacts::put(tx, &spent).await?;

@@ -19,6 +19,7 @@
 mod advance;
 pub mod clock;
 mod deliver;
+pub mod explain;
 mod facts;
 pub mod faults;
 mod library;

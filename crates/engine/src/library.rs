@@ -6,6 +6,7 @@
 use crate::Error;
 use recobro_connectors::template::Templates;
 use recobro_kernel::facts::Registry;
+use recobro_kernel::guard::policy::Kind;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::money::{Currency, Money};
@@ -98,7 +99,7 @@ impl Shelf {
         Ok(bundle)
     }
 
-    /// Days back that any cap, gap or fact of the current playbooks looks: how much of the contact ledger a turn reads.
+    /// Days back that any cap, gap or fact of the current playbooks and policies looks: how much of the contact ledger a turn reads.
     pub(crate) fn contact_days(&self) -> i64 {
         let days = |span: recobro_kernel::time::Span| match span.unit {
             Unit::Minutes | Unit::Hours => 1,
@@ -108,7 +109,12 @@ impl Shelf {
             Unit::Months => span.count * 31,
         };
         let rules = self.current.iter().map(|compiled| &compiled.playbook.contact);
-        let spans = rules.flat_map(|rule| rule.caps.iter().map(|cap| cap.per).chain(rule.min_gap));
+        let law = self.law.policies.values().flat_map(|policy| &policy.rules).filter_map(|rule| match rule.kind {
+            Kind::Frequency { per, .. } => Some(per),
+            Kind::Gap { gap, .. } => Some(gap),
+            _ => None,
+        });
+        let spans = rules.flat_map(|rule| rule.caps.iter().map(|cap| cap.per).chain(rule.min_gap)).chain(law);
         spans.map(days).max().unwrap_or(0).max(CONTACT_DAYS_MIN)
     }
 }

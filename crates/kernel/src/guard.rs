@@ -68,24 +68,36 @@ pub fn dispatch(
         return Judgement::of(Verdict::Allow);
     }
     let customer = &facts.customer;
-    let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
-    let bound = Bound::of(law, &playbook.policies, facts);
     if effect.kind != EffectKind::Contact {
+        let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+        let bound = Bound::of(law, &playbook.policies, facts);
         let position = case.in_flight.get(&effect.id).map(|state| state.step);
         let asked = Asked { facts, case, position, calendar: &calendar, zone: customer.time_zone, law };
         return Judgement::of(bound.before(act_name(effect), now, &asked));
     }
     let wish = Wish { channel: effect.channel, group: Some(effect.group), class: effect.class };
     let point = effect.to.as_ref().and_then(|to| customer.contact_points.iter().find(|point| point.id == *to));
-    if let (Some(_), Some(channel)) = (&effect.to, effect.channel) {
-        if !point.is_some_and(|point| point.channel == channel && point.usable) {
-            let rule = format!("{} is closed for this customer", channel.name());
-            return Judgement::of(Verdict::Forbid { rule });
-        }
-        if let Some(rule) = bound.closes(wish, channel, point, &customer.contact_points) {
-            return Judgement::of(Verdict::Forbid { rule: rule.to_owned() });
-        }
+    if let (Some(_), Some(channel)) = (&effect.to, effect.channel)
+        && !point.is_some_and(|point| point.channel == channel && point.usable)
+    {
+        let rule = format!("{} is closed for this customer", channel.name());
+        return Judgement::of(Verdict::Forbid { rule });
     }
+    weigh(playbook, facts, law, (wish, point), now)
+}
+
+/// Whether a contact may be made at an instant as far as hours, gaps, caps and policies go, with what each rule says.
+#[must_use]
+pub fn weigh(
+    playbook: &Playbook,
+    facts: &Facts,
+    law: &Law,
+    (wish, point): (Wish, Option<&ContactPoint>),
+    now: Timestamp,
+) -> Judgement {
+    let customer = &facts.customer;
+    let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+    let bound = Bound::of(law, &playbook.policies, facts);
     let place = schedule::Place {
         playbook,
         calendar: &calendar,
@@ -96,12 +108,16 @@ pub fn dispatch(
         inconvenient: &customer.inconvenient,
         bound: &bound,
     };
+    let points = &customer.contact_points;
+    let closed =
+        wish.channel.filter(|_| point.is_some()).and_then(|channel| bound.closes(wish, channel, point, points));
     let (at, moved) = schedule::limits(place, &playbook.contact, wish, now);
-    let verdict = match moved.last() {
-        Some(last) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
-        _ => Verdict::Allow,
+    let verdict = match (closed, moved.last()) {
+        (Some(rule), _) => Verdict::Forbid { rule: rule.to_owned() },
+        (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
+        (None, _) => Verdict::Allow,
     };
-    Judgement { verdict, findings: bound.findings(place, wish, point, &customer.contact_points, now) }
+    Judgement { verdict, findings: bound.findings(place, wish, point, points, now) }
 }
 
 /// The name by which policies know an act that is no contact.
@@ -114,7 +130,13 @@ fn act_name(effect: &Effect) -> &str {
 }
 
 fn stopped(effect: &Effect, case: &Case, facts: &Facts) -> Option<&'static str> {
-    if effect.kind == EffectKind::Notify || effect.exempt {
+    stopped_by(case, facts, effect.kind == EffectKind::Notify || effect.exempt)
+}
+
+/// What keeps a case from contacting, whatever the hour; an exempt message passes.
+#[must_use]
+pub fn stopped_by(case: &Case, facts: &Facts, exempt: bool) -> Option<&'static str> {
+    if exempt {
         return None;
     }
     if case.is_finished() {

@@ -34,6 +34,7 @@ pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod unmatched;
+pub mod verdicts;
 pub mod waivers;
 pub mod wake;
 

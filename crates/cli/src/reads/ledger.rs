@@ -325,7 +325,7 @@ pub(crate) async fn incentives(store: &Store, open: bool, limit: u32) -> Result<
     Ok(rows.into_iter().map(shown).collect())
 }
 
-async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
+pub(crate) async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
     let mut found = customers::get(tx, &[CustomerId::from(name)]).await?;
     found.remove(&CustomerId::from(name)).ok_or_else(|| {
         Failure::not_found(format!("no customer `{name}`")).help("write the id under which the customer was imported")

@@ -16,7 +16,7 @@ use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
     CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, playbooks,
-    report, tasks, unmatched,
+    report, tasks, unmatched, verdicts,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -38,6 +38,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(effects_are_claimed_with_a_fence_and_settled_once).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
+    each(what_the_guard_answered_is_found_by_customer_and_time).await;
     each(work_is_answered_once).await;
     each(playbooks_and_artefacts_are_addressed_by_content).await;
     each(sums_add_up).await;
@@ -607,6 +608,37 @@ async fn the_contact_ledger_counts(store: &Store) {
     let rest = contacts::list(&mut tx, (left[0].at, &left[0].id), 10).await.unwrap();
     assert_eq!(rest, left[1..]);
     tx.commit().await.unwrap();
+}
+
+async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    let allow = verdicts::VerdictRow {
+        effect: effect_id(1).to_string(),
+        at: at(10),
+        customer: customer_id(1),
+        invoice: invoice_id(1),
+        channel: "email".to_owned(),
+        class: "dunning".to_owned(),
+        verdict: "allow".to_owned(),
+        rule: String::new(),
+        until_at: None,
+        findings: "[]".to_owned(),
+        policy: Hash::of(b"law").to_string(),
+    };
+    let defer = verdicts::VerdictRow {
+        at: at(9),
+        verdict: "defer".to_owned(),
+        rule: "cap x/one".to_owned(),
+        until_at: Some(at(10)),
+        ..allow.clone()
+    };
+    let rows = [defer.clone(), allow.clone(), verdicts::VerdictRow { rule: "asked twice".to_owned(), ..defer.clone() }];
+    verdicts::put(&mut tx, &rows).await.unwrap();
+    verdicts::put(&mut tx, &[defer.clone()]).await.unwrap();
+    let found = verdicts::of_customer(&mut tx, &customer_id(1), (at(0), at(11)), 10).await.unwrap();
+    assert_eq!(found, [allow.clone(), defer]);
+    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(1), (at(10), at(11)), 1).await.unwrap(), [allow]);
+    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(2), (at(0), at(11)), 10).await.unwrap(), []);
 }
 
 async fn work_is_answered_once(store: &Store) {

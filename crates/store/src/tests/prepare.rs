@@ -27,6 +27,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::report::statements(),
         crate::tasks::statements(),
         crate::unmatched::statements(),
+        crate::verdicts::statements(),
         crate::waivers::statements(),
         crate::wake::statements(),
     ];

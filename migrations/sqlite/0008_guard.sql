@@ -1,0 +1,7 @@
+-- What the guard answered to a contact before it left, or did not: one row for each time it was asked at the hand-over.
+CREATE TABLE verdicts (
+  effect TEXT NOT NULL, at INTEGER NOT NULL, customer TEXT NOT NULL, invoice TEXT NOT NULL, channel TEXT NOT NULL,
+  class TEXT NOT NULL, verdict TEXT NOT NULL, rule TEXT NOT NULL, until_at INTEGER, findings TEXT NOT NULL,
+  policy TEXT NOT NULL, PRIMARY KEY (effect, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX verdicts_customer ON verdicts (customer, at);

@@ -1,0 +1,55 @@
+//! The guard through the real program: why now, why not, by which rule, and what was answered on a day.
+
+use crate::program::Home;
+
+fn home() -> Home {
+    let home = Home::new();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\n");
+    put(
+        "invoices.csv",
+        "id,number,customer,issued,due,amount,currency\nI1,2026/1,C1,2026-01-02,2026-02-01,900.00,EUR\n\
+         I2,2026/2,C1,2026-01-02,2026-02-01,400.00,EUR\n",
+    );
+    home.data(&["import", "customers", "customers.csv"]);
+    home.data(&["import", "invoices", "invoices.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-02-03"]);
+    home
+}
+
+fn lines(text: &str) -> Vec<serde_json::Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_guard_says_why_not_by_which_rule_and_when_next() {
+    let home = home();
+    let ask =
+        |at: &str| lines(&home.data(&["guard", "explain", "C1", "--channel", "email", "--at", at, "--json"])).remove(0);
+    // The evening before a working day: the window of the playbook, then those of the policies.
+    let night = ask("2026-02-10T20:30");
+    assert_eq!(
+        (night["verdict"].as_str(), night["until"].as_str()),
+        (Some("defer"), Some("2026-02-11T08:00:00.000000Z"))
+    );
+    let day = ask("2026-02-10T11:00");
+    assert_eq!(day["verdict"], "allow", "{day}");
+    let rules: Vec<&str> = day["findings"].as_array().unwrap().iter().filter_map(|one| one["rule"].as_str()).collect();
+    assert!(rules.contains(&"eu-b2b/one-a-day") && rules.contains(&"eu-b2b/hours"), "{rules:?}");
+    assert_eq!(home.run(&["guard", "explain", "C9"]).status.code(), Some(3));
+    assert_eq!(home.run(&["guard", "explain", "C1", "--at", "soon"]).status.code(), Some(2));
+}
+
+#[test]
+fn what_the_guard_answered_is_on_record_for_what_left_and_what_did_not() {
+    let home = home();
+    let log = home.data(&["guard", "explain", "C1", "--log", "--at", "2026-02-02", "--json"]);
+    let log = lines(&log);
+    let allowed: Vec<_> = log.iter().filter(|row| row["verdict"] == "allow").collect();
+    assert_eq!(allowed.len(), 1, "one contact a day and customer: {log:?}");
+    let findings = allowed[0]["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|one| one["rule"] == "eu-b2b/one-a-day" && one["why"] == "0 of 1 in 1 day"),
+        "{findings:?}"
+    );
+}
