@@ -3,6 +3,7 @@
 mod agreements;
 mod checks;
 mod databases;
+mod entries;
 mod kill;
 mod ledgers;
 mod money;

@@ -26,7 +26,7 @@ struct Said<'a> {
     dry_run: bool,
     /// Open cases that hear of it, by event.
     news: BTreeMap<String, usize>,
-    /// Why it would be refused.
+    /// Why the ledger as it stands, without what waits, would refuse it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
@@ -80,8 +80,9 @@ impl Entry {
     }
 }
 
-/// Hands a record to the worker, or shows what it would do. What the ledger as it stands would refuse is refused here,
-/// where the person still sees the answer; while other news waits to be routed, it may yet be taken.
+/// Hands a record to the worker, or shows what it would do. It is tried on the ledger after all that waits; what is
+/// refused there is refused here, where the person still sees the answer. Only where more waits than a trial takes up
+/// is it noted untried, and said so.
 pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Result<Exit, Failure> {
     let (id, by) = (record.external_id(), session.config.actor());
     let shown: serde_json::Value = serde_json::from_str(&record.body())?;
@@ -91,36 +92,50 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
     }
     let engine = session.engine(session.clock().await?).await?;
     let preview = engine.preview(&by, &record).await?;
+    if let Some(reason) = preview.refused.as_ref().filter(|_| dry_run || !preview.waits) {
+        let refusal = Failure::new(Exit::Refused, told(reason));
+        let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
+        return Err(if preview.waits { refusal.help(changeable) } else { refusal });
+    }
+    let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     let news = preview.news.iter().fold(BTreeMap::new(), |mut news: BTreeMap<String, usize>, (_, name)| {
         *news.entry(name.clone()).or_default() += 1;
         news
     });
-    if let Some(reason) = preview.refused.as_ref().filter(|_| !preview.waits) {
-        let reason = reason.split("; it is taken again").next().unwrap_or(reason);
-        return Err(Failure::new(Exit::Refused, reason.to_owned()));
-    }
-    let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     if session.out.is_json() {
         let refused = preview.refused;
         let said =
             Said { schema: "recobro/v1/entry", id: &id, by: &by, record: shown, accepted, dry_run, news, refused };
         session.out.json(&said)?;
-    } else if dry_run {
-        session.out.line(&format!("would be noted as {id}: {shown}"))?;
-        session.out.line(&heard(&news))?;
-        if let Some(reason) = preview.refused {
-            session.out.line(&format!("refused as things stand: {reason}"))?;
-        }
-        if preview.waits {
-            session.out.say("other news waits to be taken up first and may change this; `recobro run` takes it up");
-        }
     } else if accepted {
         session.out.line(&format!("noted as {id} for {by}"))?;
         session.say_run(engine.clock());
-    } else {
+    } else if preview.known || !dry_run {
         session.out.line(&format!("{id} was noted before; another one of the same content needs its own --id"))?;
+    } else {
+        session.out.line(&format!("would be noted as {id}: {shown}"))?;
+        session.out.line(&heard(&news))?;
+    }
+    if preview.waits && (accepted || dry_run) {
+        session.out.say(&untried(session, dry_run));
     }
     Ok(Exit::Ok)
+}
+
+/// A reason without what holds only for rows of files: nothing that is refused here waits for anything.
+fn told(reason: &str) -> &str {
+    reason.split("; it is taken again").next().unwrap_or(reason)
+}
+
+/// What a person must know where more waits than a trial takes up.
+fn untried(session: &Session, dry_run: bool) -> String {
+    let (run, unmatched) = (session.again("run"), session.again("unmatched"));
+    if dry_run {
+        return format!("other news waits to be taken up first and may change this; `{run}` takes it up");
+    }
+    format!(
+        "noted without being tried on the news that waits; if it is refused then, `{unmatched}` shows it with the reason"
+    )
 }
 
 /// Which events open cases would hear, and how many of them.

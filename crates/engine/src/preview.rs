@@ -1,49 +1,94 @@
-//! What a record would do, before anybody says it: the answer of the ledger as it stands, without a trace.
+//! What a record would do, before anybody says it: the answer of the ledger after all that waits, without a trace.
 
+use crate::people::Nobody;
+use crate::run::{self, Span, Tick};
 use crate::{Engine, Error, route};
 use recobro_connectors::source::record::Record;
 use recobro_kernel::ids::CaseId;
-use recobro_store::inbound::{self, Inbound};
+use recobro_store::Tx;
+use recobro_store::inbound::{self, Inbound, NewInbound, Receipt};
+
+/// Most waiting rows that are routed for one trial: a person waits for the answer, and more than these are an import.
+const WAITING_MAX: i64 = 2_000;
 
 /// What a record would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
+    /// The same was said before; saying it again does nothing.
+    pub known: bool,
     /// Why it would be refused; nothing where it would be taken.
     pub refused: Option<String>,
     /// The events that open cases would hear.
     pub news: Vec<(CaseId, String)>,
-    /// Other news waits to be routed first, and may change the answer.
+    /// More news waits to be routed first than a trial takes up, and may change the answer.
     pub waits: bool,
 }
 
 impl Engine {
-    /// Tries a record on the ledger and takes everything back.
+    /// Takes up what waits, tries a record on the ledger that comes of it, and takes everything back.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn preview(&self, source: &str, record: &Record) -> Result<Preview, Error> {
+        for _ in 1..run::AGAIN_MAX {
+            match self.preview_once(source, record).await {
+                Err(Error::Store(error)) if error.may_retry() => run::pause(&error).await,
+                done => return done,
+            }
+        }
+        self.preview_once(source, record).await
+    }
+
+    async fn preview_once(&self, source: &str, record: &Record) -> Result<Preview, Error> {
         let mut tx = self.store.begin().await?;
-        let waits = inbound::next_at(&mut tx).await?.is_some_and(|at| at <= self.clock.now());
-        let new = self.row_of(&mut tx, source, record).await?;
-        let row = Inbound {
-            id: 0,
-            source: new.source,
-            kind: new.kind,
-            external_id: new.external_id,
-            version: 1,
-            body: new.body,
-            at: new.at,
-            rank: new.rank,
-            received_at: self.clock.now(),
-        };
-        let tried = route::try_alone(self, &mut tx, row).await?;
+        let tried = self.try_in(&mut tx, source, record).await;
         tx.rollback().await?;
-        Ok(match tried {
+        tried
+    }
+
+    async fn try_in(&self, tx: &mut Tx, source: &str, record: &Record) -> Result<Preview, Error> {
+        let waits = self.route_waiting(tx).await?;
+        let new = self.row_of(tx, source, record).await?;
+        let Some(row) = self.stored(tx, new).await? else {
+            return Ok(Preview { known: true, waits, ..Preview::default() });
+        };
+        Ok(match route::try_alone(self, tx, row).await? {
             Ok(events) => {
                 let news = events.into_iter().map(|(case, event)| (case, event.name)).collect();
-                Preview { refused: None, news, waits }
+                Preview { news, waits, ..Preview::default() }
             }
-            Err(reason) => Preview { refused: Some(reason), news: Vec::new(), waits },
+            Err(reason) => Preview { refused: Some(reason), waits, ..Preview::default() },
         })
+    }
+
+    /// Routes what is due, as the next round would. Says whether some of it still waits: it is more than a trial takes
+    /// up, or another worker is routing it just now.
+    async fn route_waiting(&self, tx: &mut Tx) -> Result<bool, Error> {
+        let now = self.clock.now();
+        if inbound::waiting(tx, now, WAITING_MAX + 1).await? > WAITING_MAX {
+            return Ok(true);
+        }
+        let span = Span { now, cell_end: now, horizon: now, sliced: true };
+        let mut tick = Tick::default();
+        // What arrives may wake rows that waited for it, so that there are more passes than batches.
+        while inbound::next_at(tx).await?.is_some_and(|at| at <= now) {
+            let before = tick.progress.routed;
+            route::route(self, tx, span, &Nobody, &mut tick).await?;
+            let routed = tick.progress.routed;
+            if routed == before || routed > WAITING_MAX.unsigned_abs() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The row as it would be stored, with its version; nothing where it is known with this content.
+    async fn stored(&self, tx: &mut Tx, new: NewInbound) -> Result<Option<Inbound>, Error> {
+        let receipts = inbound::insert(tx, std::slice::from_ref(&new), self.clock.now()).await?;
+        if receipts.first() == Some(&Receipt::Unchanged) {
+            return Ok(None);
+        }
+        let versions = inbound::versions(tx, &new.kind, std::slice::from_ref(&new.external_id)).await?;
+        Ok(versions.into_iter().rfind(|row| row.source == new.source))
     }
 }

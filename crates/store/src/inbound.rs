@@ -204,6 +204,19 @@ const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE sta
 pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> {
     tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()
 }
+/// By `inbound_unrouted`.
+const WAITING: Query = Query::new(
+    "inbound.waiting",
+    "SELECT COUNT(*) FROM (SELECT id FROM inbound WHERE state = 0 AND at <= $1 ORDER BY at, rank, id LIMIT $2) w",
+);
+
+/// Counts rows that are due and not routed yet, up to a limit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn waiting(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<i64> {
+    tx.row(&WAITING, args![until, limit]).await?.map_or(Ok(0), |mut row| row.next())
+}
 /// By the unique key.
 const VERSIONS: Query = listed!(
     "inbound.versions",
@@ -281,4 +294,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITING, VERSIONS ; NEWEST, INSERT, PARK}

@@ -1,0 +1,92 @@
+//! What people enter by hand, through the real program: tried first, refused with its reason, or noted in sight.
+
+use crate::program::{Home, text};
+
+/// Two customers with open invoices; nothing is played yet.
+fn fresh() -> Home {
+    let home = Home::new();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\nC2,Beta SARL,FR,b@example.com\n");
+    put(
+        "invoices.csv",
+        "id,number,customer,issued,due,amount,currency\nI1,2026/1,C1,2026-01-02,2026-02-01,900.00,EUR\n\
+         I2,2026/2,C2,2026-01-02,2026-02-01,400.00,EUR\n",
+    );
+    home.data(&["import", "customers", "customers.csv"]);
+    home.data(&["import", "invoices", "invoices.csv"]);
+    home
+}
+
+/// The same, played to 5 February 2026.
+fn home() -> Home {
+    let home = fresh();
+    play(&home, "2026-02-05");
+    home
+}
+
+fn play(home: &Home, until: &str) {
+    home.data(&["run", "--virtual", "--until", until]);
+}
+
+/// Code, data and words of a run.
+fn said(home: &Home, args: &[&str]) -> (i32, String, String) {
+    let output = home.run(args);
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// What must be refused, said with and without `--dry-run`: its words.
+fn refused(home: &Home, args: &[&str], word: &str) {
+    for args in [args.to_vec(), [args, &["--dry-run"]].concat()] {
+        let (code, out, err) = said(home, &args);
+        assert!(code == 5 && out.is_empty() && err.contains(word), "{args:?}: {code} {out}{err}");
+    }
+}
+
+#[test]
+fn what_waits_is_taken_up_first_in_the_trial() {
+    let home = home();
+    // Noted and not yet taken up: from here on other news waits.
+    home.data(&["payment", "add", "100", "--invoice", "I1", "--on", "2026-02-05"]);
+    let plan = ["plan", "add", "--invoice", "I1", "--first", "2026-03-02"];
+    refused(&home, &[&plan[..], &["--instalments", "0"]].concat(), "a plan has 1 to 120");
+    refused(&home, &[&plan[..], &["--instalments", "2", "--amount", "850"]].concat(), "800.00 EUR may be asked for");
+    let hold = ["hold", "add", "--reason", "flood", "--until", "2026-06-30", "--owner", "ana"];
+    refused(&home, &[&hold[..], &["--class", "customer.mood=bad"]].concat(), "names no class");
+    refused(&home, &[&hold[..], &["--customer", "C7"]].concat(), "no customer `C7`");
+    refused(&home, &["hold", "release", "H7"], "no hold `H7`");
+    refused(&home, &["plan", "cancel", "P7"], "no open plan `P7`");
+    refused(&home, &["payment", "add", "5", "--invoice", "I1", "--currency", "USD"], "the payment is in USD");
+    home.data(&[&plan[..], &["--instalments", "2", "--id", "P1"]].concat());
+    refused(&home, &[&plan[..], &["--instalments", "3"]].concat(), "is in plan `P1`");
+    play(&home, "2026-02-06");
+    assert_eq!(home.data(&["unmatched"]), "", "nothing impossible was noted");
+}
+
+#[test]
+fn a_new_invoice_is_known_before_it_is_taken_up() {
+    let home = fresh();
+    let add = ["promise", "add", "2030-06-15", "--invoice", "I1"];
+    let (code, out, err) = said(&home, &[&add[..], &["--dry-run"]].concat());
+    assert!(code == 0 && out.contains("promise.made (1)") && !err.contains("waits"), "{out}{err}");
+    refused(&home, &["promise", "add", "2030-06-15", "--invoice", "I9"], "no invoice `I9`");
+    home.data(&add);
+    assert!(home.data(&add).contains("was noted before"));
+    home.data(&["run"]);
+    assert!(home.data(&add).contains("was noted before"), "also when it was taken up");
+}
+
+#[test]
+fn beyond_the_bound_it_is_noted_untried_and_said_so() {
+    let home = fresh();
+    let row = |n: u32| format!("M{n},m-{n},C1,2026-01-02,2026-02-01,1.00,EUR\n");
+    let rows: String = (0..2_100).map(row).collect();
+    let head = "id,number,customer,issued,due,amount,currency\n";
+    std::fs::write(home.path().join("many.csv"), format!("{head}{rows}")).unwrap();
+    home.data(&["import", "invoices", "many.csv"]);
+    let hold = ["hold", "add", "--customer", "C7", "--reason", "flood", "--until", "2030-06-30", "--owner", "ana"];
+    let (code, out, err) = said(&home, &[&hold[..], &["--dry-run"]].concat());
+    assert!(code == 5 && out.is_empty() && err.contains("no customer `C7`"), "{code} {out}{err}");
+    let (code, out, err) = said(&home, &hold);
+    assert!(code == 0 && out.starts_with("noted as "), "{code} {out}{err}");
+    assert!(err.contains("without being tried") && err.contains("recobro unmatched"), "{err}");
+}
