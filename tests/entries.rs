@@ -90,3 +90,14 @@ fn beyond_the_bound_it_is_noted_untried_and_said_so() {
     assert!(code == 0 && out.starts_with("noted as "), "{code} {out}{err}");
     assert!(err.contains("without being tried") && err.contains("recobro unmatched"), "{err}");
 }
+
+#[test]
+fn one_payment_is_of_one_customer() {
+    let home = home();
+    refused(&home, &["payment", "add", "1300", "--invoice", "I1", "--invoice", "I2"], "invoices of `C1` and of `C2`");
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("payments.csv", "id,invoice,amount,currency,on\nP1,I1;I2,1300,EUR,2026-02-05\n");
+    home.data(&["import", "payments", "payments.csv"]);
+    play(&home, "2026-02-06");
+    assert!(home.data(&["unmatched"]).contains("invoices of `C1` and of `C2`"));
+}
