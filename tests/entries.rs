@@ -91,6 +91,29 @@ fn beyond_the_bound_it_is_noted_untried_and_said_so() {
     assert!(err.contains("without being tried") && err.contains("recobro unmatched"), "{err}");
 }
 
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text.lines().next().unwrap_or("null")).unwrap()
+}
+
+/// A payment for an invoice that is not there is parked; the run says so, and where to look.
+#[test]
+fn a_run_says_what_it_parked() {
+    let home = home();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("payments.csv", "id,invoice,amount,currency,on\nP1,I7,5,EUR,2026-02-05\nP2,I8,5,EUR,2026-02-05\n");
+    home.data(&["import", "payments", "payments.csv"]);
+    let run = |until: &str| said(&home, &["run", "--virtual", "--until", until]).2;
+    let words = run("2026-02-06");
+    assert!(
+        words.contains("2 of them wait because they fit nothing") && words.contains("recobro unmatched"),
+        "{words}"
+    );
+    let words = run("2026-02-07");
+    assert!(!words.contains("unmatched"), "said once: {words}");
+    let done = json(&home.data(&["run", "--virtual", "--until", "2026-02-07", "--json"]));
+    assert_eq!(done["parked"].as_u64(), Some(0));
+}
+
 #[test]
 fn one_payment_is_of_one_customer() {
     let home = home();

@@ -217,6 +217,35 @@ const WAITING: Query = Query::new(
 pub async fn waiting(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<i64> {
     tx.row(&WAITING, args![until, limit]).await?.map_or(Ok(0), |mut row| row.next())
 }
+/// By `inbound_unrouted`, from its end: what is dated furthest ahead is what somebody asks about.
+const AHEAD: Query = Query::new(
+    "inbound.ahead",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM (SELECT * FROM inbound WHERE state = 0 ORDER BY at DESC, rank DESC, id DESC LIMIT $2) w
+         WHERE kind = $1 ORDER BY at, rank, id"
+    ),
+);
+
+/// Returns rows of a kind among the last ones that are not routed yet, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn ahead(tx: &mut Tx, kind: &str, among: i64) -> Result<Vec<Inbound>> {
+    tx.rows(&AHEAD, args![kind, among]).await?.iter_mut().map(read).collect()
+}
+/// By `inbound_parked`.
+const PARKED_SINCE: Query =
+    Query::new("inbound.parked_since", "SELECT COUNT(*) FROM inbound WHERE state = 2 AND moved_at >= $1");
+
+/// Counts rows that are parked and came there at or after an instant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parked_since(tx: &mut Tx, since: Timestamp) -> Result<i64> {
+    tx.row(&PARKED_SINCE, args![since]).await?.map_or(Ok(0), |mut row| row.next())
+}
 /// By the unique key.
 const VERSIONS: Query = listed!(
     "inbound.versions",
@@ -294,4 +323,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITING, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITING, AHEAD, PARKED_SINCE, VERSIONS ; NEWEST, INSERT, PARK}
