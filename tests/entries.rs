@@ -114,6 +114,60 @@ fn a_run_says_what_it_parked() {
     assert_eq!(done["parked"].as_u64(), Some(0));
 }
 
+/// What a person typed wrongly, and the words that help.
+#[test]
+fn refusals_say_what_to_write() {
+    let home = home();
+    home.data(&["plan", "add", "--invoice", "I1", "--instalments", "1", "--first", "2026-03-02", "--id", "P1"]);
+    home.data(&["plan", "offer", "--invoice", "I2", "--max-instalments", "1", "--id", "P2"]);
+    let plan = ["plan", "add", "--invoice", "I2", "--date", "2026-03-02=100", "--date", "2026-04-02=150"];
+    let promise = ["promise", "add", "2026-03-15", "--invoice", "I2", "--amount"];
+    for (args, words) in [
+        ([&promise[..], &["0"]].concat(), "an amount is more than 0"),
+        ([&promise[..], &["-3"]].concat(), "an amount is more than 0"),
+        ([&promise[..], &["3", "--currency", "USD"]].concat(), "the promise is in USD, the invoices are owed in EUR"),
+        (vec!["payment", "add", "5", "--customer", "C1"], "add --currency EUR"),
+        (
+            [&plan[..], &["--amount", "400"]].concat(),
+            "the instalments add up to 250.00 EUR, the plan is over 400.00 EUR",
+        ),
+        (vec!["plan", "decline", "P1"], "`recobro plan cancel P1`"),
+        (vec!["promise", "add", "15.6.2026", "--invoice", "I1"], "write it as 2026-05-31"),
+        (vec!["payment", "add", "5", "--invoice", "I2", "--on", "tomorrow"], "write it as 2026-05-31"),
+        (vec!["payment", "credit", "I2", "-5", "--reason", "price"], "an amount is more than 0"),
+        (vec!["dispute", "open", "I2", "--reason", "quality", "--amount", "-1"], "an amount is more than 0"),
+        (vec!["payment", "add", "5", "--invoice", "I3"], "did you mean I1, I2?"),
+        (vec!["payment", "add", "5", "--invoice", "2062/2"], "did you mean 2026/2?"),
+        (vec!["promise", "add", "2026-03-15", "--invoice", "I22"], "did you mean I2, I1?"),
+        (vec!["payment", "list", "C11"], "did you mean C1, C2?"),
+    ] {
+        let (code, _, err) = said(&home, &args);
+        assert!([2, 3, 5].contains(&code) && err.contains(words), "{args:?}: {code} {err}");
+    }
+    play(&home, "2026-02-06");
+    let shown = home.data(&["plan", "show", "P2"]);
+    assert!(shown.contains("at most 1 instalment;"), "{shown}");
+}
+
+#[test]
+fn more_than_is_owed_is_taken_with_a_warning() {
+    let home = home();
+    let promise = ["promise", "add", "2026-03-15", "--invoice", "I2", "--amount", "5000"];
+    let (code, _, err) = said(&home, &[&promise[..], &["--dry-run"]].concat());
+    assert!(
+        code == 0 && err.contains("warning: ") && err.contains("5,000.00 EUR") && err.contains("400.00 EUR"),
+        "{err}"
+    );
+    let credit = ["payment", "credit", "I2", "450", "--reason", "price"];
+    let output = json(&home.data(&[&credit[..], &["--dry-run", "--json"]].concat()));
+    let warning = output["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.contains("450.00 EUR") && warning.contains("400.00 EUR"), "{output}");
+    let (code, _, err) = said(&home, &promise);
+    assert!(code == 0 && err.contains("warning: "), "{err}");
+    let (code, _, err) = said(&home, &["payment", "credit", "I2", "400", "--reason", "price"]);
+    assert!(code == 0 && !err.contains("warning"), "{err}");
+}
+
 #[test]
 fn one_payment_is_of_one_customer() {
     let home = home();

@@ -5,6 +5,7 @@ mod ledger;
 
 pub(crate) use ledger::*;
 
+use crate::config::near;
 use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -326,14 +327,72 @@ pub(crate) async fn find_invoice(store: &Store, name: &str) -> Result<InvoiceRow
     let mut found = invoices::by_name(&mut tx, &[name.to_owned()]).await?;
     match (found.len(), found.pop()) {
         (1, Some(row)) => Ok(row),
-        (0, _) | (_, None) => Err(Failure::not_found(format!("no invoice `{name}`"))
-            .help("write its id, printed number or payment reference; `recobro case list` shows all cases")),
+        (0, _) | (_, None) => {
+            let meant = meant(&near_invoices(&mut tx, name).await?);
+            let help = "write its id, printed number or payment reference; `recobro case list` shows all cases";
+            Err(Failure::not_found(format!("no invoice `{name}`")).help(format!("{meant}{help}")))
+        }
         (count, Some(row)) => {
             let ids: Vec<String> = found.into_iter().chain([row]).map(|row| row.id.to_string()).collect();
             Err(Failure::new(Exit::Conflict, format!("`{name}` names {count} invoices"))
                 .help(format!("use one of their ids: {}", ids.join(", "))))
         }
     }
+}
+
+/// Most names that are looked through for what somebody meant.
+const NEAR: i64 = 500;
+
+/// Beginnings of a name that are looked under: all but its last letters, where most slips are, then its first half.
+fn beginnings(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let lengths = [letters.len().saturating_sub(2), letters.len() / 2, usize::from(letters.len() > 1)];
+    let mut all: Vec<String> = lengths.iter().map(|length| letters[..*length].iter().collect()).collect();
+    all.dedup();
+    all
+}
+
+/// Ids and printed numbers that differ from a name in two letters at most.
+async fn near_invoices(tx: &mut Tx, name: &str) -> Result<Vec<String>, Failure> {
+    for beginning in beginnings(name) {
+        let end = format!("{beginning}\u{10ffff}");
+        let close = near(name, invoices::names_between(tx, &beginning, &end, NEAR).await?);
+        if !close.is_empty() {
+            return Ok(close);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Customers' ids that differ from a name in two letters at most.
+async fn near_customers(tx: &mut Tx, name: &str) -> Result<Vec<String>, Failure> {
+    for beginning in beginnings(name) {
+        let rows = customers::list(tx, &beginning, NEAR).await?;
+        let close = near(name, rows.into_iter().map(|row| row.id.0));
+        if !close.is_empty() {
+            return Ok(close);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What somebody may have meant, as the beginning of a way out; nothing where nothing is near.
+fn meant(close: &[String]) -> String {
+    if close.is_empty() { String::new() } else { format!("did you mean {}? ", close.join(", ")) }
+}
+
+/// What may have been meant by a name that the ledger refused.
+pub(crate) async fn meant_by(store: &Store, refusal: &str) -> Result<Option<String>, Failure> {
+    let mut tx = store.read().await?;
+    let name = |what: &str| refusal.strip_prefix(what)?.strip_suffix('`');
+    let close = if let Some(name) = name("no invoice `") {
+        near_invoices(&mut tx, name).await?
+    } else if let Some(name) = name("no customer `") {
+        near_customers(&mut tx, name).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Some(meant(&close).trim_end().to_owned()).filter(|meant| !meant.is_empty()))
 }
 
 fn no_case(name: &str) -> Failure {

@@ -1,10 +1,13 @@
 //! What a record would do, before anybody says it: the answer of the ledger after all that waits, without a trace.
 
 use crate::people::Nobody;
+use crate::route::book::{Book, scoped};
 use crate::run::{self, Span, Tick};
 use crate::{Engine, Error, route};
 use recobro_connectors::source::record::Record;
 use recobro_kernel::ids::CaseId;
+use recobro_kernel::money::Money;
+use recobro_kernel::time::Timestamp;
 use recobro_store::Tx;
 use recobro_store::inbound::{self, Inbound, NewInbound, Receipt};
 
@@ -20,8 +23,36 @@ pub struct Preview {
     pub refused: Option<String>,
     /// The events that open cases would hear.
     pub news: Vec<(CaseId, String)>,
+    /// What it is taken with and may yet be a slip of the hand.
+    pub warnings: Vec<String>,
+    /// When it becomes news.
+    pub at: Timestamp,
     /// More news waits to be routed first than a trial takes up, and may change the answer.
     pub waits: bool,
+}
+
+/// What a record promises or takes off beyond what is owed: it can be right (charges are paid too), and is often a slip.
+fn excess(book: &Book, source: &str, record: &Record) -> Option<String> {
+    match record {
+        Record::Promise(promise) => {
+            let id = scoped(source, &promise.id);
+            let pledge = book.pledges.iter().find(|pledge| pledge.id == id)?;
+            let owed = pledge.invoices.iter().filter_map(|invoice| book.bills.get(invoice));
+            let owed: i64 = owed.map(|bill| bill.balance_minor.max(0)).sum();
+            let owed = Money::new(owed, pledge.amount.currency);
+            (pledge.amount.minor > owed.minor)
+                .then(|| format!("{} is promised, and {owed} is open without charges", pledge.amount))
+        }
+        Record::Credit(_) => {
+            // The trial booked nothing else.
+            let note = book.booked.iter().find(|booked| booked.kind == "credit" && booked.source == source)?;
+            let taken: i64 = note.parts.iter().map(|(_, minor)| minor).sum();
+            let owed = Money::new(taken, note.amount.currency);
+            (note.amount.minor > taken)
+                .then(|| format!("{} is credited, and {owed} is open; the rest will settle nothing yet", note.amount))
+        }
+        _ => None,
+    }
 }
 
 impl Engine {
@@ -49,15 +80,17 @@ impl Engine {
     async fn try_in(&self, tx: &mut Tx, source: &str, record: &Record) -> Result<Preview, Error> {
         let waits = self.route_waiting(tx).await?;
         let new = self.row_of(tx, source, record).await?;
+        let blank = Preview { at: new.at, waits, ..Preview::default() };
         let Some(row) = self.stored(tx, new).await? else {
-            return Ok(Preview { known: true, waits, ..Preview::default() });
+            return Ok(Preview { known: true, ..blank });
         };
         Ok(match route::try_alone(self, tx, row).await? {
-            Ok(events) => {
-                let news = events.into_iter().map(|(case, event)| (case, event.name)).collect();
-                Preview { news, waits, ..Preview::default() }
+            Ok(book) => {
+                let warnings = excess(&book, source, record).into_iter().collect();
+                let news = book.events.into_iter().map(|(case, event)| (case, event.name)).collect();
+                Preview { news, warnings, ..blank }
             }
-            Err(reason) => Preview { refused: Some(reason), waits, ..Preview::default() },
+            Err(reason) => Preview { refused: Some(reason), ..blank },
         })
     }
 

@@ -43,6 +43,7 @@ struct Credit {
     /// Invoice: id, number or reference
     invoice: String,
     /// Amount, with a decimal point
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     /// Why: a code or a few words
     #[arg(long)]
@@ -128,6 +129,8 @@ async fn credit(args: Credit, session: &Session) -> Result<Exit, Failure> {
         Some(on) => on,
         None => entry::today(session).await?,
     };
+    // In a file either sign is a credit note; from a person a sign is a slip.
+    entry::above_zero(&args.amount)?;
     let row = Entry::of("credit_notes")
         .with("id", args.id)
         .with("invoice", Some(&args.invoice))

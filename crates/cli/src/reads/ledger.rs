@@ -327,9 +327,12 @@ pub(crate) async fn incentives(store: &Store, open: bool, limit: u32) -> Result<
 
 async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
     let mut found = customers::get(tx, &[CustomerId::from(name)]).await?;
-    found.remove(&CustomerId::from(name)).ok_or_else(|| {
-        Failure::not_found(format!("no customer `{name}`")).help("write the id under which the customer was imported")
-    })
+    if let Some(row) = found.remove(&CustomerId::from(name)) {
+        return Ok(row);
+    }
+    let meant = super::meant(&super::near_customers(tx, name).await?);
+    Err(Failure::not_found(format!("no customer `{name}`"))
+        .help(format!("{meant}write the id under which the customer was imported")))
 }
 
 /// A customer's account as it was on a day, as far as it was known at an instant.
