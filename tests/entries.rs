@@ -114,6 +114,23 @@ fn a_run_says_what_it_parked() {
     assert_eq!(done["parked"].as_u64(), Some(0));
 }
 
+#[test]
+fn a_short_payment_id_is_enough_where_one_source_has_it() {
+    let home = home();
+    let add = |who: &str, amount: &str| {
+        let money = ["--as", who, "payment", "add", amount, "--currency", "EUR", "--customer", "C1"];
+        home.data(&[&money[..], &["--on", "2026-02-05", "--id", "B1"]].concat());
+    };
+    add("ana", "11");
+    play(&home, "2026-02-06");
+    assert!(home.data(&["match", "accept", "B1", "2026/1", "--dry-run"]).contains("person:ana:B1"));
+    add("luis", "12");
+    play(&home, "2026-02-07");
+    let (code, _, err) = said(&home, &["match", "accept", "B1", "2026/1"]);
+    assert!(code == 4 && err.contains("person:ana:B1 or person:luis:B1"), "{code} {err}");
+    home.data(&["match", "accept", "person:luis:B1", "2026/1"]);
+}
+
 /// What a person typed wrongly, and the words that help.
 #[test]
 fn refusals_say_what_to_write() {

@@ -123,14 +123,23 @@ pub(crate) async fn unapplied(store: &Store, limit: u32) -> Result<Vec<PaymentLi
     Ok(rows.into_iter().map(shown).collect())
 }
 
-/// A payment by its id, or by the bank's id where only one source has it.
+/// A payment by its id; money that settles nothing yet also by its source's id of it, where only one source has it.
 pub(crate) async fn payment(store: &Store, name: &str) -> Result<PaymentRow, Failure> {
     let mut tx = store.read().await?;
-    let mut found = payments::get(&mut tx, &[name.to_owned()]).await?;
-    found.pop().ok_or_else(|| {
-        Failure::not_found(format!("no payment `{name}`"))
-            .help("`recobro match list` shows unapplied money with its ids")
-    })
+    if let Some(row) = payments::get(&mut tx, &[name.to_owned()]).await?.pop() {
+        return Ok(row);
+    }
+    let mut found = payments::unallocated_named(&mut tx, name).await?;
+    let ids: Vec<String> = found.iter().map(|row| row.id.clone()).collect();
+    match (found.pop(), ids.len()) {
+        (Some(row), 1) => Ok(row),
+        (Some(_), _) => {
+            Err(Failure::new(Exit::Conflict, format!("`{name}` may be {}", ids.join(" or ")))
+                .help("write the whole id"))
+        }
+        (None, _) => Err(Failure::not_found(format!("no payment `{name}`"))
+            .help("`recobro match list` shows unapplied money with its ids")),
+    }
 }
 
 /// A promise as lists show it.
