@@ -115,6 +115,34 @@ fn a_run_says_what_it_parked() {
 }
 
 #[test]
+fn money_of_a_day_to_come_is_seen_before_its_day() {
+    let home = home();
+    let add = ["payment", "add", "100", "--invoice", "2026/1", "--on", "2026-03-01", "--id", "B1"];
+    let (code, out, _) = said(&home, &[&add[..], &["--dry-run"]].concat());
+    assert!(code == 0 && out.contains("would count from 2026-03-01"), "{out}");
+    let (code, out, err) = said(&home, &add);
+    assert!(code == 0 && out.contains("it counts from 2026-03-01"), "{out}{err}");
+    home.data(&["payment", "add", "7", "--currency", "EUR", "--customer", "C1", "--on", "2026-02-05", "--id", "B2"]);
+    let list = home.data(&["payment", "list", "C1"]);
+    assert!(list.contains("waits for 2026-03-01") && list.contains("waits for the next run"), "{list}");
+    assert_eq!(home.data(&["payment", "list", "C2"]), "", "another customer's");
+    let lines = home.data(&["payment", "list", "C1", "--json"]);
+    let line = lines.lines().map(json).find(|line| line["payment"] == "cli:tester:B1").unwrap();
+    assert_eq!(
+        (line["waits_for"].as_str(), line["on"].as_str(), line["amount"].as_str()),
+        (Some("2026-03-01"), Some("2026-03-01"), Some("100.00"))
+    );
+    let account = home.data(&["ledger", "show", "C1"]);
+    assert!(account.contains("100.00 EUR of 2026-03-01 waits"), "{account}");
+    let account = json(&home.data(&["ledger", "show", "C1", "--json"]));
+    let waiting: Vec<_> = account["waiting"].as_array().unwrap().iter().map(|line| line["payment"].as_str()).collect();
+    assert_eq!(waiting, [Some("cli:tester:B2"), Some("cli:tester:B1")]);
+    play(&home, "2026-03-02");
+    let list = home.data(&["payment", "list", "C1"]);
+    assert!(!list.contains("waits") && list.contains("2026-03-01"), "{list}");
+}
+
+#[test]
 fn a_short_payment_id_is_enough_where_one_source_has_it() {
     let home = home();
     let add = |who: &str, amount: &str| {
