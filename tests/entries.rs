@@ -223,3 +223,33 @@ fn one_payment_is_of_one_customer() {
     play(&home, "2026-02-06");
     assert!(home.data(&["unmatched"]).contains("invoices of `C1` and of `C2`"));
 }
+
+#[test]
+fn what_is_parked_is_dismissed_with_a_reason_and_kept() {
+    let home = home();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("payments.csv", "id,invoice,amount,currency,on\nP1,I7,5,EUR,2026-02-05\nP2,I8,6,EUR,2026-02-05\n");
+    home.data(&["import", "payments", "payments.csv"]);
+    play(&home, "2026-02-06");
+    let lines: Vec<serde_json::Value> = home.data(&["unmatched", "list", "--json"]).lines().map(json).collect();
+    assert_eq!((lines.len(), lines[0]["amount"].as_str()), (2, Some("5.00 EUR")));
+    let id = lines[0]["id"].as_str().unwrap().to_owned();
+    assert!(home.data(&["unmatched"]).contains("5.00 EUR"));
+    assert_eq!(said(&home, &["unmatched", "dismiss", &id]).0, 2, "a reason is asked for");
+    assert_eq!(said(&home, &["unmatched", "dismiss", "999", "--reason", "x"]).0, 3);
+    home.data(&["unmatched", "dismiss", &id, "--reason", "paid to another company"]);
+    assert_eq!(said(&home, &["unmatched", "dismiss", &id, "--reason", "again"]).0, 4, "somebody was first");
+    let left = home.data(&["unmatched", "--json"]);
+    assert!(left.lines().count() == 1 && left.contains("6.00 EUR"), "{left}");
+    let all: Vec<serde_json::Value> = home.data(&["unmatched", "list", "--all", "--json"]).lines().map(json).collect();
+    let one = all.iter().find(|line| line["id"] == id.as_str()).unwrap();
+    assert_eq!(
+        (one["dismissed"]["by"].as_str(), one["dismissed"]["why"].as_str()),
+        (Some("cli:tester"), Some("paid to another company"))
+    );
+    assert!(home.data(&["unmatched", "list", "--all"]).contains("paid to another company"));
+    put("late.csv", "id,number,customer,issued,due,amount,currency\nI7,7,C1,2026-02-06,2026-03-08,5.00,EUR\n");
+    home.data(&["import", "invoices", "late.csv"]);
+    play(&home, "2026-02-08");
+    assert_eq!(home.data(&["payment", "list", "C1"]), "", "what was dismissed is not taken again");
+}

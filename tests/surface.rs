@@ -67,6 +67,8 @@ const COMMANDS: &[&[&str]] = &[
     &["interest"],
     &["interest", "waive"],
     &["unmatched"],
+    &["unmatched", "list"],
+    &["unmatched", "dismiss"],
     &["config"],
     &["config", "show"],
     &["completions"],

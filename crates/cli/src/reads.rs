@@ -160,18 +160,38 @@ pub(crate) struct TaskFilter {
     pub(crate) closed: bool,
 }
 
-/// An invoice without a case.
+/// Who put news aside, why and when.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Aside {
+    /// Who.
+    pub(crate) by: String,
+    /// Why.
+    pub(crate) why: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// An invoice without a case, or news that fits nothing.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct UnmatchedRow {
     schema: &'static str,
+    /// By which news is dismissed; invoices have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
     /// Invoice.
     pub(crate) invoice: String,
     /// Customer.
     pub(crate) customer: String,
+    /// What is open of the invoice, or what the news says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) amount: Option<String>,
     /// Why.
     pub(crate) reason: String,
     /// Since when.
     pub(crate) since: Timestamp,
+    /// Put aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dismissed: Option<Aside>,
 }
 
 fn some(text: String) -> Option<String> {
@@ -578,23 +598,54 @@ pub(crate) async fn task(store: &Store, name: &str) -> Result<TaskRow, Failure> 
 pub(crate) async fn unmatched(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
     let mut tx = store.read().await?;
     let rows = unmatched::list(&mut tx, "", i64::from(limit)).await?;
-    let shown = |row: unmatched::UnmatchedRow| UnmatchedRow {
-        schema: "recobro/v1/unmatched",
-        invoice: row.invoice.to_string(),
-        customer: row.customer.to_string(),
-        reason: row.reason,
-        since: row.since,
-    };
-    let mut all: Vec<UnmatchedRow> = rows.into_iter().map(shown).collect();
-    let room = i64::from(limit).saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
-    if room > 0 {
-        all.extend(inbound::parked(&mut tx, 0, room).await?.into_iter().map(|row| UnmatchedRow {
-            schema: "recobro/v1/unmatched",
-            invoice: format!("{} {}", row.inbound.kind, row.inbound.external_id),
-            customer: String::new(),
-            reason: row.reason,
-            since: row.inbound.received_at,
+    let mut all: Vec<UnmatchedRow> = Vec::new();
+    for page in rows.chunks(500) {
+        let ids: Vec<InvoiceId> = page.iter().map(|row| row.invoice.clone()).collect();
+        let bills = invoices::get(&mut tx, &ids).await?;
+        all.extend(page.iter().map(|row| {
+            let open = |bill: &InvoiceRow| Money::new(bill.balance_minor, bill.currency).to_string();
+            UnmatchedRow {
+                schema: "recobro/v1/unmatched",
+                id: None,
+                invoice: row.invoice.to_string(),
+                customer: row.customer.to_string(),
+                amount: bills.get(&row.invoice).map(open),
+                reason: row.reason.clone(),
+                since: row.since,
+                dismissed: None,
+            }
         }));
     }
+    let room = i64::from(limit).saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
+    if room > 0 {
+        all.extend(inbound::parked(&mut tx, 0, room).await?.into_iter().map(parked_row));
+    }
     Ok(all)
+}
+
+fn parked_row(row: inbound::Parked) -> UnmatchedRow {
+    // Every record that is about money says it in the same place.
+    let amount = serde_json::from_str::<serde_json::Value>(&row.inbound.body).ok();
+    let amount = amount.and_then(|body| serde_json::from_value::<Money>(body.get("amount")?.clone()).ok());
+    UnmatchedRow {
+        schema: "recobro/v1/unmatched",
+        id: Some(row.inbound.id.to_string()),
+        invoice: format!("{} {}", row.inbound.kind, row.inbound.external_id),
+        customer: String::new(),
+        amount: amount.map(|amount| amount.to_string()),
+        reason: row.reason,
+        since: row.inbound.received_at,
+        dismissed: None,
+    }
+}
+
+/// News that somebody put aside, in order of arrival.
+pub(crate) async fn dismissed(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
+    let mut tx = store.read().await?;
+    let rows = inbound::dismissed(&mut tx, 0, i64::from(limit)).await?;
+    let shown = |row: inbound::Dismissed| UnmatchedRow {
+        dismissed: Some(Aside { by: row.by, why: row.why, at: row.at }),
+        ..parked_row(row.parked)
+    };
+    Ok(rows.into_iter().map(shown).collect())
 }

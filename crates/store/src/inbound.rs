@@ -65,6 +65,19 @@ pub struct Parked {
     /// Why.
     pub reason: String,
 }
+
+/// A parked record that somebody put aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissed {
+    /// The record, with why it could not be routed.
+    pub parked: Parked,
+    /// Who put it aside.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
 /// By the unique key; a version is one more than the newest of its key.
 static NEWEST: Bulk = Bulk::new(
     "inbound.newest",
@@ -193,6 +206,44 @@ const PARKED: Query = Query::new(
 pub async fn parked(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Parked>> {
     let mut rows = tx.rows(&PARKED, args![after, limit]).await?;
     rows.iter_mut().map(|row| Ok(Parked { inbound: read(row)?, reason: row.next()? })).collect()
+}
+const DISMISS: Query = Query::new(
+    "inbound.dismiss",
+    "UPDATE inbound SET state = 3, moved_at = $4, dismissed_by = $2, dismissed_why = $3 WHERE id = $1 AND state = 2",
+);
+
+/// Puts a parked row aside for good, with who and why; answers whether it was parked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dismiss(tx: &mut Tx, row: i64, by: &str, why: &str, at: Timestamp) -> Result<bool> {
+    Ok(tx.run(&DISMISS, args![row, by, why, at]).await? > 0)
+}
+/// By `inbound_dismissed`.
+const DISMISSED: Query = Query::new(
+    "inbound.dismissed",
+    concat!(
+        "SELECT ",
+        fields!(),
+        ", reason, dismissed_by, dismissed_why, moved_at FROM inbound WHERE state = 3 AND id > $1 ORDER BY id LIMIT $2"
+    ),
+);
+
+/// Returns dismissed rows after a row number, in order of arrival.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dismissed(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Dismissed>> {
+    let mut rows = tx.rows(&DISMISSED, args![after, limit]).await?;
+    let read = |row: &mut Row| {
+        Ok(Dismissed {
+            parked: Parked { inbound: read(row)?, reason: row.next()? },
+            by: row.next()?,
+            why: row.next()?,
+            at: row.next()?,
+        })
+    };
+    rows.iter_mut().map(read).collect()
 }
 /// By `inbound_unrouted`.
 const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE state = 0 ORDER BY at, rank, id LIMIT 1");
@@ -323,4 +374,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, WAITING, AHEAD, PARKED_SINCE, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, DISMISS, DISMISSED, NEXT, WAITING, AHEAD, PARKED_SINCE, VERSIONS ; NEWEST, INSERT, PARK}
