@@ -69,6 +69,8 @@ fn a_new_invoice_is_known_before_it_is_taken_up() {
     let (code, out, err) = said(&home, &[&add[..], &["--dry-run"]].concat());
     assert!(code == 0 && out.contains("promise.made (1)") && !err.contains("waits"), "{out}{err}");
     refused(&home, &["promise", "add", "2030-06-15", "--invoice", "I9"], "no invoice `I9`");
+    let pay = home.data(&["payment", "add", "5", "--invoice", "I1", "--dry-run"]);
+    assert!(pay.contains("\"currency\":\"EUR\""), "its currency is known as well: {pay}");
     home.data(&add);
     assert!(home.data(&add).contains("was noted before"));
     home.data(&["run"]);
@@ -89,6 +91,10 @@ fn beyond_the_bound_it_is_noted_untried_and_said_so() {
     let (code, out, err) = said(&home, &hold);
     assert!(code == 0 && out.starts_with("noted as "), "{code} {out}{err}");
     assert!(err.contains("without being tried") && err.contains("recobro unmatched"), "{err}");
+    home.data(&["run"]);
+    let (code, out, err) = said(&home, &hold);
+    assert!(code == 5 && out.is_empty() && err.contains("no customer `C7`"), "{code} {out}{err}");
+    assert!(err.contains("was noted before and waits"), "{err}");
 }
 
 fn json(text: &str) -> serde_json::Value {

@@ -58,9 +58,13 @@ impl Entry {
     pub(crate) async fn currency_of(self, session: &Session, invoice: Option<&String>) -> Result<Self, Failure> {
         let (Some(invoice), false) = (invoice, self.cells.contains_key("currency")) else { return Ok(self) };
         let store = session.store().await?;
-        let row = reads::find_invoice(&store, invoice).await?;
+        let found = reads::find_invoice(&store, invoice).await;
+        let currency = match found {
+            Ok(row) => row.currency,
+            Err(failure) => reads::currency_to_come(&store, invoice).await?.ok_or(failure)?,
+        };
         store.close().await;
-        Ok(self.with("currency", Some(row.currency)))
+        Ok(self.with("currency", Some(currency)))
     }
 
     /// The record, with an id made of its content where none was given: saying the same twice is saying it once.
@@ -109,6 +113,9 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
         let refusal = Failure::new(Exit::Refused, told(reason));
         let meant = reads::meant_by(engine.store(), told(reason)).await?;
         let refusal = meant.into_iter().fold(refusal, Failure::help);
+        if preview.known {
+            return Err(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
+        }
         let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
         return Err(if preview.waits { refusal.help(changeable) } else { refusal });
     }

@@ -9,10 +9,11 @@ use crate::config::near;
 use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use recobro_connectors::source::record::Record;
 use recobro_engine::Clock;
 use recobro_kernel::case::{Case, Status};
 use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId, TaskId};
-use recobro_kernel::money::Money;
+use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::playbook::{Outcome, Playbook};
 use recobro_kernel::record::TurnBody;
 use recobro_kernel::time::Timestamp;
@@ -358,6 +359,16 @@ pub(crate) async fn find_invoice(store: &Store, name: &str) -> Result<InvoiceRow
                 .help(format!("use one of their ids: {}", ids.join(", "))))
         }
     }
+}
+
+/// The currency of an invoice that was imported by this id and is not taken up yet.
+pub(crate) async fn currency_to_come(store: &Store, id: &str) -> Result<Option<Currency>, Failure> {
+    let mut tx = store.read().await?;
+    let newest = inbound::versions(&mut tx, "invoice", &[id.to_owned()]).await?.pop();
+    Ok(match newest.map(|row| Record::parse(&row.kind, &row.body)) {
+        Some(Ok(Record::Invoice(invoice))) => Some(invoice.amount.currency),
+        _ => None,
+    })
 }
 
 /// Most names that are looked through for what somebody meant.

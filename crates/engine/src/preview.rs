@@ -17,7 +17,7 @@ const WAITING_MAX: i64 = 2_000;
 /// What a record would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
-    /// The same was said before; saying it again does nothing.
+    /// The same was said before; saying it again does nothing. Where it was refused then, that reason stands.
     pub known: bool,
     /// Why it would be refused; nothing where it would be taken.
     pub refused: Option<String>,
@@ -29,6 +29,17 @@ pub struct Preview {
     pub at: Timestamp,
     /// More news waits to be routed first than a trial takes up, and may change the answer.
     pub waits: bool,
+}
+
+/// What of the news that is due was not routed for a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// Nothing: the trial is exact.
+    Nothing,
+    /// Another worker is routing it just now.
+    Busy,
+    /// More than a trial takes up.
+    TooMany,
 }
 
 /// What a record promises or takes off beyond what is owed: it can be right (charges are paid too), and is often a slip.
@@ -64,42 +75,46 @@ impl Engine {
         for _ in 1..run::AGAIN_MAX {
             match self.preview_once(source, record).await {
                 Err(Error::Store(error)) if error.may_retry() => run::pause(&error).await,
-                done => return done,
+                // Another worker is routing just now: in a moment it is done.
+                Ok((Waits::Busy, _)) => tokio::time::sleep(run::CONFLICT_PAUSE).await,
+                done => return done.map(|(_, preview)| preview),
             }
         }
-        self.preview_once(source, record).await
+        self.preview_once(source, record).await.map(|(_, preview)| preview)
     }
 
-    async fn preview_once(&self, source: &str, record: &Record) -> Result<Preview, Error> {
+    async fn preview_once(&self, source: &str, record: &Record) -> Result<(Waits, Preview), Error> {
         let mut tx = self.store.begin().await?;
         let tried = self.try_in(&mut tx, source, record).await;
         tx.rollback().await?;
         tried
     }
 
-    async fn try_in(&self, tx: &mut Tx, source: &str, record: &Record) -> Result<Preview, Error> {
+    async fn try_in(&self, tx: &mut Tx, source: &str, record: &Record) -> Result<(Waits, Preview), Error> {
         let waits = self.route_waiting(tx).await?;
         let new = self.row_of(tx, source, record).await?;
-        let blank = Preview { at: new.at, waits, ..Preview::default() };
-        let Some(row) = self.stored(tx, new).await? else {
-            return Ok(Preview { known: true, ..blank });
-        };
-        Ok(match route::try_alone(self, tx, row).await? {
+        let blank = Preview { at: new.at, waits: waits != Waits::Nothing, ..Preview::default() };
+        let (receipt, row) = self.stored(tx, new).await?;
+        if receipt == Receipt::Unchanged {
+            let parked = inbound::parked(tx, row.id - 1, 1).await?.pop().filter(|parked| parked.inbound.id == row.id);
+            return Ok((waits, Preview { known: true, refused: parked.map(|parked| parked.reason), ..blank }));
+        }
+        let preview = match route::try_alone(self, tx, row).await? {
             Ok(book) => {
                 let warnings = excess(&book, source, record).into_iter().collect();
                 let news = book.events.into_iter().map(|(case, event)| (case, event.name)).collect();
                 Preview { news, warnings, ..blank }
             }
             Err(reason) => Preview { refused: Some(reason), ..blank },
-        })
+        };
+        Ok((waits, preview))
     }
 
-    /// Routes what is due, as the next round would. Says whether some of it still waits: it is more than a trial takes
-    /// up, or another worker is routing it just now.
-    async fn route_waiting(&self, tx: &mut Tx) -> Result<bool, Error> {
+    /// Routes what is due, as the next round would. Says what of it still waits.
+    async fn route_waiting(&self, tx: &mut Tx) -> Result<Waits, Error> {
         let now = self.clock.now();
         if inbound::waiting(tx, now, WAITING_MAX + 1).await? > WAITING_MAX {
-            return Ok(true);
+            return Ok(Waits::TooMany);
         }
         let span = Span { now, cell_end: now, horizon: now, sliced: true };
         let mut tick = Tick::default();
@@ -108,20 +123,22 @@ impl Engine {
             let before = tick.progress.routed;
             route::route(self, tx, span, &Nobody, &mut tick).await?;
             let routed = tick.progress.routed;
-            if routed == before || routed > WAITING_MAX.unsigned_abs() {
-                return Ok(true);
+            if routed > WAITING_MAX.unsigned_abs() {
+                return Ok(Waits::TooMany);
+            }
+            if routed == before {
+                return Ok(Waits::Busy);
             }
         }
-        Ok(false)
+        Ok(Waits::Nothing)
     }
 
-    /// The row as it would be stored, with its version; nothing where it is known with this content.
-    async fn stored(&self, tx: &mut Tx, new: NewInbound) -> Result<Option<Inbound>, Error> {
+    /// The row as it is stored, with its version, and whether it was known with this content.
+    async fn stored(&self, tx: &mut Tx, new: NewInbound) -> Result<(Receipt, Inbound), Error> {
         let receipts = inbound::insert(tx, std::slice::from_ref(&new), self.clock.now()).await?;
-        if receipts.first() == Some(&Receipt::Unchanged) {
-            return Ok(None);
-        }
         let versions = inbound::versions(tx, &new.kind, std::slice::from_ref(&new.external_id)).await?;
-        Ok(versions.into_iter().rfind(|row| row.source == new.source))
+        let newest = versions.into_iter().rfind(|row| row.source == new.source);
+        let stored = receipts.into_iter().next().zip(newest);
+        stored.ok_or_else(|| Error::Refused(format!("{} {} could not be stored", new.kind, new.external_id)))
     }
 }

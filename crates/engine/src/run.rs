@@ -128,7 +128,7 @@ const ROUTE_PASSES: u32 = 8;
 const DAY_US: i64 = 24 * HOUR_US;
 
 /// The pause after another worker was faster.
-const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The longest sleep of a real run between two looks at the database.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
