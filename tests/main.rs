@@ -3,6 +3,7 @@
 mod agreements;
 mod checks;
 mod databases;
+mod entries;
 mod guard;
 mod kill;
 mod ledgers;

@@ -69,6 +69,8 @@ const COMMANDS: &[&[&str]] = &[
     &["interest"],
     &["interest", "waive"],
     &["unmatched"],
+    &["unmatched", "list"],
+    &["unmatched", "dismiss"],
     &["config"],
     &["config", "show"],
     &["completions"],

@@ -375,6 +375,13 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     known.map(|name| (distance(word, name), name)).filter(|(far, _)| *far <= most).min().map(|(_, name)| name)
 }
 
+/// Up to three known names that differ from a word in two letters at most, the nearest first.
+pub(crate) fn near(word: &str, known: impl IntoIterator<Item = String>) -> Vec<String> {
+    let close = known.into_iter().map(|name| (distance(word, &name), name)).filter(|(far, _)| *far <= 2);
+    let close: std::collections::BTreeSet<(usize, String)> = close.collect();
+    close.into_iter().map(|(_, name)| name).take(3).collect()
+}
+
 /// Letters to change, add or drop.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

@@ -5,8 +5,11 @@ use crate::reads;
 use crate::session::Session;
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Record;
-use recobro_connectors::source::{self, FileKind};
+use recobro_connectors::source::{self, FileKind, RowProblem};
+use recobro_engine::Clock;
+use recobro_engine::preview::Preview;
 use recobro_kernel::ids::Hash;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,12 +24,18 @@ struct Said<'a> {
     schema: &'static str,
     id: &'a str,
     by: &'a str,
-    record: serde_json::Value,
+    record: &'a serde_json::Value,
     accepted: bool,
     dry_run: bool,
+    /// The day it counts from, where that is still to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts_from: Option<&'a str>,
+    /// What may be a slip of the hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// Open cases that hear of it, by event.
     news: BTreeMap<String, usize>,
-    /// Why it would be refused.
+    /// Why the ledger as it stands, without what waits, would refuse it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
 }
@@ -49,9 +58,13 @@ impl Entry {
     pub(crate) async fn currency_of(self, session: &Session, invoice: Option<&String>) -> Result<Self, Failure> {
         let (Some(invoice), false) = (invoice, self.cells.contains_key("currency")) else { return Ok(self) };
         let store = session.store().await?;
-        let row = reads::find_invoice(&store, invoice).await?;
+        let found = reads::find_invoice(&store, invoice).await;
+        let currency = match found {
+            Ok(row) => row.currency,
+            Err(failure) => reads::currency_to_come(&store, invoice).await?.ok_or(failure)?,
+        };
         store.close().await;
-        Ok(self.with("currency", Some(row.currency)))
+        Ok(self.with("currency", Some(currency)))
     }
 
     /// The record, with an id made of its content where none was given: saying the same twice is saying it once.
@@ -69,7 +82,11 @@ impl Entry {
             Some(Ok(_)) | None => Err(Failure::new(Exit::Usage, "nothing was said")),
             Some(Err(rejected)) => {
                 let reasons = rejected.problems.iter().map(|problem| format!("{} {}", problem.field, problem.reason));
-                Err(Failure::new(Exit::Usage, reasons.collect::<Vec<_>>().join("; ")))
+                let failure = Failure::new(Exit::Usage, reasons.collect::<Vec<_>>().join("; "));
+                let no_currency =
+                    |problem: &RowProblem| problem.field.ends_with(".currency") && problem.reason == "is empty";
+                let is_silent = rejected.problems.iter().any(no_currency);
+                Err(if is_silent { failure.help("add --currency EUR, or what it is in") } else { failure })
             }
         }
     }
@@ -80,8 +97,9 @@ impl Entry {
     }
 }
 
-/// Hands a record to the worker, or shows what it would do. What the ledger as it stands would refuse is refused here,
-/// where the person still sees the answer; while other news waits to be routed, it may yet be taken.
+/// Hands a record to the worker, or shows what it would do. It is tried on the ledger after all that waits; what is
+/// refused there is refused here, where the person still sees the answer. Only where more waits than a trial takes up
+/// is it noted untried, and said so.
 pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Result<Exit, Failure> {
     let (id, by) = (record.external_id(), session.config.actor());
     let shown: serde_json::Value = serde_json::from_str(&record.body())?;
@@ -91,36 +109,89 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
     }
     let engine = session.engine(session.clock().await?).await?;
     let preview = engine.preview(&by, &record).await?;
+    if let Some(reason) = preview.refused.as_ref().filter(|_| dry_run || !preview.waits) {
+        let refusal = Failure::new(Exit::Refused, told(reason));
+        let meant = reads::meant_by(engine.store(), told(reason)).await?;
+        let refusal = meant.into_iter().fold(refusal, Failure::help);
+        if preview.known {
+            return Err(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
+        }
+        let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
+        return Err(if preview.waits { refusal.help(changeable) } else { refusal });
+    }
+    let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     let news = preview.news.iter().fold(BTreeMap::new(), |mut news: BTreeMap<String, usize>, (_, name)| {
         *news.entry(name.clone()).or_default() += 1;
         news
     });
-    if let Some(reason) = preview.refused.as_ref().filter(|_| !preview.waits) {
-        let reason = reason.split("; it is taken again").next().unwrap_or(reason);
-        return Err(Failure::new(Exit::Refused, reason.to_owned()));
-    }
-    let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
+    let counts_from = later(&preview, engine.clock(), &shown);
     if session.out.is_json() {
-        let refused = preview.refused;
-        let said =
-            Said { schema: "recobro/v1/entry", id: &id, by: &by, record: shown, accepted, dry_run, news, refused };
+        let (refused, warnings) = (preview.refused, preview.warnings);
+        let said = Said {
+            schema: "recobro/v1/entry",
+            id: &id,
+            by: &by,
+            record: &shown,
+            accepted,
+            dry_run,
+            counts_from,
+            warnings,
+            news,
+            refused,
+        };
         session.out.json(&said)?;
-    } else if dry_run {
-        session.out.line(&format!("would be noted as {id}: {shown}"))?;
-        session.out.line(&heard(&news))?;
-        if let Some(reason) = preview.refused {
-            session.out.line(&format!("refused as things stand: {reason}"))?;
+        return Ok(Exit::Ok);
+    }
+    for warning in preview.warnings.iter().filter(|_| accepted || dry_run) {
+        session.out.say(&format!("warning: {warning}"));
+    }
+    if accepted {
+        let later = counts_from.map_or_else(String::new, |day| format!("; it counts from {day} and waits until then"));
+        session.out.line(&format!("noted as {id} for {by}{later}"))?;
+        if counts_from.is_none() {
+            session.say_run(engine.clock());
         }
-        if preview.waits {
-            session.out.say("other news waits to be taken up first and may change this; `recobro run` takes it up");
-        }
-    } else if accepted {
-        session.out.line(&format!("noted as {id} for {by}"))?;
-        session.say_run(engine.clock());
-    } else {
+    } else if preview.known || !dry_run {
         session.out.line(&format!("{id} was noted before; another one of the same content needs its own --id"))?;
+    } else {
+        session.out.line(&format!("would be noted as {id}: {shown}"))?;
+        if let Some(day) = counts_from {
+            session.out.line(&format!("would count from {day} and wait until then"))?;
+        }
+        session.out.line(&heard(&news))?;
+    }
+    if preview.waits && (accepted || dry_run) {
+        session.out.say(&untried(session, dry_run));
     }
     Ok(Exit::Ok)
+}
+
+/// The day that a record names, where it becomes news only in time to come.
+fn later<'a>(preview: &Preview, clock: &Clock, shown: &'a serde_json::Value) -> Option<&'a str> {
+    let day = shown.get("on").or_else(|| shown.get("made_on")).and_then(serde_json::Value::as_str);
+    day.filter(|_| preview.at > clock.now())
+}
+
+/// Refuses an amount that is nothing or less, before its sign or its currency is looked at.
+pub(crate) fn above_zero(text: &str) -> Result<(), Failure> {
+    let is_nothing = text.parse::<Decimal>().is_ok_and(|amount| amount <= Decimal::ZERO);
+    if is_nothing { Err(Failure::new(Exit::Usage, format!("{text}: an amount is more than 0"))) } else { Ok(()) }
+}
+
+/// A reason without what holds only for rows of files: nothing that is refused here waits for anything.
+fn told(reason: &str) -> &str {
+    reason.split("; it is taken again").next().unwrap_or(reason)
+}
+
+/// What a person must know where more waits than a trial takes up.
+fn untried(session: &Session, dry_run: bool) -> String {
+    let (run, unmatched) = (session.again("run"), session.again("unmatched"));
+    if dry_run {
+        return format!("other news waits to be taken up first and may change this; `{run}` takes it up");
+    }
+    format!(
+        "noted without being tried on the news that waits; if it is refused then, `{unmatched}` shows it with the reason"
+    )
 }
 
 /// Which events open cases would hear, and how many of them.

@@ -16,6 +16,7 @@ mod tally;
 
 use clap::Parser;
 use failure::{Exit, Failure};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -23,7 +24,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are data; usage errors are talk. A closed pipe is nobody's mistake.
-            let _ = error.print();
+            let _ = match wrong_date(&error) {
+                Some(text) => writeln!(std::io::stderr().lock(), "{text}"),
+                None => error.print(),
+            };
             return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() });
         }
     };
@@ -31,11 +35,17 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) if failure.silent => ExitCode::SUCCESS,
         Err(failure) => {
-            use std::io::Write as _;
             let _ = writeln!(std::io::stderr().lock(), "{failure}");
             ExitCode::from(failure.exit.code())
         }
     }
+}
+
+/// What is said of a date that cannot be read: how one is written, not which letter is wrong.
+fn wrong_date(error: &clap::Error) -> Option<String> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<chrono::ParseError>()?.to_string();
+    let text = error.to_string();
+    text.contains(&cause).then(|| text.replace(&cause, "this is no date; write it as 2026-05-31").trim_end().to_owned())
 }
 
 fn start(cli: command::Cli) -> Result<Exit, Failure> {

@@ -5,13 +5,15 @@ mod ledger;
 
 pub(crate) use ledger::*;
 
+use crate::config::near;
 use crate::failure::{Exit, Failure};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use recobro_connectors::source::record::Record;
 use recobro_engine::Clock;
 use recobro_kernel::case::{Case, Status};
 use recobro_kernel::ids::{CaseId, CustomerId, InvoiceId, TaskId};
-use recobro_kernel::money::Money;
+use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::playbook::{Outcome, Playbook};
 use recobro_kernel::record::TurnBody;
 use recobro_kernel::time::Timestamp;
@@ -159,18 +161,38 @@ pub(crate) struct TaskFilter {
     pub(crate) closed: bool,
 }
 
-/// An invoice without a case.
+/// Who put news aside, why and when.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Aside {
+    /// Who.
+    pub(crate) by: String,
+    /// Why.
+    pub(crate) why: String,
+    /// When.
+    pub(crate) at: Timestamp,
+}
+
+/// An invoice without a case, or news that fits nothing.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct UnmatchedRow {
     schema: &'static str,
+    /// By which news is dismissed; invoices have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
     /// Invoice.
     pub(crate) invoice: String,
     /// Customer.
     pub(crate) customer: String,
+    /// What is open of the invoice, or what the news says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) amount: Option<String>,
     /// Why.
     pub(crate) reason: String,
     /// Since when.
     pub(crate) since: Timestamp,
+    /// Put aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dismissed: Option<Aside>,
 }
 
 fn some(text: String) -> Option<String> {
@@ -326,14 +348,82 @@ pub(crate) async fn find_invoice(store: &Store, name: &str) -> Result<InvoiceRow
     let mut found = invoices::by_name(&mut tx, &[name.to_owned()]).await?;
     match (found.len(), found.pop()) {
         (1, Some(row)) => Ok(row),
-        (0, _) | (_, None) => Err(Failure::not_found(format!("no invoice `{name}`"))
-            .help("write its id, printed number or payment reference; `recobro case list` shows all cases")),
+        (0, _) | (_, None) => {
+            let meant = meant(&near_invoices(&mut tx, name).await?);
+            let help = "write its id, printed number or payment reference; `recobro case list` shows all cases";
+            Err(Failure::not_found(format!("no invoice `{name}`")).help(format!("{meant}{help}")))
+        }
         (count, Some(row)) => {
             let ids: Vec<String> = found.into_iter().chain([row]).map(|row| row.id.to_string()).collect();
             Err(Failure::new(Exit::Conflict, format!("`{name}` names {count} invoices"))
                 .help(format!("use one of their ids: {}", ids.join(", "))))
         }
     }
+}
+
+/// The currency of an invoice that was imported by this id and is not taken up yet.
+pub(crate) async fn currency_to_come(store: &Store, id: &str) -> Result<Option<Currency>, Failure> {
+    let mut tx = store.read().await?;
+    let newest = inbound::versions(&mut tx, "invoice", &[id.to_owned()]).await?.pop();
+    Ok(match newest.map(|row| Record::parse(&row.kind, &row.body)) {
+        Some(Ok(Record::Invoice(invoice))) => Some(invoice.amount.currency),
+        _ => None,
+    })
+}
+
+/// Most names that are looked through for what somebody meant.
+const NEAR: i64 = 500;
+
+/// Beginnings of a name that are looked under: all but its last letters, where most slips are, then its first half.
+fn beginnings(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let lengths = [letters.len().saturating_sub(2), letters.len() / 2, usize::from(letters.len() > 1)];
+    let mut all: Vec<String> = lengths.iter().map(|length| letters[..*length].iter().collect()).collect();
+    all.dedup();
+    all
+}
+
+/// Ids and printed numbers that differ from a name in two letters at most.
+async fn near_invoices(tx: &mut Tx, name: &str) -> Result<Vec<String>, Failure> {
+    for beginning in beginnings(name) {
+        let end = format!("{beginning}\u{10ffff}");
+        let close = near(name, invoices::names_between(tx, &beginning, &end, NEAR).await?);
+        if !close.is_empty() {
+            return Ok(close);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Customers' ids that differ from a name in two letters at most.
+async fn near_customers(tx: &mut Tx, name: &str) -> Result<Vec<String>, Failure> {
+    for beginning in beginnings(name) {
+        let rows = customers::list(tx, &beginning, NEAR).await?;
+        let close = near(name, rows.into_iter().map(|row| row.id.0));
+        if !close.is_empty() {
+            return Ok(close);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What somebody may have meant, as the beginning of a way out; nothing where nothing is near.
+fn meant(close: &[String]) -> String {
+    if close.is_empty() { String::new() } else { format!("did you mean {}? ", close.join(", ")) }
+}
+
+/// What may have been meant by a name that the ledger refused.
+pub(crate) async fn meant_by(store: &Store, refusal: &str) -> Result<Option<String>, Failure> {
+    let mut tx = store.read().await?;
+    let name = |what: &str| refusal.strip_prefix(what)?.strip_suffix('`');
+    let close = if let Some(name) = name("no invoice `") {
+        near_invoices(&mut tx, name).await?
+    } else if let Some(name) = name("no customer `") {
+        near_customers(&mut tx, name).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Some(meant(&close).trim_end().to_owned()).filter(|meant| !meant.is_empty()))
 }
 
 fn no_case(name: &str) -> Failure {
@@ -519,23 +609,54 @@ pub(crate) async fn task(store: &Store, name: &str) -> Result<TaskRow, Failure> 
 pub(crate) async fn unmatched(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
     let mut tx = store.read().await?;
     let rows = unmatched::list(&mut tx, "", i64::from(limit)).await?;
-    let shown = |row: unmatched::UnmatchedRow| UnmatchedRow {
-        schema: "recobro/v1/unmatched",
-        invoice: row.invoice.to_string(),
-        customer: row.customer.to_string(),
-        reason: row.reason,
-        since: row.since,
-    };
-    let mut all: Vec<UnmatchedRow> = rows.into_iter().map(shown).collect();
-    let room = i64::from(limit).saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
-    if room > 0 {
-        all.extend(inbound::parked(&mut tx, 0, room).await?.into_iter().map(|row| UnmatchedRow {
-            schema: "recobro/v1/unmatched",
-            invoice: format!("{} {}", row.inbound.kind, row.inbound.external_id),
-            customer: String::new(),
-            reason: row.reason,
-            since: row.inbound.received_at,
+    let mut all: Vec<UnmatchedRow> = Vec::new();
+    for page in rows.chunks(500) {
+        let ids: Vec<InvoiceId> = page.iter().map(|row| row.invoice.clone()).collect();
+        let bills = invoices::get(&mut tx, &ids).await?;
+        all.extend(page.iter().map(|row| {
+            let open = |bill: &InvoiceRow| Money::new(bill.balance_minor, bill.currency).to_string();
+            UnmatchedRow {
+                schema: "recobro/v1/unmatched",
+                id: None,
+                invoice: row.invoice.to_string(),
+                customer: row.customer.to_string(),
+                amount: bills.get(&row.invoice).map(open),
+                reason: row.reason.clone(),
+                since: row.since,
+                dismissed: None,
+            }
         }));
     }
+    let room = i64::from(limit).saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
+    if room > 0 {
+        all.extend(inbound::parked(&mut tx, 0, room).await?.into_iter().map(parked_row));
+    }
     Ok(all)
+}
+
+fn parked_row(row: inbound::Parked) -> UnmatchedRow {
+    // Every record that is about money says it in the same place.
+    let amount = serde_json::from_str::<serde_json::Value>(&row.inbound.body).ok();
+    let amount = amount.and_then(|body| serde_json::from_value::<Money>(body.get("amount")?.clone()).ok());
+    UnmatchedRow {
+        schema: "recobro/v1/unmatched",
+        id: Some(row.inbound.id.to_string()),
+        invoice: format!("{} {}", row.inbound.kind, row.inbound.external_id),
+        customer: String::new(),
+        amount: amount.map(|amount| amount.to_string()),
+        reason: row.reason,
+        since: row.inbound.received_at,
+        dismissed: None,
+    }
+}
+
+/// News that somebody put aside, in order of arrival.
+pub(crate) async fn dismissed(store: &Store, limit: u32) -> Result<Vec<UnmatchedRow>, Failure> {
+    let mut tx = store.read().await?;
+    let rows = inbound::dismissed(&mut tx, 0, i64::from(limit)).await?;
+    let shown = |row: inbound::Dismissed| UnmatchedRow {
+        dismissed: Some(Aside { by: row.by, why: row.why, at: row.at }),
+        ..parked_row(row.parked)
+    };
+    Ok(rows.into_iter().map(shown).collect())
 }

@@ -372,8 +372,8 @@ pub(crate) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit>
     use recobro_engine::Error as E;
     if let Some(error) = error.downcast_ref::<E>() {
         return match error {
-            E::NoCase(_) | E::NoTask(_) => Some(Exit::NotFound),
-            E::Closed { .. } => Some(Exit::Conflict),
+            E::NoCase(_) | E::NoTask(_) | E::NoNews(_) => Some(Exit::NotFound),
+            E::Closed { .. } | E::Dismissed { .. } => Some(Exit::Conflict),
             E::Refused(_) => Some(Exit::Refused),
             E::Store(store) => exit_of(store),
             _ => Some(Exit::Failed),

@@ -42,6 +42,19 @@ pub enum Error {
         /// How it ended.
         state: String,
     },
+    /// No such parked news.
+    #[error("no news {0} waits")]
+    NoNews(i64),
+    /// The news was put aside before.
+    #[error("news {row} was dismissed by {by} at {at}")]
+    Dismissed {
+        /// Row.
+        row: i64,
+        /// Who.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
     /// The answer does not fit the task.
     #[error("{0}")]
     Refused(String),

@@ -113,6 +113,24 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts a parked row aside: it stays with who and why, and is not taken again when what it names arrives.
+    ///
+    /// # Errors
+    /// [`Error::NoNews`]; [`Error::Dismissed`] for a row that somebody put aside before.
+    pub async fn dismiss(&self, row: i64, who: &Who) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let was_parked = inbound::dismiss(&mut tx, row, &who.name, &who.why, self.clock.now()).await?;
+        if !was_parked {
+            let before = inbound::dismissed(&mut tx, row - 1, 1).await?.into_iter().next();
+            return Err(match before.filter(|before| before.parked.inbound.id == row) {
+                Some(before) => Error::Dismissed { row, by: before.by, at: before.at },
+                None => Error::NoNews(row),
+            });
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Answers a task: it closes at once; its outcome enters the ledger (promise, dispute, hardship) and reaches its
     /// case as news with the next round.
     ///

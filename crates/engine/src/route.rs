@@ -129,15 +129,12 @@ async fn working_set(engine: &Engine, tx: &mut Tx, items: &[(Inbound, Result<Ite
     if keys.widen(&book, items) { db::load_book(engine, tx, &keys).await } else { Ok(book) }
 }
 
-/// What a row would do to the ledger as it stands: the events that cases would hear, or why it would be refused.
+/// What a row would do to the ledger as it stands: the working set with the events that cases would hear, or why it
+/// would be refused.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn try_alone(
-    engine: &Engine,
-    tx: &mut Tx,
-    row: Inbound,
-) -> Result<Result<Vec<(recobro_kernel::ids::CaseId, recobro_kernel::event::Event)>, Parked>, Error> {
+pub(crate) async fn try_alone(engine: &Engine, tx: &mut Tx, row: Inbound) -> Result<Result<Book, Parked>, Error> {
     let at = row.at.max(engine.clock.now());
     let item = understand(&row);
     let items = vec![(row, item)];
@@ -147,7 +144,7 @@ pub(crate) async fn try_alone(
         Ok(item) => take(engine, &mut book, row, item, at, &[]),
         Err(reason) => Err(reason.clone()),
     };
-    Ok(taken.map(|()| book.events))
+    Ok(taken.map(|()| book))
 }
 
 /// Rows that were parked because a customer or an invoice was missing are read again once it has come.
@@ -526,8 +523,11 @@ fn take_promise(
     if let Some(known) = book.judged.get(&scoped(origin.source, &promise.id)) {
         return Err(format!("the promise was {known} before; a new one needs an id of its own"));
     }
-    if let Some(amount) = promise.amount.filter(|amount| amount.minor <= 0 || amount.currency != currency) {
-        return Err(format!("{amount} cannot be promised for invoices in {currency}"));
+    if let Some(amount) = promise.amount.filter(|amount| amount.minor <= 0) {
+        return Err(format!("{amount} cannot be promised; an amount is more than 0"));
+    }
+    if let Some(amount) = promise.amount.filter(|amount| amount.currency != currency) {
+        return Err(format!("the promise is in {}, the invoices are owed in {currency}", amount.currency));
     }
     let claimable: i64 = invoices.iter().map(|id| book.bills[id].claimable_minor()).sum();
     let owed = || invoices.iter().map(|id| book.bills[id].balance_minor.max(0)).sum();

@@ -110,7 +110,7 @@ struct Round {
 }
 
 /// How often a piece of real work is begun again in a row when another worker was faster or the database was away.
-const AGAIN_MAX: u32 = 10;
+pub(crate) const AGAIN_MAX: u32 = 10;
 
 /// Rounds of one virtual transaction.
 const ROUNDS_MAX: u32 = 32;
@@ -128,7 +128,7 @@ const ROUTE_PASSES: u32 = 8;
 const DAY_US: i64 = 24 * HOUR_US;
 
 /// The pause after another worker was faster.
-const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The longest sleep of a real run between two looks at the database.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
@@ -453,7 +453,7 @@ impl Engine {
 }
 
 /// A moment for the other worker, or for the database to come back.
-async fn pause(error: &recobro_store::Error) {
+pub(crate) async fn pause(error: &recobro_store::Error) {
     tracing::warn!(%error, "the same work is begun again");
     let pause = if matches!(error, recobro_store::Error::Unavailable(_)) { SLEEP_MAX } else { CONFLICT_PAUSE };
     tokio::time::sleep(pause).await;

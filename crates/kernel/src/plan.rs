@@ -3,6 +3,7 @@
 //! A plan is a function of its schedule, of what was paid and of the day; the ledger keeps only what was told already.
 
 use crate::calendar::Calendar;
+use crate::money::Money;
 use crate::time::Span;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ pub fn divide(amount_minor: i64, count: i64, first: NaiveDate, every: Span) -> R
 ///
 /// # Errors
 /// For people: no instalment, amounts that are none, dates out of order, a sum that is not the plan's.
-pub fn check(schedule: &[Instalment], amount_minor: i64) -> Result<(), String> {
+pub fn check(schedule: &[Instalment], amount: Money) -> Result<(), String> {
     let count = i64::try_from(schedule.len()).unwrap_or(i64::MAX);
     if !(1..=INSTALMENTS_MAX).contains(&count) {
         return Err(format!("{count} instalments; a plan has 1 to {INSTALMENTS_MAX}"));
@@ -59,7 +60,11 @@ pub fn check(schedule: &[Instalment], amount_minor: i64) -> Result<(), String> {
         return Err(format!("the instalment of {} does not come after that of {}", pair[1].due, pair[0].due));
     }
     let sum: i64 = schedule.iter().map(|one| one.amount_minor).sum();
-    if sum == amount_minor { Ok(()) } else { Err("the instalments do not add up to the amount of the plan".to_owned()) }
+    if sum == amount.minor {
+        return Ok(());
+    }
+    let sum = Money::new(sum, amount.currency);
+    Err(format!("the instalments add up to {sum}, the plan is over {amount}"))
 }
 
 /// What an offer allows.

@@ -65,6 +65,19 @@ pub struct Parked {
     /// Why.
     pub reason: String,
 }
+
+/// A parked record that somebody put aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dismissed {
+    /// The record, with why it could not be routed.
+    pub parked: Parked,
+    /// Who put it aside.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
 /// By the unique key; a version is one more than the newest of its key.
 static NEWEST: Bulk = Bulk::new(
     "inbound.newest",
@@ -194,6 +207,44 @@ pub async fn parked(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Parked>> 
     let mut rows = tx.rows(&PARKED, args![after, limit]).await?;
     rows.iter_mut().map(|row| Ok(Parked { inbound: read(row)?, reason: row.next()? })).collect()
 }
+const DISMISS: Query = Query::new(
+    "inbound.dismiss",
+    "UPDATE inbound SET state = 3, moved_at = $4, dismissed_by = $2, dismissed_why = $3 WHERE id = $1 AND state = 2",
+);
+
+/// Puts a parked row aside for good, with who and why; answers whether it was parked.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dismiss(tx: &mut Tx, row: i64, by: &str, why: &str, at: Timestamp) -> Result<bool> {
+    Ok(tx.run(&DISMISS, args![row, by, why, at]).await? > 0)
+}
+/// By `inbound_dismissed`.
+const DISMISSED: Query = Query::new(
+    "inbound.dismissed",
+    concat!(
+        "SELECT ",
+        fields!(),
+        ", reason, dismissed_by, dismissed_why, moved_at FROM inbound WHERE state = 3 AND id > $1 ORDER BY id LIMIT $2"
+    ),
+);
+
+/// Returns dismissed rows after a row number, in order of arrival.
+///
+/// # Errors
+/// Those of the database.
+pub async fn dismissed(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Dismissed>> {
+    let mut rows = tx.rows(&DISMISSED, args![after, limit]).await?;
+    let read = |row: &mut Row| {
+        Ok(Dismissed {
+            parked: Parked { inbound: read(row)?, reason: row.next()? },
+            by: row.next()?,
+            why: row.next()?,
+            at: row.next()?,
+        })
+    };
+    rows.iter_mut().map(read).collect()
+}
 /// By `inbound_unrouted`.
 const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE state = 0 ORDER BY at, rank, id LIMIT 1");
 
@@ -203,6 +254,48 @@ const NEXT: Query = Query::new("inbound.next", "SELECT at FROM inbound WHERE sta
 /// Those of the database.
 pub async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>> {
     tx.row(&NEXT, args![]).await?.map(|mut row| row.next()).transpose()
+}
+/// By `inbound_unrouted`.
+const WAITING: Query = Query::new(
+    "inbound.waiting",
+    "SELECT COUNT(*) FROM (SELECT id FROM inbound WHERE state = 0 AND at <= $1 ORDER BY at, rank, id LIMIT $2) w",
+);
+
+/// Counts rows that are due and not routed yet, up to a limit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn waiting(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<i64> {
+    tx.row(&WAITING, args![until, limit]).await?.map_or(Ok(0), |mut row| row.next())
+}
+/// By `inbound_unrouted`, from its end: what is dated furthest ahead is what somebody asks about.
+const AHEAD: Query = Query::new(
+    "inbound.ahead",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM (SELECT * FROM inbound WHERE state = 0 ORDER BY at DESC, rank DESC, id DESC LIMIT $2) w
+         WHERE kind = $1 ORDER BY at, rank, id"
+    ),
+);
+
+/// Returns rows of a kind among the last ones that are not routed yet, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn ahead(tx: &mut Tx, kind: &str, among: i64) -> Result<Vec<Inbound>> {
+    tx.rows(&AHEAD, args![kind, among]).await?.iter_mut().map(read).collect()
+}
+/// By `inbound_parked`.
+const PARKED_SINCE: Query =
+    Query::new("inbound.parked_since", "SELECT COUNT(*) FROM inbound WHERE state = 2 AND moved_at >= $1");
+
+/// Counts rows that are parked and came there at or after an instant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn parked_since(tx: &mut Tx, since: Timestamp) -> Result<i64> {
+    tx.row(&PARKED_SINCE, args![since]).await?.map_or(Ok(0), |mut row| row.next())
 }
 /// By the unique key.
 const VERSIONS: Query = listed!(
@@ -281,4 +374,4 @@ fn read(row: &mut Row) -> Result<Inbound> {
     })
 }
 
-crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, NEXT, VERSIONS ; NEWEST, INSERT, PARK}
+crate::sql::statements! {ALONE, UNROUTED, ROUTED, UNPARK, PARKED, DISMISS, DISMISSED, NEXT, WAITING, AHEAD, PARKED_SINCE, VERSIONS ; NEWEST, INSERT, PARK}

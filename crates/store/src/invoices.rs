@@ -152,6 +152,28 @@ const BY_NAME: Query = Query {
 pub async fn by_name(tx: &mut Tx, names: &[String]) -> Result<Vec<InvoiceRow>> {
     tx.rows(&BY_NAME, vec![texts(names)]).await?.iter_mut().map(read).collect()
 }
+/// By the key.
+const IDS: Query = Query::new("invoices.ids", "SELECT id FROM invoices WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3");
+
+/// By `invoices_number`.
+const NUMBERS: Query = Query::new(
+    "invoices.numbers",
+    "SELECT number FROM invoices WHERE number > $1 AND number < $2 ORDER BY number, id LIMIT $3",
+);
+
+/// Returns ids and printed numbers between two texts, so many of each: what a person may have meant.
+///
+/// # Errors
+/// Those of the database.
+pub async fn names_between(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for query in [&IDS, &NUMBERS] {
+        for mut row in tx.rows(query, args![from, to, limit]).await? {
+            names.push(row.next()?);
+        }
+    }
+    Ok(names)
+}
 /// By `invoices_customer`.
 const OPEN_OF: Query = listed!(
     "invoices.open_of",
@@ -209,4 +231,4 @@ fn read(row: &mut Row) -> Result<InvoiceRow> {
     })
 }
 
-crate::sql::statements! {GET, BY_NAME, OPEN_OF, OF_CUSTOMERS ; UPSERT}
+crate::sql::statements! {GET, BY_NAME, IDS, NUMBERS, OPEN_OF, OF_CUSTOMERS ; UPSERT}

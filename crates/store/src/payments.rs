@@ -226,6 +226,25 @@ pub async fn unallocated(tx: &mut Tx, after: (NaiveDate, &str), limit: i64) -> R
     tx.rows(&UNALLOCATED, args![after.0, after.1, limit]).await?.iter_mut().map(read_payment).collect()
 }
 
+/// By `payments_unallocated`: what settles nothing yet is little.
+const UNALLOCATED_NAMED: Query = Query::new(
+    "payments.unallocated_named",
+    concat!(
+        "SELECT ",
+        fields!(),
+        " FROM payments WHERE unallocated_minor <> 0 AND external_id IN ($1, $2) ORDER BY booked_on, id LIMIT 10"
+    ),
+);
+
+/// Returns money that settles nothing yet by the id that its source gave it, with or without `credit/`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn unallocated_named(tx: &mut Tx, name: &str) -> Result<Vec<PaymentRow>> {
+    let credit = format!("credit/{name}");
+    tx.rows(&UNALLOCATED_NAMED, args![name, &credit]).await?.iter_mut().map(read_payment).collect()
+}
+
 /// By `payments_customer`.
 const OF_CUSTOMERS: Query = listed!(
     "payments.of_customers",
@@ -303,4 +322,4 @@ fn read(row: &mut Row) -> Result<AllocationRow> {
     })
 }
 
-crate::sql::statements! {ALLOCATIONS, SETTLED, FORGIVEN, GET, UNALLOCATED, OF_CUSTOMERS, PARTS ; INSERT, ALLOCATE, LEFT}
+crate::sql::statements! {ALLOCATIONS, SETTLED, FORGIVEN, GET, UNALLOCATED, UNALLOCATED_NAMED, OF_CUSTOMERS, PARTS ; INSERT, ALLOCATE, LEFT}

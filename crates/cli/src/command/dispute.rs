@@ -39,7 +39,7 @@ struct Open {
     #[arg(long, value_parser = reason)]
     reason: String,
     /// Contested part [default: all that is open]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Who answers it
     #[arg(long, value_name = "PERSON")]
@@ -132,6 +132,7 @@ async fn open(args: Open, session: &Session) -> Result<Exit, Failure> {
         None => entry::today(session).await?,
     };
     let has_amount = args.amount.is_some();
+    args.amount.as_deref().map(entry::above_zero).transpose()?;
     let row = Entry::of("disputes")
         .with("id", args.id)
         .with("invoice", Some(&args.invoice))

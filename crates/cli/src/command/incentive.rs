@@ -35,7 +35,7 @@ struct Add {
     #[arg(long, conflicts_with = "amount", required_unless_present = "amount")]
     percent: Option<String>,
     /// How much, with a decimal point
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Last day to pay
     #[arg(long, value_name = "DATE")]

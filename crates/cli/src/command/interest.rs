@@ -59,7 +59,7 @@ struct Waive {
     #[arg(long)]
     reason: String,
     /// How much [default: all that has come about by the day]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Which charges; an amount of `all` takes interest first
     #[arg(long, default_value = "all", value_parser = ["interest", "fixed_sum", "all"])]

@@ -53,6 +53,9 @@ struct Said {
     invoices: Vec<SaidInvoice>,
     unapplied: BTreeMap<String, String>,
     totals: BTreeMap<String, SaidTotal>,
+    /// Money that is noted and counts later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<reads::PaymentLine>,
 }
 
 #[derive(Serialize)]
@@ -202,6 +205,7 @@ fn said(
         invoices: lines.iter().map(one).collect(),
         unapplied: account.unapplied.iter().map(|(c, minor)| (c.to_string(), plain(*minor, *c))).collect(),
         totals: totals.iter().map(total).collect(),
+        waiting: account.waiting.clone(),
     }
 }
 
@@ -254,6 +258,9 @@ fn text(
             let _ = write!(text, ", {} unapplied (`recobro match list`)", money(total.unapplied));
         }
         let _ = writeln!(text, ": {} owed", money(total.balance + total.charges - total.unapplied));
+    }
+    for line in &account.waiting {
+        let _ = writeln!(text, "{} {} of {} waits to be taken up: {}", line.amount, line.currency, line.on, line.payment);
     }
     text
 }

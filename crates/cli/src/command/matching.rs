@@ -37,7 +37,7 @@ struct Accept {
     /// Invoice: id, number or reference
     invoice: String,
     /// How much of it [default: all that is left]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Show what would be noted, take nothing
     #[arg(long)]

@@ -43,6 +43,7 @@ struct Credit {
     /// Invoice: id, number or reference
     invoice: String,
     /// Amount, with a decimal point
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     /// Why: a code or a few words
     #[arg(long)]
@@ -128,6 +129,8 @@ async fn credit(args: Credit, session: &Session) -> Result<Exit, Failure> {
         Some(on) => on,
         None => entry::today(session).await?,
     };
+    // In a file either sign is a credit note; from a person a sign is a slip.
+    entry::above_zero(&args.amount)?;
     let row = Entry::of("credit_notes")
         .with("id", args.id)
         .with("invoice", Some(&args.invoice))
@@ -140,17 +143,35 @@ async fn credit(args: Credit, session: &Session) -> Result<Exit, Failure> {
 }
 
 async fn list(args: &List, session: &Session) -> Result<Exit, Failure> {
+    let today = entry::today(session).await?;
     let store = session.store().await?;
     let rows = reads::payments(&store, &args.customer).await?;
-    session.out.list(&rows, &["payment", "booked", "kind", "amount", "settles", "unapplied"], |row| {
-        vec![
+    let any_waits = rows.iter().any(|row| row.waits_for.is_some());
+    // What most customers never have gets a column only where it is there.
+    let head = ["payment", "booked", "kind", "amount", "settles", "unapplied", "state"];
+    let head = if any_waits { &head[..] } else { &head[..6] };
+    session.out.list(&rows, head, |row| {
+        let mut cells = vec![
             row.payment.clone(),
             row.on.to_string(),
             row.kind.clone(),
             row.amount.clone(),
             row.settles.iter().map(|part| format!("{} {}", part.invoice, part.amount)).collect::<Vec<_>>().join(", "),
             row.unapplied.clone(),
-        ]
+        ];
+        if any_waits {
+            cells.push(state(row, today));
+        }
+        cells
     })?;
     Ok(Exit::Ok)
+}
+
+/// What money waits for that is not in the ledger yet.
+fn state(row: &reads::PaymentLine, today: NaiveDate) -> String {
+    match row.waits_for {
+        None => "booked".to_owned(),
+        Some(day) if day > today => format!("waits for {day}"),
+        Some(_) => "waits for the next run".to_owned(),
+    }
 }

@@ -59,7 +59,7 @@ struct Terms {
     #[arg(long = "date", value_name = "DATE=AMOUNT", conflicts_with_all = ["instalments", "first", "every"])]
     dates: Vec<String>,
     /// Amount [default: all that may be asked for]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Currency of amounts [default: that of the invoice]
     #[arg(long)]
@@ -257,13 +257,19 @@ async fn accept(args: Accept, session: &Session) -> Result<Exit, Failure> {
 
 async fn end(args: End, change: &'static str, session: &Session) -> Result<Exit, Failure> {
     let today = entry::today(session).await?;
-    Entry::of("plans")
-        .with("id", Some(args.plan))
+    let row = Entry::of("plans")
+        .with("id", Some(&args.plan))
         .with("change", Some(change))
         .with("on", Some(today))
-        .with("reason", args.reason)
-        .put(session, args.dry_run)
-        .await
+        .with("reason", args.reason);
+    let done = row.put(session, args.dry_run).await;
+    done.map_err(|failure| {
+        if change == "declined" && failure.message.ends_with("is active") {
+            failure.help(format!("an offer is declined; `recobro plan cancel {}` ends a plan that runs", args.plan))
+        } else {
+            failure
+        }
+    })
 }
 
 async fn list(args: &List, session: &Session) -> Result<Exit, Failure> {
@@ -300,7 +306,7 @@ async fn show(id: &str, session: &Session) -> Result<Exit, Failure> {
     let said = days.iter().filter_map(|(what, on)| on.map(|on| format!("{what} {on}")));
     session.out.line(&format!("  {}", said.collect::<Vec<_>>().join(", ")))?;
     if row.status == "proposed" {
-        let most = row.max_instalments.map_or_else(String::new, |most| format!(", at most {most} instalments"));
+        let most = row.max_instalments.map_or_else(String::new, |most| format!(", at most {most} {}", if most == 1 { "instalment" } else { "instalments" }));
         let by = row.ends_by.map_or_else(String::new, |by| format!(", paid by {by}"));
         let until = row.valid_until.map_or_else(String::new, |until| format!("valid until {until}"));
         session.out.line(&format!("  {until}{most}{by}; as it stands:"))?;

@@ -38,7 +38,7 @@ struct Add {
     #[arg(long)]
     customer: Option<String>,
     /// Amount [default: what the invoices ask for]
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Currency of the amount [default: that of the invoice]
     #[arg(long)]

@@ -6,7 +6,7 @@ use crate::session::{Session, interrupted};
 use chrono::{Days, NaiveDate};
 use recobro_engine::{Clock, Nobody, Progress, Until};
 use recobro_kernel::time::Timestamp;
-use recobro_store::{Store, meta};
+use recobro_store::{Store, inbound, meta};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -42,6 +42,8 @@ struct Said {
     contacts: u64,
     returned: u64,
     tasks: u64,
+    /// News of this run that fit nothing and waits.
+    parked: u64,
     seconds: f64,
 }
 
@@ -52,21 +54,44 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         // The receiver is gone only when the run has ended by itself.
         let _ = stop.send(true);
     });
-    let done = if args.virtual_time {
+    let (done, parked) = if args.virtual_time {
         let until = until(args.until.as_deref(), session)?;
         play(session, until, stopped).await?
     } else {
         let engine = session.engine(session.real_clock(args.real).await?).await?;
-        engine.run_due(&stopped, &mut |_| {}).await?
+        let before = Parked::before(engine.store(), Clock::Real.now()).await?;
+        let done = engine.run_due(&stopped, &mut |_| {}).await?;
+        (done, before.after(engine.store()).await?)
     };
-    report(session, &done)?;
+    report(session, &done, parked)?;
     Ok(Exit::Ok)
 }
 
-async fn play(session: &Session, until: Until, stop: watch::Receiver<bool>) -> Result<Progress, Failure> {
+/// What was parked since an instant before a run began.
+struct Parked {
+    since: Timestamp,
+    rows: i64,
+}
+
+impl Parked {
+    async fn before(store: &Store, since: Timestamp) -> Result<Self, Failure> {
+        let mut tx = store.read().await?;
+        Ok(Self { since, rows: inbound::parked_since(&mut tx, since).await? })
+    }
+
+    /// What the run added: a clock that did not move has rows of an earlier run at the same instant.
+    async fn after(self, store: &Store) -> Result<u64, Failure> {
+        let mut tx = store.read().await?;
+        let rows = inbound::parked_since(&mut tx, self.since).await?;
+        Ok(u64::try_from(rows - self.rows).unwrap_or(0))
+    }
+}
+
+async fn play(session: &Session, until: Until, stop: watch::Receiver<bool>) -> Result<(Progress, u64), Failure> {
     // Before anything was played, virtual time begins with the first news.
     let engine = session.engine(Clock::virtual_at(Timestamp::from_us(0))).await?;
     let from = reached(engine.store()).await?;
+    let before = Parked::before(engine.store(), from.unwrap_or_default()).await?;
     let length = match (from, until) {
         (Some(from), Until::At(at)) => u64::try_from((at.as_us() - from.as_us()) / 86_400_000_000).unwrap_or(0),
         _ => 0,
@@ -81,7 +106,7 @@ async fn play(session: &Session, until: Until, stop: watch::Receiver<bool>) -> R
     };
     let done = engine.run_virtual(until, &Nobody, Some(stop), &mut progress).await?;
     bar.finish_and_clear();
-    Ok(done)
+    Ok((done, before.after(engine.store()).await?))
 }
 
 async fn reached(store: &Store) -> Result<Option<Timestamp>, Failure> {
@@ -102,7 +127,7 @@ fn until(text: Option<&str>, session: &Session) -> Result<Until, Failure> {
     Ok(Until::At(Timestamp::start_of(next, zone).plus_us(-1)))
 }
 
-fn report(session: &Session, done: &Progress) -> Result<(), Failure> {
+fn report(session: &Session, done: &Progress, parked: u64) -> Result<(), Failure> {
     if session.out.is_json() {
         return session.out.json(&Said {
             schema: "recobro/v1/run",
@@ -114,6 +139,7 @@ fn report(session: &Session, done: &Progress) -> Result<(), Failure> {
             contacts: done.contacts,
             returned: done.returned,
             tasks: done.tasks,
+            parked,
             seconds: done.seconds,
         });
     }
@@ -127,5 +153,9 @@ fn report(session: &Session, done: &Progress) -> Result<(), Failure> {
         grouped(done.tasks),
         done.seconds
     ));
+    if parked > 0 {
+        let unmatched = session.again("unmatched list");
+        session.out.say(&format!("{} of them wait because they fit nothing: {unmatched}", grouped(parked)));
+    }
     Ok(())
 }

@@ -60,7 +60,7 @@ struct Done {
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<NaiveDate>,
     /// Amount promised, disputed or claimed as paid
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     amount: Option<String>,
     /// Reason of a dispute or a rejection
     #[arg(long)]

@@ -52,6 +52,9 @@ pub(crate) struct PaymentLine {
     /// Open invoices that it could settle, for unapplied money.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) candidates: Vec<Part>,
+    /// The day from which it counts, while it is noted and not taken up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waits_for: Option<NaiveDate>,
 }
 
 fn line(row: PaymentRow) -> PaymentLine {
@@ -68,16 +71,17 @@ fn line(row: PaymentRow) -> PaymentLine {
         settles: Vec::new(),
         reference: row.reference,
         candidates: Vec::new(),
+        waits_for: None,
     }
 }
 
-/// A customer's money, oldest first, with what it settled.
+/// A customer's money, oldest first, with what it settled; then what waits to be taken up.
 pub(crate) async fn payments(store: &Store, customer: &str) -> Result<Vec<PaymentLine>, Failure> {
     let mut tx = store.read().await?;
     let customer = find_customer(&mut tx, customer).await?;
     let rows = payments::of_customers(&mut tx, std::slice::from_ref(&customer.id)).await?;
     let bills = invoices::of_customers(&mut tx, std::slice::from_ref(&customer.id)).await?;
-    let ids: Vec<InvoiceId> = bills.into_iter().map(|row| row.id).collect();
+    let ids: Vec<InvoiceId> = bills.iter().map(|row| row.id.clone()).collect();
     let mut settled: BTreeMap<String, Vec<AllocationRow>> = BTreeMap::new();
     for part in payments::allocations(&mut tx, &ids, NaiveDate::MIN).await? {
         settled.entry(part.payment.clone()).or_default().push(part);
@@ -89,7 +93,40 @@ pub(crate) async fn payments(store: &Store, customer: &str) -> Result<Vec<Paymen
             settled.remove(&id).unwrap_or_default().into_iter().map(|part| of_part(part, currency)).collect();
         line
     };
-    Ok(rows.into_iter().map(shown).collect())
+    let mut lines: Vec<PaymentLine> = rows.into_iter().map(shown).collect();
+    lines.extend(waiting(&mut tx, &customer.id, &bills).await?);
+    Ok(lines)
+}
+
+/// Most rows that are looked through for money that waits.
+const AHEAD: i64 = 5_000;
+
+/// A customer's money that is noted and not taken up: it is dated in time to come, or no run came since.
+async fn waiting(tx: &mut Tx, customer: &CustomerId, bills: &[InvoiceRow]) -> Result<Vec<PaymentLine>, Failure> {
+    let is_theirs =
+        |name: &str| bills.iter().any(|bill| bill.id.0 == name || bill.number == name || bill.reference == name);
+    let mut lines = Vec::new();
+    for row in inbound::ahead(tx, "payment", AHEAD).await? {
+        let Ok(Record::Payment(payment)) = Record::parse(&row.kind, &row.body) else { continue };
+        if payment.customer.as_deref() != Some(customer.as_str()) && !payment.names().any(is_theirs) {
+            continue;
+        }
+        lines.push(PaymentLine {
+            schema: "recobro/v1/payment",
+            payment: format!("{}:{}", row.source, row.external_id),
+            customer: Some(customer.0.clone()),
+            on: payment.on,
+            kind: if payment.amount.minor < 0 { "return" } else { "payment" }.to_owned(),
+            amount: payment.amount.to_decimal().to_string(),
+            currency: payment.amount.currency.to_string(),
+            settles: Vec::new(),
+            unapplied: String::new(),
+            candidates: Vec::new(),
+            waits_for: Some(payment.on),
+            reference: payment.reference,
+        });
+    }
+    Ok(lines)
 }
 
 fn of_part(part: AllocationRow, currency: Currency) -> Part {
@@ -123,14 +160,23 @@ pub(crate) async fn unapplied(store: &Store, limit: u32) -> Result<Vec<PaymentLi
     Ok(rows.into_iter().map(shown).collect())
 }
 
-/// A payment by its id, or by the bank's id where only one source has it.
+/// A payment by its id; money that settles nothing yet also by its source's id of it, where only one source has it.
 pub(crate) async fn payment(store: &Store, name: &str) -> Result<PaymentRow, Failure> {
     let mut tx = store.read().await?;
-    let mut found = payments::get(&mut tx, &[name.to_owned()]).await?;
-    found.pop().ok_or_else(|| {
-        Failure::not_found(format!("no payment `{name}`"))
-            .help("`recobro match list` shows unapplied money with its ids")
-    })
+    if let Some(row) = payments::get(&mut tx, &[name.to_owned()]).await?.pop() {
+        return Ok(row);
+    }
+    let mut found = payments::unallocated_named(&mut tx, name).await?;
+    let ids: Vec<String> = found.iter().map(|row| row.id.clone()).collect();
+    match (found.pop(), ids.len()) {
+        (Some(row), 1) => Ok(row),
+        (Some(_), _) => {
+            Err(Failure::new(Exit::Conflict, format!("`{name}` may be {}", ids.join(" or ")))
+                .help("write the whole id"))
+        }
+        (None, _) => Err(Failure::not_found(format!("no payment `{name}`"))
+            .help("`recobro match list` shows unapplied money with its ids")),
+    }
 }
 
 /// A promise as lists show it.
@@ -327,9 +373,12 @@ pub(crate) async fn incentives(store: &Store, open: bool, limit: u32) -> Result<
 
 pub(crate) async fn find_customer(tx: &mut Tx, name: &str) -> Result<CustomerRow, Failure> {
     let mut found = customers::get(tx, &[CustomerId::from(name)]).await?;
-    found.remove(&CustomerId::from(name)).ok_or_else(|| {
-        Failure::not_found(format!("no customer `{name}`")).help("write the id under which the customer was imported")
-    })
+    if let Some(row) = found.remove(&CustomerId::from(name)) {
+        return Ok(row);
+    }
+    let meant = super::meant(&super::near_customers(tx, name).await?);
+    Err(Failure::not_found(format!("no customer `{name}`"))
+        .help(format!("{meant}write the id under which the customer was imported")))
 }
 
 /// A customer's account as it was on a day, as far as it was known at an instant.
@@ -340,6 +389,8 @@ pub(crate) struct Account {
     pub(crate) invoices: Vec<AccountLine>,
     /// Money that settled nothing yet, by currency, minor units.
     pub(crate) unapplied: BTreeMap<Currency, i64>,
+    /// Money that is noted and not taken up.
+    pub(crate) waiting: Vec<PaymentLine>,
 }
 
 /// An invoice in an account.
@@ -387,6 +438,8 @@ pub(crate) async fn account(
     let customer = find_customer(&mut tx, customer).await?;
     let owner = std::slice::from_ref(&customer.id);
     let mut rows = invoices::of_customers(&mut tx, owner).await?;
+    // What was known at an earlier time is told as it was then.
+    let waiting = if known == Timestamp::MAX { waiting(&mut tx, &customer.id, &rows).await? } else { Vec::new() };
     rows.retain(|row| row.issued_on <= as_of);
     let ids: Vec<InvoiceId> = rows.iter().map(|row| row.id.clone()).collect();
     let amounts = amounts(&mut tx, &ids, known).await?;
@@ -427,7 +480,7 @@ pub(crate) async fn account(
             *unapplied.entry(row.currency).or_default() += row.amount_minor - settled;
         }
     }
-    Ok(Account { customer, invoices: lines, unapplied })
+    Ok(Account { customer, invoices: lines, unapplied, waiting })
 }
 
 /// Money by day, or credit notes by day.

@@ -71,6 +71,13 @@ fn meant(book: &Book, payment: &Payment) -> Result<Vec<InvoiceId>, Parked> {
             invoices.push(id);
         }
     }
+    // Money is one customer's: what is left of it must stay with somebody.
+    let mut owners = invoices.iter().map(|id| &book.bills[id].record.customer);
+    if let Some(first) = owners.next()
+        && let Some(other) = owners.find(|owner| *owner != first)
+    {
+        return Err(format!("the payment names invoices of `{first}` and of `{other}`; book one for each"));
+    }
     Ok(invoices)
 }
 

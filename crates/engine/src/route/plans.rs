@@ -6,7 +6,7 @@ use super::{Parked, named, unknown};
 use chrono::NaiveDate;
 use recobro_connectors::source::record::{Plan, PlanChange, PlanOffer, PlanTerms};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
-use recobro_kernel::money::Currency;
+use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::plan::{self, Instalment, Limits};
 use recobro_kernel::schedule::end_of;
 use recobro_kernel::time::{Span, Unit};
@@ -176,7 +176,7 @@ fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, origin: &Origin<'_>) 
         return Err(format!("the offer was made to `{}`, the invoices are `{}`'s", row.customer, cover.customer));
     }
     let amount_minor = amount(&cover, terms)?;
-    let schedule = schedule(amount_minor, plan.on, terms, offer.as_ref())?;
+    let schedule = schedule(Money::new(amount_minor, cover.currency), plan.on, terms, offer.as_ref())?;
     if let Some(row) = &offer {
         let limits =
             Limits { max_instalments: row.max_instalments, ends_by: row.ends_by, valid_until: row.valid_until };
@@ -221,18 +221,19 @@ fn amount(cover: &Cover, terms: &PlanTerms) -> Result<i64, Parked> {
         return Err(format!("the invoices are owed in {}, the plan is in {}", cover.currency, amount.currency));
     }
     if amount.minor <= 0 || amount.minor > claimable {
-        let open = recobro_kernel::money::Money::new(claimable, cover.currency);
+        let open = Money::new(claimable, cover.currency);
         return Err(format!("a plan over {amount} does not fit: {open} may be asked for"));
     }
     Ok(amount.minor)
 }
 
 fn schedule(
-    amount_minor: i64,
+    amount: Money,
     on: NaiveDate,
     terms: &PlanTerms,
     offer: Option<&PlanRow>,
 ) -> Result<Vec<Instalment>, Parked> {
+    let amount_minor = amount.minor;
     let is_silent = terms.schedule.is_empty() && terms.instalments.is_none() && terms.first_on.is_none();
     let schedule = match offer {
         _ if !terms.schedule.is_empty() => terms.schedule.clone(),
@@ -250,7 +251,7 @@ fn schedule(
             plan::divide(amount_minor, count, first, terms.every.unwrap_or(EVERY))?
         }
     };
-    plan::check(&schedule, amount_minor)?;
+    plan::check(&schedule, amount)?;
     match schedule.first().filter(|first| first.due < on) {
         Some(first) => Err(format!("the first instalment is due on {}, before the plan was agreed on {on}", first.due)),
         None => Ok(schedule),

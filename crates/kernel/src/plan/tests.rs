@@ -11,6 +11,10 @@ fn parts(schedule: Vec<Instalment>) -> Vec<Part> {
     schedule.into_iter().map(|instalment| Part { instalment, paid_minor: 0, told: Told::Nothing }).collect()
 }
 
+fn eur(minor: i64) -> Money {
+    Money::new(minor, crate::money::Currency::EUR)
+}
+
 const PATIENCE: Patience = Patience { reminder: Span::days(3), grace: Span::days(5), default_after: 2 };
 const MONTH: Span = Span { count: 1, unit: crate::time::Unit::Months };
 
@@ -31,8 +35,8 @@ fn impossible_plans_are_refused_with_their_reason() {
     assert!(divide(2, 3, first, MONTH).unwrap_err().contains("too small"));
     assert!(divide(100, 2, first, Span { count: 3, unit: crate::time::Unit::Hours }).unwrap_err().contains("1 month"));
     let twice = [Instalment { due: first, amount_minor: 50 }, Instalment { due: first, amount_minor: 50 }];
-    assert!(check(&twice, 100).unwrap_err().contains("does not come after"));
-    assert!(check(&twice[..1], 100).unwrap_err().contains("add up"));
+    assert!(check(&twice, eur(100)).unwrap_err().contains("does not come after"));
+    assert!(check(&twice[..1], eur(100)).unwrap_err().contains("add up to 0.50 EUR, the plan is over 1.00 EUR"));
 }
 
 #[test]
@@ -87,7 +91,7 @@ proptest! {
     fn a_plan_adds_up_and_its_days_ascend(amount in 1_i64..10_000_000, count in 1_i64..=120, days in 1_i64..60) {
         prop_assume!(amount >= count);
         let plan = divide(amount, count, date("2026-01-31"), Span::days(days)).unwrap();
-        prop_assert_eq!(check(&plan, amount), Ok(()));
+        prop_assert_eq!(check(&plan, eur(amount)), Ok(()));
     }
 
     #[test]

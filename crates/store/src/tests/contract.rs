@@ -28,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 async fn every_statement_keeps_its_contract_on_both_databases() {
     each(single_values).await;
     each(received_news_is_deduplicated_by_its_newest_version_and_routed_in_order).await;
+    each(parked_news_is_put_aside_once_and_stays_so).await;
     each(the_ledger_is_written_and_read_in_batches).await;
     each(promises_are_found_by_their_invoices).await;
     each(super::agreements::plans_are_found_by_their_invoices_and_days).await;
@@ -104,6 +105,14 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     inbound::park(&mut tx, &[(due[2].id, "no customer".to_owned())], at(10)).await.unwrap();
     let parked = inbound::parked(&mut tx, 0, 10).await.unwrap();
     assert_eq!((parked.len(), parked[0].reason.as_str()), (1, "no customer"));
+    assert_eq!(inbound::parked_since(&mut tx, at(10)).await.unwrap(), 1);
+    assert_eq!(inbound::parked_since(&mut tx, at(11)).await.unwrap(), 0);
+    assert_eq!(
+        (inbound::waiting(&mut tx, at(10), 9).await.unwrap(), inbound::waiting(&mut tx, at(900), 1).await.unwrap()),
+        (1, 1)
+    );
+    let ahead = inbound::ahead(&mut tx, "invoice", 9).await.unwrap();
+    assert_eq!(ahead.iter().map(|row| row.external_id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
     let said = inbound::versions(&mut tx, "invoice", &["1".to_owned()]).await.unwrap();
     assert_eq!(said.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(), ["a", "A", "a"]);
     inbound::unpark(&mut tx, &["no customer `X`".to_owned()]).await.unwrap();
@@ -113,6 +122,23 @@ async fn received_news_is_deduplicated_by_its_newest_version_and_routed_in_order
     assert_eq!(due.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 3]);
     inbound::mark_routed(&mut tx, &[due[0].id, due[1].id], at(10)).await.unwrap();
     assert_eq!(inbound::next_at(&mut tx).await.unwrap(), Some(at(900)));
+}
+
+async fn parked_news_is_put_aside_once_and_stays_so(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    inbound::insert(&mut tx, &[news("aside", "a", 5, 2)], at(1)).await.unwrap();
+    let row = inbound::versions(&mut tx, "invoice", &["aside".to_owned()]).await.unwrap().remove(0);
+    assert!(!inbound::dismiss(&mut tx, row.id, "ana", "ours", at(6)).await.unwrap(), "it is not parked");
+    inbound::park(&mut tx, &[(row.id, "no payer".to_owned())], at(6)).await.unwrap();
+    assert!(inbound::dismiss(&mut tx, row.id, "ana", "not ours", at(7)).await.unwrap());
+    assert!(!inbound::dismiss(&mut tx, row.id, "luis", "again", at(8)).await.unwrap());
+    inbound::unpark(&mut tx, &["no payer".to_owned()]).await.unwrap();
+    let found = inbound::dismissed(&mut tx, row.id - 1, 1).await.unwrap().remove(0);
+    assert_eq!(
+        (found.by.as_str(), found.why.as_str(), found.at, found.parked.reason.as_str()),
+        ("ana", "not ours", at(7), "no payer")
+    );
+    tx.rollback().await.unwrap();
 }
 
 fn payment_with(row: PaymentRow, unallocated_minor: i64) -> PaymentRow {
@@ -189,6 +215,7 @@ async fn payments_come_back(tx: &mut Tx) {
     payments::insert(tx, std::slice::from_ref(&open)).await.unwrap();
     assert_eq!(payments::unallocated(tx, (chrono::NaiveDate::MIN, ""), 10).await.unwrap(), std::slice::from_ref(&open));
     assert_eq!(payments::unallocated(tx, (open.booked_on, &open.id), 10).await.unwrap(), []);
+    assert_eq!(payments::unallocated_named(tx, "u").await.unwrap(), std::slice::from_ref(&open));
     assert!(payments::of_customers(tx, &[customer_id(1)]).await.unwrap().contains(&open));
     let whose = open.customer.clone();
     payments::left(tx, &[(open.id.clone(), whose, 0)]).await.unwrap();
@@ -221,6 +248,7 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     invoices::upsert(&mut tx, &[invoice(1), due_first, paid]).await.unwrap();
     assert_eq!(invoices::get(&mut tx, &[invoice_id(1)]).await.unwrap()[&invoice_id(1)], invoice(1));
     assert_eq!(invoices::by_name(&mut tx, &["2026/3".to_owned()]).await.unwrap().len(), 1);
+    assert_eq!(invoices::names_between(&mut tx, "2026/2", "I0002", 9).await.unwrap(), ["I0001", "2026/3"]);
     let of_one: Vec<_> = invoices::of_customers(&mut tx, &[customer_id(3)]).await.unwrap();
     assert_eq!(of_one.iter().map(|i| (i.id.as_str(), i.balance_minor)).collect::<Vec<_>>(), [("I0003", 0)]);
     let open = invoices::open_of(&mut tx, &[customer_id(1), customer_id(3)]).await.unwrap();
