@@ -94,12 +94,61 @@ fn instalments_are_collected_once() {
     play(&home, "2026-02-06");
     let debit = ["plan", "debit", "--by", "2026-03-05", "--out", "debits.xml"];
     let written = home.data(&debit);
-    assert!(written.contains("1 instalments, 200.00 EUR"), "{written}");
+    assert!(written.contains("1 instalment, 200.00 EUR"), "{written}");
     let xml = std::fs::read_to_string(home.path().join("debits.xml")).unwrap();
     assert!(xml.contains("<MndtId>M-7</MndtId>") && xml.contains("FRST") && xml.contains("D1-1"), "{xml}");
+    let (code, said) = refused(&home, &debit);
+    assert!(code == Some(4) && said.contains("exists already"), "what the bank has not got yet stays: {said}");
     std::fs::remove_file(home.path().join("debits.xml")).unwrap();
     home.data(&debit);
     assert!(!home.path().join("debits.xml").exists(), "what was ordered is not ordered again");
+    let listed = json(&home.data(&["plan", "debit", "--list", "--json"]));
+    let message = listed["message"].as_str().unwrap();
+    assert_eq!((listed["amount"].as_str(), listed["instalments"].as_i64()), (Some("200.00"), Some(1)));
+    home.data(&["plan", "debit", "--again", message, "--out", "lost.xml"]);
+    assert_eq!(std::fs::read_to_string(home.path().join("lost.xml")).unwrap(), xml, "to the byte");
+    let shown = json(&home.data(&["plan", "show", "D1", "--json"]));
+    assert_eq!(shown["instalments"][0]["collected"].as_str(), Some(message));
+    assert_eq!(refused(&home, &["plan", "debit", "--again", "debit-0", "--out", "x.xml"]).0, Some(3));
+}
+
+/// What people hold back and what a customer contests is not collected; one wrong mandate stops nobody else's.
+#[test]
+fn a_debit_leaves_out_what_is_held_contested_or_wrong() {
+    let home = home();
+    let agree = |id: &str, invoice: &str, iban: &str| {
+        let args = ["plan", "add", "--invoice", invoice, "--instalments", "1", "--first", "2026-03-02", "--id", id];
+        let mandate = ["--method", "direct_debit", "--mandate", "M-1", "--signed", "2026-02-01", "--iban", iban];
+        home.run(&[&args[..], &mandate[..]].concat())
+    };
+    let wrong = agree("D1", "2026/1", "ES92 2100 0418 4502 0005 1332");
+    assert!(!wrong.status.success(), "an account that does not exist is refused where it is entered");
+    assert!(text(&wrong.stderr).contains("iban"), "{}", text(&wrong.stderr));
+    assert!(agree("D1", "2026/1", "ES91 2100 0418 4502 0005 1332").status.success());
+    assert!(agree("D2", "2026/2", "FR14 2004 1010 0505 0001 3M02 606").status.success());
+    let hold = ["hold", "add", "--customer", "C2", "--reason", "complaint", "--until", "2026-06-30", "--owner", "ana"];
+    home.data(&[&hold[..], &["--id", "H1"]].concat());
+    play(&home, "2026-02-06");
+    let dry = || json(&home.data(&["plan", "debit", "--by", "2026-03-05", "--dry-run", "--json"]));
+    let said = dry();
+    assert_eq!((said["instalments"].as_i64(), said["amount"].as_str()), (Some(1), Some("900.00")));
+    assert_eq!(said["left_out"][0]["plan"], "D2");
+    assert_eq!(said["left_out"][0]["reason"], "hold H1 (complaint)");
+    home.data(&["hold", "release", "H1"]);
+    // A mandate that was signed after the day of the collection would be refused by the bank.
+    let mandate = ["plan", "mandate", "D1", "--mandate", "M-2", "--iban", "ES91 2100 0418 4502 0005 1332"];
+    home.data(&[&mandate[..], &["--signed", "2026-04-01"]].concat());
+    play(&home, "2026-02-07");
+    let said = dry();
+    assert_eq!((said["instalments"].as_i64(), said["amount"].as_str()), (Some(1), Some("400.00")));
+    assert!(said["left_out"][0]["reason"].as_str().unwrap_or_default().contains("signed on 2026-04-01"), "{said}");
+    home.data(&[&mandate[..], &["--signed", "2026-02-02"]].concat());
+    home.data(&["dispute", "open", "2026/2", "--reason", "quality"]);
+    play(&home, "2026-02-08");
+    let said = dry();
+    assert_eq!(said["collects"][0]["plan"], "D1");
+    assert!(said["left_out"][0]["reason"].as_str().unwrap_or_default().contains("dispute"), "{said}");
+    assert!(home.data(&["plan", "show", "D1"]).contains("mandate M-2 of 2026-02-02, ES91...1332"));
 }
 
 #[test]

@@ -43,6 +43,7 @@ const COMMANDS: &[&[&str]] = &[
     &["plan", "add"],
     &["plan", "offer"],
     &["plan", "accept"],
+    &["plan", "mandate"],
     &["plan", "decline"],
     &["plan", "cancel"],
     &["plan", "list"],

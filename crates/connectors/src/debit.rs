@@ -182,6 +182,12 @@ pub fn write(batch: &Batch) -> Result<String, Vec<DebitProblem>> {
     if problems.is_empty() { Ok(xml::document(batch, &blocks)) } else { Err(problems) }
 }
 
+/// What a bank would not take of one collection, in a file made at an instant: alone, so that the others may leave.
+#[must_use]
+pub fn entry_problems(entry: &Entry, created: Timestamp) -> Vec<DebitProblem> {
+    check::alone(entry, created)
+}
+
 /// Why a text is no account number that SEPA reaches; nothing where it is one. Spaces do not matter.
 #[must_use]
 pub fn iban_problem(text: &str) -> Option<String> {

@@ -5,7 +5,9 @@ use crate::route::book::Origin;
 use crate::{Engine, Error};
 use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::Timestamp;
-use recobro_store::{Tx, plans};
+use recobro_store::debits::DebitFile;
+use recobro_store::{Tx, debits, plans};
+use std::collections::BTreeMap;
 
 /// Plans of one batch.
 const BATCH: i64 = 500;
@@ -38,20 +40,41 @@ pub(crate) async fn look(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Resu
 }
 
 impl Engine {
-    /// Notes that instalments, by plan and ordinal from 1, are ordered from the bank in a file.
+    /// Keeps a file of direct debits and notes that its instalments, by plan and ordinal from 1, are in it. Says whether
+    /// all of them were free; else nothing is kept.
+    ///
+    /// The file stands in the database before it stands on a disk, in the transaction that takes its instalments: whoever
+    /// dies in between finds it there, and two runs at once cannot collect the same money twice.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn collected(
+    pub async fn collect(
         &self,
         customers: &[CustomerId],
         instalments: &[(String, i64)],
-        file: &str,
-    ) -> Result<(), Error> {
+        file: &DebitFile,
+    ) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
         recobro_store::contacts::lock_budget(&mut tx, &db::unique(customers)).await?;
-        plans::collected(&mut tx, instalments, file).await?;
+        if plans::collected(&mut tx, instalments, &file.message).await? < instalments.len() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        debits::put(&mut tx, file).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Why plans are not collected now: people hold them back, the customer is protected, or contests an invoice.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn kept_back(&self, plans: &[String]) -> Result<BTreeMap<String, String>, Error> {
+        let mut tx = self.store.begin().await?;
+        let keys = db::Keys { plans: plans.iter().cloned().collect(), ..db::Keys::default() };
+        let book = db::load_book(self, &mut tx, &keys).await?;
+        tx.rollback().await?;
+        let now = self.clock.now();
+        Ok(plans.iter().filter_map(|plan| Some((plan.clone(), book.why_not_collected(plan, now)?))).collect())
     }
 }

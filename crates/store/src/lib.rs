@@ -11,6 +11,7 @@ pub mod commit;
 pub mod consents;
 pub mod contacts;
 pub mod customers;
+pub mod debits;
 pub mod disputes;
 mod error;
 pub mod events;

@@ -175,17 +175,19 @@ static COLLECTED: Bulk = Bulk::new(
     columns!(plan Text, ordinal Int, file Text),
     crate::sql::Tail::Text(
         "UPDATE instalments SET collected = x.file FROM x
-         WHERE instalments.plan = x.plan AND instalments.ordinal = x.ordinal AND instalments.collected IS NULL",
+         WHERE instalments.plan = x.plan AND instalments.ordinal = x.ordinal AND instalments.collected IS NULL
+         RETURNING instalments.ordinal",
     ),
 );
 
 /// Notes the file in which instalments, by plan and ordinal from 1, were ordered from the bank; the first file holds.
+/// Says how many were not in a file before.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn collected(tx: &mut Tx, instalments: &[(String, i64)], file: &str) -> Result<()> {
-    tx.bulk(&COLLECTED, instalments.iter().flat_map(|(plan, ordinal)| args![plan, *ordinal, file]).collect()).await?;
-    Ok(())
+pub async fn collected(tx: &mut Tx, instalments: &[(String, i64)], file: &str) -> Result<usize> {
+    let rows = instalments.iter().flat_map(|(plan, ordinal)| args![plan, *ordinal, file]).collect();
+    Ok(tx.bulk(&COLLECTED, rows).await?.len())
 }
 
 macro_rules! fields {
@@ -317,14 +319,12 @@ const DEBITS: Query = Query::new(
         " FROM plans p WHERE p.status = 'active' AND p.method = 'direct_debit' AND p.id > $1 AND EXISTS
            (SELECT 1 FROM instalments i WHERE i.plan = p.id AND i.collected IS NULL AND i.due_on <= $2
               AND i.paid_minor < i.amount_minor)
-           AND NOT EXISTS (SELECT 1 FROM plan_invoices c JOIN disputes d ON d.invoice = c.invoice
-              WHERE c.plan = p.id AND d.closed_on IS NULL)
          ORDER BY p.id LIMIT $3"
     ),
 );
 
-/// Returns active plans with an instalment due by a day whose direct debit was not ordered yet, ordered by id; none
-/// with an open dispute.
+/// Returns active plans with an instalment due by a day whose direct debit was not ordered yet, ordered by id.
+/// What keeps them from being collected is asked of the working set.
 ///
 /// # Errors
 /// Those of the database.

@@ -28,6 +28,11 @@ Examples:
     Offer(Offer),
     /// The customer accepts an offer, as it stands or within its limits
     Accept(Accept),
+    /// Another mandate for a plan that runs, or the right one where it was written down wrong
+    #[command(after_help = "\
+Example:
+  recobro plan mandate P-7 --mandate M-9 --signed 2026-06-30 --iban 'ES91 2100 0418 4502 0005 1332'")]
+    Mandate(MandateArgs),
     /// The customer does not want an offer
     Decline(End),
     /// End a plan or an offer: what is open is due at once
@@ -151,6 +156,30 @@ struct Accept {
 }
 
 #[derive(clap::Args)]
+struct MandateArgs {
+    /// Plan, as `plan list` shows it
+    plan: String,
+    /// Reference of the signed mandate
+    #[arg(long)]
+    mandate: String,
+    /// Day it was signed
+    #[arg(long, value_name = "DATE")]
+    signed: NaiveDate,
+    /// Account to debit
+    #[arg(long)]
+    iban: String,
+    /// Its bank
+    #[arg(long)]
+    bic: Option<String>,
+    /// Who holds the account [default: the customer]
+    #[arg(long)]
+    holder: Option<String>,
+    /// Show what would be noted, take nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(clap::Args)]
 struct End {
     /// Plan, as `plan list` shows it
     plan: String,
@@ -177,6 +206,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         Verb::Add(args) => add(*args, session).await,
         Verb::Offer(args) => offer(args, session).await,
         Verb::Accept(args) => accept(args, session).await,
+        Verb::Mandate(args) => mandate(args, session).await,
         Verb::Decline(args) => end(args, "declined", session).await,
         Verb::Cancel(args) => end(args, "cancelled", session).await,
         Verb::List(args) => list(&args, session).await,
@@ -255,6 +285,21 @@ async fn accept(args: Accept, session: &Session) -> Result<Exit, Failure> {
     row.with("currency", currency).put(session, dry_run).await
 }
 
+async fn mandate(args: MandateArgs, session: &Session) -> Result<Exit, Failure> {
+    let today = entry::today(session).await?;
+    Entry::of("plans")
+        .with("id", Some(&args.plan))
+        .with("change", Some("mandated"))
+        .with("on", Some(today))
+        .with("mandate", Some(args.mandate))
+        .with("mandate_signed_on", Some(args.signed))
+        .with("iban", Some(args.iban))
+        .with("bic", args.bic)
+        .with("holder", args.holder)
+        .put(session, args.dry_run)
+        .await
+}
+
 async fn end(args: End, change: &'static str, session: &Session) -> Result<Exit, Failure> {
     let today = entry::today(session).await?;
     let row = Entry::of("plans")
@@ -314,9 +359,18 @@ async fn show(id: &str, session: &Session) -> Result<Exit, Failure> {
         session.out.line(&format!("  ends when {} are missed at the same time", row.default_after))?;
     }
     let cells = |one: &agreements::InstalmentLine| {
-        vec![one.number.to_string(), one.due.to_string(), one.amount.clone(), one.paid.clone(), one.status.clone()]
+        vec![one.number.to_string(), one.due.to_string(), one.amount.clone(), one.paid.clone(), one.status.clone(), one.collected.clone().unwrap_or_default()]
     };
-    let head = ["no", "due", "amount", "paid", "status"];
+    if let Some(mandate) = &row.mandate {
+        session.out.line(&format!("  mandate {} of {}, {}", mandate.id, mandate.signed_on, masked(&mandate.iban)))?;
+    }
+    let head = ["no", "due", "amount", "paid", "status", "collected in"];
     session.out.line(&crate::out::table(&head, row.instalments.iter().map(cells)))?;
     Ok(Exit::Ok)
+}
+
+/// An account number as people compare it: country, check digits and the last four.
+fn masked(iban: &str) -> String {
+    let last: String = iban.chars().skip(iban.chars().count().saturating_sub(4)).collect();
+    format!("{}...{last}", iban.chars().take(4).collect::<String>())
 }

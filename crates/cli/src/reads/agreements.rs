@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use chrono::NaiveDate;
+use recobro_connectors::source::record::Mandate;
 use recobro_kernel::money::Money;
 use recobro_store::holds::{self, HoldRow};
 use recobro_store::plans::{self, PlanRow};
@@ -73,6 +74,9 @@ pub(crate) struct PlanLine {
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) reason: String,
+    /// The mandate of its direct debits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mandate: Option<Mandate>,
     /// The next date that is not paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_due: Option<NaiveDate>,
@@ -91,13 +95,17 @@ impl From<PlanRow> for PlanLine {
             status: if one.paid_minor >= one.amount_minor { "paid".to_owned() } else { one.told.clone() },
             collected: one.collected.clone(),
         };
-        let next = row.instalments.iter().find(|one| one.paid_minor < one.amount_minor);
+        // What is over has no next date; what was offered has.
+        let runs = matches!(row.status.as_str(), "active" | "proposed");
+        let next = row.instalments.iter().find(|one| runs && one.paid_minor < one.amount_minor);
+        let mandate = row.mandate.as_deref().and_then(|text| serde_json::from_str(text).ok());
         Self {
             schema: "recobro/v1/plan",
             invoices: row.invoices.iter().map(|part| part.invoice.0.clone()).collect(),
             amount: money(row.amount_minor),
             paid: money(row.instalments.iter().map(|one| one.paid_minor).sum()),
             currency: row.currency.to_string(),
+            mandate,
             next_due: next.map(|one| one.due_on),
             instalments: (1..).zip(&row.instalments).map(instalment).collect(),
             plan: row.id,

@@ -104,6 +104,14 @@ pub(super) fn problems(batch: &Batch, blocks: usize) -> Vec<DebitProblem> {
     found.problems
 }
 
+/// Every problem of one collection.
+pub(super) fn alone(entry: &Entry, created: recobro_kernel::time::Timestamp) -> Vec<DebitProblem> {
+    let mut found = Found { problems: Vec::new(), part: Part::Entry(1, entry.end_to_end.clone()) };
+    found.take("end_to_end", identifier(&entry.end_to_end, 35));
+    collection(&mut found, entry, created.date_in(Tz::UTC));
+    found.problems
+}
+
 fn collection(found: &mut Found, entry: &Entry, today: NaiveDate) {
     found.take("mandate", identifier(&entry.mandate, 35));
     if entry.signed_on > entry.collect_on {

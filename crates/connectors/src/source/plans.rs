@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 pub(super) const KIND: SourceKind = SourceKind {
     name: "plans",
-    doc: "what happens to a payment plan: offered, agreed, declined or cancelled",
+    doc: "what happens to a payment plan: offered, agreed, declined, cancelled, or given another mandate",
     columns: PlanMap::NAMES,
     by_name: |mapping, has| Mapping { plan: Some(PlanMap::by_name(has)), ..mapping },
     check: |plan| plan.need(&plan.agreement, &[&["id"], &["on"]]),
@@ -28,8 +28,16 @@ fn read(take: &mut Take<'_>, fields: &Section) -> Option<Plan> {
         Some("offered") => Some(PlanChange::Offered(offer(take, fields))),
         Some("declined") => Some(PlanChange::Declined {}),
         Some("cancelled") => Some(PlanChange::Cancelled { reason: take.text(fields, "reason").unwrap_or_default() }),
+        Some("mandated") => {
+            take.need(fields, "mandate");
+            mandate(take, fields).map(PlanChange::Mandated)
+        }
         Some(other) => {
-            take.wrong(fields, "change", format!("`{other}` is none of agreed, offered, declined, cancelled"));
+            take.wrong(
+                fields,
+                "change",
+                format!("`{other}` is none of agreed, offered, declined, cancelled, mandated"),
+            );
             None
         }
     };
@@ -131,5 +139,9 @@ fn mandate(take: &mut Take<'_>, fields: &Section) -> Option<Mandate> {
     let signed_on = take.needed(fields, "mandate_signed_on", Take::date)?;
     let iban = take.need(fields, "iban")?;
     let iban: String = iban.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+    if let Some(problem) = crate::debit::iban_problem(&iban) {
+        take.wrong(fields, "iban", problem);
+        return None;
+    }
     Some(Mandate { id, signed_on, iban, bic: take.text(fields, "bic"), holder: take.text(fields, "holder") })
 }

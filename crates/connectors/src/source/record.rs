@@ -469,7 +469,11 @@ impl Record {
             Self::Reply(reply) => reply.id.clone(),
             Self::Event(event) => event.id.clone(),
             Self::Match(matching) => matching.id.clone(),
-            Self::Plan(plan) => format!("{}#{}", plan.id, plan.change.name()),
+            Self::Plan(plan) => match &plan.change {
+                // A mandate may change more than once.
+                PlanChange::Mandated(mandate) => format!("{}#mandated/{}", plan.id, mandate.id),
+                change => format!("{}#{}", plan.id, change.name()),
+            },
             Self::Hold(hold) => format!("{}#{}", hold.id, hold.change.name()),
             Self::Credit(credit) => credit.id.clone(),
             Self::Waiver(waiver) => waiver.id.clone(),

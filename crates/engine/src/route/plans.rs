@@ -33,6 +33,10 @@ pub(super) fn take(book: &mut Book, plan: &Plan, origin: &Origin<'_>) -> Result<
                 Err(no_open(book, &plan.id, "offer"))
             }
         }
+        PlanChange::Mandated(mandate) => {
+            let text = serde_json::to_string(mandate).expect("a mandate is plain data");
+            if book.mandate_plan(&plan.id, text) { Ok(()) } else { Err(no_open(book, &plan.id, "plan")) }
+        }
         PlanChange::Cancelled { reason } => {
             if book.cancel_plan(&plan.id, reason, plan.on, origin) {
                 Ok(())

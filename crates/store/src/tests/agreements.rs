@@ -1,6 +1,7 @@
 //! Plans and holds on both databases.
 
 use super::world::{at, customer_id, invoice_id, on};
+use crate::debits::DebitFile;
 use crate::holds::{self, HoldRow};
 use crate::plans::{self, CoveredRow, InstalmentRow, PlanRow};
 use crate::{Store, Tx};
@@ -80,11 +81,27 @@ async fn shorter(tx: &mut Tx, plan: &PlanRow) {
 async fn debits(tx: &mut Tx) {
     assert_eq!(ids(&plans::debits(tx, on("2026-05-01"), "", 10).await.unwrap()), ["a"]);
     assert!(plans::debits(tx, on("2026-04-30"), "", 10).await.unwrap().is_empty(), "the first one is paid");
-    plans::collected(tx, &[("a".to_owned(), 2)], "D1").await.unwrap();
-    plans::collected(tx, &[("a".to_owned(), 2)], "D2").await.unwrap();
+    assert_eq!(plans::collected(tx, &[("a".to_owned(), 2)], "D1").await.unwrap(), 1);
+    assert_eq!(plans::collected(tx, &[("a".to_owned(), 2)], "D2").await.unwrap(), 0);
     let row = &plans::get(tx, &["a".to_owned()]).await.unwrap()[0];
     assert_eq!(row.instalments[1].collected.as_deref(), Some("D1"), "the first file holds");
     assert!(plans::debits(tx, on("2026-05-01"), "", 10).await.unwrap().is_empty(), "ordered once");
+    let file = |message: &str, made_at: i64| DebitFile {
+        message: message.to_owned(),
+        made_at: at(made_at),
+        made_by: "ana".to_owned(),
+        instalments: 2,
+        amount_minor: 700,
+        currency: Currency::EUR,
+        body: "<Document/>".to_owned(),
+    };
+    for one in [file("D1", 1), file("D2", 2), DebitFile { body: "another".to_owned(), ..file("D1", 3) }] {
+        crate::debits::put(tx, &one).await.unwrap();
+    }
+    assert_eq!(crate::debits::get(tx, "D1").await.unwrap(), Some(file("D1", 1)), "as it was made first");
+    assert_eq!(crate::debits::get(tx, "D3").await.unwrap(), None);
+    let newest = DebitFile { body: String::new(), ..file("D2", 2) };
+    assert_eq!(crate::debits::list(tx, 1).await.unwrap(), [newest]);
 }
 
 fn hold(id: &str, scope: &str, until: &str) -> HoldRow {

@@ -11,6 +11,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::consents::statements(),
         crate::contacts::statements(),
         crate::customers::statements(),
+        crate::debits::statements(),
         crate::disputes::statements(),
         crate::events::statements(),
         crate::history::statements(),

@@ -3,14 +3,19 @@
 use crate::failure::{Exit, Failure};
 use crate::session::Session;
 use chrono::NaiveDate;
-use recobro_connectors::debit::{self, Batch, Creditor, Entry, Scheme, Sequence, Version};
+use recobro_connectors::debit::{self, Batch, Creditor, DebitProblem, Entry, Scheme, Sequence, Version};
 use recobro_connectors::source::record::Mandate;
+use recobro_engine::Engine;
 use recobro_kernel::ids::{CustomerId, Hash};
-use recobro_kernel::money::Money;
-use recobro_store::customers;
+use recobro_kernel::money::{Currency, Money};
+use recobro_kernel::time::Timestamp;
+use recobro_store::debits::DebitFile;
 use recobro_store::plans::{self, PlanRow};
+use recobro_store::{customers, debits};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Plans of one file.
 const PLANS_MAX: i64 = 10_000;
@@ -18,18 +23,27 @@ const PLANS_MAX: i64 = 10_000;
 /// Arguments.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   recobro plan debit --by 2026-07-05 --out debits.xml
+  recobro plan debit --list                                       files made so far
+  recobro plan debit --again debit-1f3a9c --out debits.xml        a lost file, to the byte
 
-The account is creditor.iban, the creditor identifier creditor.sepa_id. Refused collections come back as money taken
-back: `recobro import payments`.")]
+The account is creditor.iban, the creditor identifier creditor.sepa_id. Left out, and said: what people hold back,
+contested invoices, protected customers, mandates that the bank would refuse. Refused collections come back as money
+taken back: `recobro import payments`.")]
 pub(super) struct Args {
     /// Instalments due by this day
-    #[arg(long, value_name = "DATE")]
-    by: NaiveDate,
-    /// File to write
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "DATE", required_unless_present_any = ["list", "again"])]
+    by: Option<NaiveDate>,
+    /// File to write; one that exists is not touched
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["list", "dry_run"])]
+    out: Option<PathBuf>,
+    /// Files made so far, the newest first
+    #[arg(long, conflicts_with_all = ["by", "out", "again"])]
+    list: bool,
+    /// Write a file again that was made before
+    #[arg(long, value_name = "MESSAGE", conflicts_with = "by")]
+    again: Option<String>,
     /// Scheme of the mandates
     #[arg(long, value_parser = ["core", "b2b"], default_value = "core")]
     scheme: String,
@@ -49,10 +63,151 @@ struct Collected {
     entry: Entry,
 }
 
+/// An instalment that is not collected now.
+#[derive(Clone, Serialize)]
+struct LeftOut {
+    plan: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instalment: Option<i64>,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    schema: &'static str,
+    message: Option<&'a str>,
+    file: Option<String>,
+    instalments: usize,
+    amount: String,
+    currency: &'static str,
+    collects: Vec<SaidEntry<'a>>,
+    left_out: &'a [LeftOut],
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct SaidEntry<'a> {
+    plan: &'a str,
+    instalment: i64,
+    end_to_end: &'a str,
+    due: NaiveDate,
+    amount: String,
+}
+
+#[derive(Serialize)]
+struct SaidFile<'a> {
+    schema: &'static str,
+    message: &'a str,
+    made_at: Timestamp,
+    made_by: &'a str,
+    instalments: i64,
+    amount: String,
+    currency: &'a str,
+}
+
 pub(super) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
+    if args.list {
+        return list(session).await;
+    }
+    if let Some(out) = args.out.as_deref().filter(|_| !args.dry_run) {
+        refuse_existing(out)?;
+    }
+    match (&args.again, args.by) {
+        (Some(message), _) => again(message, args.out.as_deref(), session).await,
+        (None, Some(by)) => make(&args, by, session).await,
+        (None, None) => Err(Failure::new(Exit::Usage, "--by says up to which day instalments are collected")),
+    }
+}
+
+async fn list(session: &Session) -> Result<Exit, Failure> {
     let store = session.store().await?;
     let mut tx = store.read().await?;
-    let rows = plans::debits(&mut tx, args.by, "", PLANS_MAX).await?;
+    let files = debits::list(&mut tx, i64::from(session.limit())).await?;
+    let money = |file: &DebitFile| Money::new(file.amount_minor, file.currency).to_decimal().to_string();
+    let rows: Vec<SaidFile<'_>> = files
+        .iter()
+        .map(|file| SaidFile {
+            schema: "recobro/v1/debit-file",
+            message: &file.message,
+            made_at: file.made_at,
+            made_by: &file.made_by,
+            instalments: file.instalments,
+            amount: money(file),
+            currency: file.currency.code(),
+        })
+        .collect();
+    session.out.list(&rows, &["message", "made", "by", "instalments", "amount", "currency"], |row| {
+        let made = row.made_at.to_utc().date_naive().to_string();
+        let (message, by) = (row.message.to_owned(), row.made_by.to_owned());
+        vec![message, made, by, row.instalments.to_string(), row.amount.clone(), row.currency.to_owned()]
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// A file that was made before, to the byte.
+async fn again(message: &str, out: Option<&Path>, session: &Session) -> Result<Exit, Failure> {
+    let store = session.store().await?;
+    let mut tx = store.read().await?;
+    let Some(file) = debits::get(&mut tx, message).await? else {
+        return Err(Failure::not_found(format!("no file of direct debits `{message}`"))
+            .help("`recobro plan debit --list` shows those that were made"));
+    };
+    let Some(out) = out else { return Err(Failure::new(Exit::Usage, "--out says where to write it")) };
+    write_new(out, &file)?;
+    let sum = Money::new(file.amount_minor, file.currency);
+    session.out.line(&format!("{}: {}, {sum} as {message}", out.display(), instalments(file.instalments)))?;
+    Ok(Exit::Ok)
+}
+
+async fn make(args: &Args, by: NaiveDate, session: &Session) -> Result<Exit, Failure> {
+    let scheme = if args.scheme == "b2b" { Scheme::B2b } else { Scheme::Core };
+    let engine = session.engine(session.clock().await?).await?;
+    let (all, left_out) = due(&engine, by, scheme).await?;
+    for one in &left_out {
+        let which = one.instalment.map(|no| format!(", instalment {no}")).unwrap_or_default();
+        session.out.say(&format!("left out: plan {}{which}: {}", one.plan, one.reason));
+    }
+    if all.is_empty() {
+        session.out.say("nothing to collect");
+        return say(session, args, None, (&all, &left_out));
+    }
+    let keys: String = all.iter().map(|one| one.entry.end_to_end.as_str()).collect::<Vec<_>>().join(" ");
+    // The same instalments make the same name: a bank that gets it twice takes it once.
+    let message = format!("debit-{}", Hash::of(keys.as_bytes()).short());
+    let batch = Batch {
+        version: if args.version == "02" { Version::V02 } else { Version::V08 },
+        message: message.clone(),
+        created: engine.clock().now(),
+        creditor: creditor(session)?,
+        entries: all.iter().map(|one| one.entry.clone()).collect(),
+    };
+    let body = debit::write(&batch).map_err(|problems| refused(&problems))?;
+    let (Some(out), false) = (args.out.as_deref(), args.dry_run) else {
+        return say(session, args, Some(&message), (&all, &left_out));
+    };
+    let file = DebitFile {
+        message,
+        made_at: engine.clock().now(),
+        made_by: session.config.actor(),
+        instalments: i64::try_from(all.len()).unwrap_or(i64::MAX),
+        amount_minor: all.iter().map(|one| one.entry.amount.minor).sum(),
+        currency: all[0].entry.amount.currency,
+        body,
+    };
+    let marks: Vec<(String, i64)> = all.iter().map(|one| (one.plan.clone(), one.ordinal)).collect();
+    let owners: Vec<CustomerId> = all.iter().map(|one| one.customer.clone()).collect();
+    if !engine.collect(&owners, &marks, &file).await? {
+        return Err(Failure::new(Exit::Conflict, "somebody else collects the same instalments just now")
+            .help("`recobro plan debit --list` shows their file; run this again for what is left"));
+    }
+    write_new(out, &file)?;
+    say(session, args, Some(&file.message), (&all, &left_out))
+}
+
+/// What may be collected by a day, and what is left out.
+async fn due(engine: &Engine, by: NaiveDate, scheme: Scheme) -> Result<(Vec<Collected>, Vec<LeftOut>), Failure> {
+    let mut tx = engine.store().read().await?;
+    let rows = plans::debits(&mut tx, by, "", PLANS_MAX).await?;
     let mut owners: Vec<CustomerId> = rows.iter().map(|row| row.customer.clone()).collect();
     owners.sort();
     owners.dedup();
@@ -62,56 +217,121 @@ pub(super) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         customers::get(&mut tx, &owners).await?.into_iter().map(|(id, row)| (id, row.name)).collect()
     };
     drop(tx);
-    store.close().await;
-    let clock = session.clock().await?;
-    let scheme = if args.scheme == "b2b" { Scheme::B2b } else { Scheme::Core };
-    let mut all = Vec::new();
+    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+    let kept_back = if ids.is_empty() { BTreeMap::new() } else { engine.kept_back(&ids).await? };
+    let (mut all, mut left_out) = (Vec::new(), Vec::new());
     for row in &rows {
-        collect(row, &names, (args.by, scheme), &mut all)?;
+        if let Some(reason) = kept_back.get(&row.id) {
+            left_out.push(LeftOut { plan: row.id.clone(), instalment: None, reason: reason.clone() });
+            continue;
+        }
+        collect(row, &names, (by, scheme), &mut all)?;
     }
-    if all.is_empty() {
-        session.out.say("nothing to collect");
+    // One bad mandate leaves out its own plan, not those of the others.
+    let now = engine.clock().now();
+    let problems = |one: &Collected| debit::entry_problems(&one.entry, now);
+    let (fit, unfit): (Vec<Collected>, Vec<Collected>) = all.into_iter().partition(|one| problems(one).is_empty());
+    left_out.extend(unfit.iter().map(|one| {
+        let problems: Vec<String> = problems(one).iter().map(plainly).collect();
+        LeftOut { plan: one.plan.clone(), instalment: Some(one.ordinal), reason: problems.join("; ") }
+    }));
+    Ok((fit, left_out))
+}
+
+fn plainly(problem: &DebitProblem) -> String {
+    format!("{}: {}", problem.field, problem.message)
+}
+
+fn refused(problems: &[DebitProblem]) -> Failure {
+    let list = problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n");
+    Failure::new(Exit::Refused, format!("the bank would not take this file:\n{list}"))
+        .help("`recobro plan mandate` corrects a mandate; the creditor stands under [creditor] in recobro.toml")
+}
+
+fn instalments(count: i64) -> String {
+    format!("{count} instalment{}", if count == 1 { "" } else { "s" })
+}
+
+fn say(
+    session: &Session,
+    args: &Args,
+    message: Option<&str>,
+    (all, left_out): (&[Collected], &[LeftOut]),
+) -> Result<Exit, Failure> {
+    let sum = Money::new(all.iter().map(|one| one.entry.amount.minor).sum(), Currency::EUR);
+    if session.out.is_json() {
+        let entry = |one: &'_ Collected| one.entry.amount.to_decimal().to_string();
+        session.out.json(&Said {
+            schema: "recobro/v1/debits",
+            message,
+            file: args.out.as_ref().filter(|_| !args.dry_run && message.is_some()).map(|out| out.display().to_string()),
+            instalments: all.len(),
+            amount: sum.to_decimal().to_string(),
+            currency: "EUR",
+            collects: all
+                .iter()
+                .map(|one| SaidEntry {
+                    plan: &one.plan,
+                    instalment: one.ordinal,
+                    end_to_end: &one.entry.end_to_end,
+                    due: one.entry.collect_on,
+                    amount: entry(one),
+                })
+                .collect(),
+            left_out,
+            dry_run: args.dry_run,
+        })?;
         return Ok(Exit::Ok);
     }
-    let keys: String = all.iter().map(|one| one.entry.end_to_end.as_str()).collect::<Vec<_>>().join(" ");
-    // The same instalments make the same file: a bank that gets it twice takes it once.
-    let message = format!("debit-{}", Hash::of(keys.as_bytes()).short());
-    let batch = Batch {
-        version: if args.version == "02" { Version::V02 } else { Version::V08 },
-        message: message.clone(),
-        created: clock.now(),
-        creditor: creditor(session),
-        entries: all.iter().map(|one| one.entry.clone()).collect(),
-    };
-    let xml = debit::write(&batch).map_err(|problems| {
-        let list = problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n");
-        Failure::new(Exit::Refused, format!("the bank would not take this file:\n{list}"))
-            .help("creditor.iban and creditor.sepa_id stand in recobro.toml, mandates with `recobro plan add`")
-    })?;
-    let sum: i64 = all.iter().map(|one| one.entry.amount.minor).sum();
-    let said = format!("{} instalments, {}", all.len(), Money::new(sum, all[0].entry.amount.currency));
-    if args.dry_run {
-        session.out.line(&format!("would collect {said} as {message}"))?;
-        return Ok(Exit::Ok);
+    let Some(message) = message else { return Ok(Exit::Ok) };
+    let said = format!("{}, {sum}", instalments(i64::try_from(all.len()).unwrap_or(i64::MAX)));
+    match &args.out {
+        Some(out) if !args.dry_run => session.out.line(&format!("{}: {said} as {message}", out.display()))?,
+        _ => session.out.line(&format!("would collect {said} as {message}"))?,
     }
-    std::fs::write(&args.out, xml)
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write {}: {error}", args.out.display())))?;
-    let engine = session.engine(clock).await?;
-    let marks: Vec<(String, i64)> = all.iter().map(|one| (one.plan.clone(), one.ordinal)).collect();
-    let owners: Vec<CustomerId> = all.iter().map(|one| one.customer.clone()).collect();
-    engine.collected(&owners, &marks, &message).await?;
-    session.out.line(&format!("{}: {said} as {message}", args.out.display()))?;
     Ok(Exit::Ok)
 }
 
-fn creditor(session: &Session) -> Creditor {
+fn refuse_existing(out: &Path) -> Result<(), Failure> {
+    if out.exists() {
+        return Err(Failure::new(Exit::Conflict, format!("{} exists already", out.display()))
+            .help("name another file: the bank may not have got this one yet"));
+    }
+    Ok(())
+}
+
+/// Writes a file that does not exist. What cannot be written is in the database and is written again.
+fn write_new(out: &Path, file: &DebitFile) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    let written = options.write(true).create_new(true).open(out).and_then(|mut open| {
+        open.write_all(file.body.as_bytes())?;
+        open.sync_all()
+    });
+    written.map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot write {}: {error}", out.display())).help(format!(
+            "the file is kept: `recobro plan debit --again {} --out FILE` writes it elsewhere",
+            file.message
+        ))
+    })
+}
+
+fn creditor(session: &Session) -> Result<Creditor, Failure> {
     let text = |key: &str| session.config.text(key).to_owned();
-    Creditor {
+    for (key, what, example) in [
+        ("creditor.iban", "the account that gets the money", "iban = \"ES9121000418450200051332\""),
+        ("creditor.sepa_id", "your creditor identifier", "sepa_id = \"ES50ZZZM23456789\""),
+    ] {
+        if text(key).is_empty() {
+            return Err(Failure::new(Exit::Configuration, format!("{key} is not set: {what}"))
+                .help(format!("write it into recobro.toml under [creditor]: {example}")));
+        }
+    }
+    Ok(Creditor {
         name: text("creditor.name"),
         iban: text("creditor.iban"),
         bic: None,
         identifier: text("creditor.sepa_id"),
-    }
+    })
 }
 
 /// The instalments of a plan that are due by a day and were never ordered.

@@ -28,7 +28,7 @@ impl Plan {
         match &self.change {
             PlanChange::Offered(offer) => (&offer.invoices, offer.customer.as_deref()),
             PlanChange::Agreed(terms) => (&terms.invoices, terms.customer.as_deref()),
-            PlanChange::Declined {} | PlanChange::Cancelled { .. } => (&[], None),
+            PlanChange::Declined {} | PlanChange::Cancelled { .. } | PlanChange::Mandated(_) => (&[], None),
         }
     }
 }
@@ -43,6 +43,8 @@ pub enum PlanChange {
     Agreed(Box<PlanTerms>),
     /// The customer does not want the offer.
     Declined {},
+    /// The customer gave another mandate, or the one we have was written down wrong.
+    Mandated(Mandate),
     /// It ends before its time, by people.
     Cancelled {
         /// Why, for people.
@@ -59,6 +61,7 @@ impl PlanChange {
             Self::Offered(_) => "offered",
             Self::Agreed(_) => "agreed",
             Self::Declined {} => "declined",
+            Self::Mandated(_) => "mandated",
             Self::Cancelled { .. } => "cancelled",
         }
     }

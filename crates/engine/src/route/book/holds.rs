@@ -148,6 +148,13 @@ impl Book {
         self.bills.values().filter(about).filter_map(|bill| bill.case).collect()
     }
 
+    /// A hold that stands on an invoice on a day.
+    pub(crate) fn hold_on(&self, invoice: &InvoiceId, on: NaiveDate) -> Option<&HoldRow> {
+        let (bill, client) = (self.bills.get(invoice)?, self.client_of(invoice)?);
+        let about = |hold: &&Standing| hold.lasts_to(on) && hold.is_about(bill, &client.record);
+        self.holds.iter().find(about).map(|hold| &hold.row)
+    }
+
     /// The holds that a case hears of when it opens.
     pub(super) fn standing_holds(&self, invoice: &InvoiceId, at: Timestamp) -> Vec<Heard> {
         let (Some(bill), Some(client)) = (self.bills.get(invoice), self.client_of(invoice)) else { return Vec::new() };

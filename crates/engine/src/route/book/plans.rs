@@ -172,6 +172,32 @@ impl Book {
         true
     }
 
+    /// Why the instalments of a plan are not collected now; nothing where they may be.
+    pub(crate) fn why_not_collected(&self, plan: &str, now: Timestamp) -> Option<String> {
+        let scheme = self.scheme(plan)?;
+        let invoices = scheme.invoices();
+        let on = now.date_in(self.zone_of(invoices.first()?));
+        let client = self.clients.get(&scheme.row.customer)?;
+        if let Some(stop) = client.tally.stops.iter().next() {
+            return Some(stop.clone());
+        }
+        invoices.iter().find_map(|invoice| {
+            let hold = self.hold_on(invoice, on).map(|row| format!("hold {} ({})", row.id, row.reason));
+            hold.or_else(|| self.is_disputed(invoice).then(|| format!("a dispute about {invoice} is open")))
+        })
+    }
+
+    /// Another mandate serves an active plan from now on: it is paid by direct debit. Says whether it is active.
+    pub(crate) fn mandate_plan(&mut self, id: &str, mandate: String) -> bool {
+        let Some(scheme) = self.schemes.iter_mut().find(|scheme| scheme.row.id == id && scheme.is_active()) else {
+            return false;
+        };
+        scheme.row.mandate = Some(mandate);
+        "direct_debit".clone_into(&mut scheme.row.method);
+        scheme.changed = true;
+        true
+    }
+
     fn close_plan(
         &mut self,
         id: &str,
