@@ -46,7 +46,9 @@ fn what_the_guard_answered_is_on_record_for_what_left_and_what_did_not() {
     let log = home.data(&["guard", "explain", "C1", "--log", "--at", "2026-02-02", "--json"]);
     let log = lines(&log);
     let allowed: Vec<_> = log.iter().filter(|row| row["verdict"] == "allow").collect();
-    assert_eq!(allowed.len(), 1, "one contact a day and customer: {log:?}");
+    assert_eq!(allowed.len(), 2, "both invoices, in one message: {log:?}");
+    let sent = std::fs::read_dir(home.path().join("outbox/email")).unwrap().count();
+    assert_eq!(sent, 2, "a friendly word before the due date and one reminder after it");
     let findings = allowed[0]["findings"].as_array().unwrap();
     assert!(
         findings.iter().any(|one| one["rule"] == "eu-b2b/one-a-day" && one["why"] == "0 of 1 in 1 day"),

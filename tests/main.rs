@@ -12,5 +12,6 @@ mod program;
 mod scenarios;
 mod simulate;
 mod surface;
+mod together;
 mod worker;
 mod world;

@@ -6,3 +6,6 @@ CREATE TABLE verdicts (
   findings TEXT COLLATE "C" NOT NULL, policy TEXT COLLATE "C" NOT NULL, PRIMARY KEY (effect, at)
 );
 CREATE INDEX verdicts_customer ON verdicts (customer, at);
+-- What is ready for a customer on a channel: it leaves in one message.
+CREATE INDEX outbox_customer ON outbox (customer, lane, due_at)
+  WHERE status = 0 AND lane IN ('email', 'letter', 'sms', 'voice', 'whatsapp');

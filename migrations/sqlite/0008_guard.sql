@@ -5,3 +5,6 @@ CREATE TABLE verdicts (
   policy TEXT NOT NULL, PRIMARY KEY (effect, at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verdicts_customer ON verdicts (customer, at);
+-- What is ready for a customer on a channel: it leaves in one message.
+CREATE INDEX outbox_customer ON outbox (customer, lane, due_at)
+  WHERE status = 0 AND lane IN ('email', 'letter', 'sms', 'voice', 'whatsapp');

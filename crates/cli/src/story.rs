@@ -311,7 +311,7 @@ impl<'a> Teller<'a> {
             Record::Ordered { place, effect, state, subject, .. } => {
                 self.ordered(turn, place, *effect, state.kind, subject);
             }
-            Record::Sent { place, effect, lane, .. } => self.sent(turn, place, *effect, lane),
+            Record::Sent { place, effect, lane, bundle, .. } => self.sent(turn, place, *effect, (lane, bundle)),
             Record::Returned { effect, .. } | Record::Recalled { effect, .. } => drop(self.orders.remove(effect)),
             Record::Delivery { effect, state, reason } => self.delivery(turn, *effect, state, reason),
             Record::WorkOpened { .. } | Record::WorkClosed { .. } | Record::WorkMoved { .. } => self.work(turn, record),
@@ -450,9 +450,9 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn sent(&mut self, turn: &TurnBody, place: &Place, effect: EffectId, lane: &str) {
+    fn sent(&mut self, turn: &TurnBody, place: &Place, effect: EffectId, (lane, bundle): (&str, &str)) {
         let Some((position, text)) = self.orders.remove(&effect) else { return };
-        let why =
+        let mut why =
             self.take_reasons(position, |field| field == "when" || field == "stage_when" || field.starts_with("with."));
         self.covered.insert(place.position);
         if lane == "letter" {
@@ -463,7 +463,10 @@ impl<'a> Teller<'a> {
         let entry = self.handled.get(&position).copied();
         let in_handler = entry.is_some();
         let index = self.join(turn, entry, position, Part::Contact { text, channel: lane.to_owned() });
-        if !in_handler {
+        if !bundle.is_empty() {
+            why.push("in one message with others of the customer".to_owned());
+        }
+        if !in_handler || !bundle.is_empty() {
             self.entries[index].why.extend(why);
         }
     }

@@ -76,6 +76,8 @@ impl Tally {
     ) {
         match record {
             Record::Ordered { effect, state, lane, .. } => drop(lanes.insert(*effect, (state.kind, lane.clone()))),
+            // What another message took along is no message of its own.
+            Record::Sent { bundle, .. } if !bundle.is_empty() => {}
             Record::Sent { place, effect, lane, .. } => {
                 let contact = lanes.get(effect).is_none_or(|(kind, _)| *kind == EffectKind::Contact);
                 if contact {

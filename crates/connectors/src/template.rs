@@ -62,6 +62,8 @@ pub struct Templates {
 #[derive(Debug)]
 struct Entry {
     header: Header,
+    /// The text lists every invoice it is about.
+    lists: bool,
     body_line: usize,
     subject_line: usize,
 }
@@ -92,7 +94,8 @@ impl Templates {
         let source = std::str::from_utf8(bytes).map_err(|_| at(1, "the file is not UTF-8".to_owned()))?;
         let source = source.replace("\r\n", "\n");
         let parts = split(&source).map_err(|(line, message)| at(line, message))?;
-        let entry = Entry { body_line: parts.body_line, subject_line: parts.subject_line, header: parts.header };
+        let lists = parts.body.contains(" in invoices ");
+        let entry = Entry { lists, body_line: parts.body_line, subject_line: parts.subject_line, header: parts.header };
         let subject = format!("{file}#subject");
         for (name, text, first) in [
             (file.to_owned(), parts.body.to_owned(), entry.body_line),
@@ -108,6 +111,12 @@ impl Templates {
     #[must_use]
     pub fn header(&self, id: &str, channel: &str, locale: &str) -> Option<&Header> {
         self.files.get(&path(id, channel, locale)).map(|entry| &entry.header)
+    }
+
+    /// Whether a template lists every invoice it is about (`for ... in invoices`).
+    #[must_use]
+    pub fn lists_invoices(&self, id: &str, channel: &str, locale: &str) -> bool {
+        self.files.get(&path(id, channel, locale)).is_some_and(|entry| entry.lists)
     }
 
     /// Renders one template.

@@ -20,7 +20,7 @@ fn shipped() -> Files {
 
 fn context(is_full: bool) -> Value {
     let or_empty = |text: &str| if is_full { text.to_owned() } else { String::new() };
-    let entry = json!({"number": "F-1", "due": "2026-05-04", "claimable": 7200.5, "level": 1});
+    let entry = json!({"number": "F-1", "due": "2026-05-04", "claimable": 7200.5, "currency": "EUR", "level": 1});
     let mut context = json!({
         "invoice": {
             "number": "F-1", "currency": "EUR", "issued": "2026-04-04", "due": "2026-05-04", "amount": 7300, "balance": 7300,
@@ -36,12 +36,13 @@ fn context(is_full: bool) -> Value {
         "opt_out": or_empty("https://pay.example.com/stop"),
         "today": "2026-05-15",
         "invoices": [entry.clone()],
-        "statement": {"total": 7200.5, "currency": "EUR"},
+        "statement": {"total": 7200.5, "currency": "EUR", "totals": [{"total": 7200.5, "currency": "EUR"}]},
         "promise": null, "plan": null, "dispute": null,
         "tone": "firm", "outcome": "rejected", "until": "2026-06-10",
     });
     if is_full {
-        context["invoices"] = json!([entry, {"number": "F-2", "due": "2026-05-10", "claimable": 10, "level": 1}]);
+        context["invoices"] =
+            json!([entry, {"number": "F-2", "due": "2026-05-10", "claimable": 10, "currency": "EUR", "level": 1}]);
         context["promise"] = json!({
             "date": "2026-05-20", "amount": 7200.5, "limit": "2026-05-22", "method": "transfer",
             "invoices": ["F-1", "F-2"],

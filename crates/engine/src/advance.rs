@@ -201,7 +201,8 @@ impl<'a> Desk<'a> {
         for effect in turn.effects.iter().filter(|effect| effect.kind == EffectKind::Contact) {
             if let Some(channel) = effect.channel {
                 let (class, group, invoice) = (effect.class, effect.group, effect.invoice.clone());
-                let contact = ContactMade { at: now, on: facts.today, channel, class, group, invoice, talk: false };
+                let contact =
+                    ContactMade { at: now, on: facts.today, channel, class, group, invoice, talk: false, left: false };
                 self.loaded.foresee(&effect.customer, effect.id.to_string(), contact);
             }
         }

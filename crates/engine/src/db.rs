@@ -193,6 +193,7 @@ fn contact_of(row: ContactRow) -> Option<(String, ContactMade)> {
         group: row.group,
         invoice: row.invoice,
         talk: row.talk,
+        left: true,
     };
     Some((row.id, contact))
 }

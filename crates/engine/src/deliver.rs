@@ -9,12 +9,14 @@
 //! What a dead worker left as `sending` may have left the house: it is not asked again, but handed over again under its
 //! key where the lane is idempotent, else unknown.
 
+mod together;
+
 use crate::db;
 use crate::explain;
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
-use crate::render::{Recipient, Rendering, render};
+use crate::render::{Line, Recipient, Rendering, render};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
 use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
@@ -22,14 +24,14 @@ use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{ContactMade, Facts};
 use recobro_kernel::guard::{self, Judgement, Verdict};
-use recobro_kernel::ids::{CustomerId, EventId};
+use recobro_kernel::ids::{CustomerId, EffectId, EventId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::events::NewEvent;
 use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
 use recobro_store::{Tx, inbound, verdicts};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Effects of one claim.
 const BATCH: i64 = 1_000;
@@ -44,9 +46,21 @@ pub(crate) struct Handing {
     at: Timestamp,
     item: Result<Outgoing, String>,
     act: Act,
+    /// What leaves in the same message: it shares its outcome.
+    carried: Vec<Handing>,
+}
+
+impl Handing {
+    /// A message and what it took along, each alone: the last check decides anew what leaves together.
+    fn apart(mut self) -> Vec<Self> {
+        let mut all = std::mem::take(&mut self.carried);
+        all.insert(0, self);
+        all
+    }
 }
 
 /// What became of an effect.
+#[derive(Clone)]
 enum Outcome {
     /// Taken by the other side.
     Accepted(String),
@@ -64,6 +78,8 @@ enum Outcome {
 pub(crate) struct Settling {
     handing: Handing,
     outcome: Outcome,
+    /// The effect whose message took it along.
+    carried_by: Option<EffectId>,
     /// Real in a run with rendering: the bytes that left.
     bytes: Option<Vec<u8>>,
 }
@@ -84,6 +100,13 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
     let mut rows = Vec::new();
     for (lanes, limit) in shares(engine, span) {
         rows.extend(outbox::claim(tx, span.horizon, &lanes, limit, &lease).await?);
+    }
+    if span.sliced {
+        // What leaves together is claimed together, however small the slice.
+        let mates = together::mates(&rows)?;
+        for (lane, customers) in mates {
+            rows.extend(outbox::claim_of(tx, span.horizon, (&lane, &customers), BATCH, &lease).await?);
+        }
     }
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -138,6 +161,7 @@ pub(crate) async fn check_again(
 ) -> Result<Vec<Handing>, Error> {
     // Whoever lost its lease has no say any more, and writes nothing: neither a check's result nor a row of the ledger,
     // which is the other worker's by now.
+    let handings: Vec<Handing> = handings.into_iter().flat_map(Handing::apart).collect();
     let claimed: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
     let held = outbox::hold(tx, &claimed).await?;
     warn_stale(claimed.len() - held.len());
@@ -202,9 +226,15 @@ pub(crate) async fn mark_sending(engine: &Engine, tx: &mut Tx, handings: Vec<Han
         return Ok(handings);
     }
     let (lease, _) = lease(engine, tx).await?;
-    let rows: Vec<_> = handings.iter().map(|handing| (handing.row.id, handing.row.fence)).collect();
+    let all = |handing: &Handing| {
+        let carried = handing.carried.iter().map(|one| (one.row.id, one.row.fence));
+        std::iter::once((handing.row.id, handing.row.fence)).chain(carried).collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = handings.iter().flat_map(all).collect();
     let held = outbox::mark_sending(tx, &rows, lease.until).await?;
-    Ok(handings.into_iter().zip(held).filter_map(|(handing, held)| held.then_some(handing)).collect())
+    // All of them were locked by the check: what another worker took over is gone as a whole.
+    let lost: BTreeSet<_> = rows.iter().zip(held).filter(|(_, held)| !held).map(|(row, _)| *row).collect();
+    Ok(handings.into_iter().filter(|handing| all(handing).iter().all(|row| !lost.contains(row))).collect())
 }
 
 /// Whether the guard has a say.
@@ -232,6 +262,7 @@ async fn check(
     let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bundled = Vec::new();
     let (mut asked, policy) = (Vec::new(), engine.shelf.law.policy_hash().to_string());
     for row in rows {
         let effect: Effect = serde_json::from_str(&row.payload)
@@ -250,12 +281,18 @@ async fn check(
         match judged.verdict {
             Verdict::Allow => {
                 spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
-                handings.push(prepare(engine, row, effect, at, case, bundle, &facts, &loaded));
+                let ready = Ready { row, effect, at, case, bundle, facts };
+                if ready.effect.bundled {
+                    bundled.push(ready)
+                } else {
+                    handings.push(prepare(engine, ready, &loaded, &[]))
+                }
             }
             Verdict::Defer { until, rule } => returns.push(returned(&row, &effect, at, rule, Some(until))?),
             Verdict::Forbid { rule } => returns.push(returned(&row, &effect, at, rule, None)?),
         }
     }
+    handings.extend(together::merge(engine, bundled, &loaded, &mut spent));
     if !asked.is_empty() {
         verdicts::put(tx, &asked).await?;
     }
@@ -273,7 +310,7 @@ async fn check(
 fn spend(row: &OutboxRow, effect: &Effect, facts: &Facts, at: Timestamp, loaded: &mut Loaded) -> Option<ContactRow> {
     let channel = effect.channel.filter(|_| effect.kind == EffectKind::Contact)?;
     let (class, group, invoice) = (effect.class, effect.group, effect.invoice.clone());
-    let contact = ContactMade { at, on: facts.today, channel, class, group, invoice, talk: false };
+    let contact = ContactMade { at, on: facts.today, channel, class, group, invoice, talk: false, left: false };
     loaded.foresee(&effect.customer, effect.id.to_string(), contact);
     Some(ContactRow {
         id: effect.id.to_string(),
@@ -292,27 +329,30 @@ fn spend(row: &OutboxRow, effect: &Effect, facts: &Facts, at: Timestamp, loaded:
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything the check knows about one effect")]
-fn prepare(
-    engine: &Engine,
+/// An effect that passed the check, with what it is rendered from.
+struct Ready<'a> {
     row: OutboxRow,
     effect: Effect,
     at: Timestamp,
-    case: &Case,
-    bundle: &Bundle,
-    facts: &Facts,
-    loaded: &Loaded,
-) -> Handing {
+    case: &'a Case,
+    bundle: &'a Bundle,
+    facts: Facts,
+}
+
+/// Renders a message; `lines` are the invoices that it is about, where there are several.
+fn prepare(engine: &Engine, ready: Ready<'_>, loaded: &Loaded, lines: &[Line]) -> Handing {
+    let Ready { row, effect, at, case, bundle, facts } = ready;
+    let facts = &facts;
     let recipient = recipient(&effect, loaded);
     let templates = &bundle.templates;
     let interest = loaded.statement(&effect.invoice, facts.today);
     let interest = interest.as_ref();
     let registry = &bundle.compiled.playbook.facts;
     let settings = &engine.settings;
-    let with = Rendering { facts, interest, registry, recipient: &recipient, templates, settings, at };
+    let with = Rendering { facts, interest, registry, recipient: &recipient, templates, settings, at, lines };
     let item = render(&effect, &with);
     let act = act(&effect, case, facts, at);
-    Handing { row, effect, at, item, act }
+    Handing { row, effect, at, item, act, carried: Vec::new() }
 }
 
 /// The effect goes back to its case, spends nothing.
@@ -368,7 +408,7 @@ pub(crate) async fn hand_over(
     for (lane, handings) in lanes {
         let Some(channel) = engine.channels.get(&lane) else {
             let refused = || Outcome::Refused(format!("no channel serves the lane {lane}"));
-            settling.extend(handings.into_iter().map(|handing| finish(handing, refused(), None, tick)));
+            settling.extend(handings.into_iter().flat_map(|handing| finish(handing, &refused(), None, tick)));
             continue;
         };
         let (mut ready, mut items) = (Vec::new(), Vec::new());
@@ -378,7 +418,7 @@ pub(crate) async fn hand_over(
                     items.push(item);
                     ready.push(handing);
                 }
-                Err(reason) => settling.push(finish(handing, Outcome::Failed(reason), None, tick)),
+                Err(reason) => settling.extend(finish(handing, &Outcome::Failed(reason), None, tick)),
             }
         }
         let answers = if items.is_empty() { Vec::new() } else { channel.deliver(&items).await };
@@ -388,7 +428,7 @@ pub(crate) async fn hand_over(
         for (handing, item) in ready.into_iter().zip(items) {
             let silent = || Delivery::Unknown { reason: "the channel did not answer for this item".to_owned() };
             let outcome = outcome(&handing, answers.next().unwrap_or_else(silent));
-            settling.push(finish(handing, outcome, item.raw, tick));
+            settling.extend(finish(handing, &outcome, item.raw, tick));
         }
     }
     Ok(settling)
@@ -444,7 +484,9 @@ fn outcome(handing: &Handing, answer: Delivery) -> Outcome {
     }
 }
 
-fn finish(mut handing: Handing, outcome: Outcome, bytes: Option<Vec<u8>>, tick: &mut Tick) -> Settling {
+/// What became of a message, and of what it took along.
+fn finish(mut handing: Handing, outcome: &Outcome, bytes: Option<Vec<u8>>, tick: &mut Tick) -> Vec<Settling> {
+    let (leader, carried) = (handing.effect.id, std::mem::take(&mut handing.carried));
     let state = outcome.state();
     if matches!(outcome, Outcome::Accepted(_)) && handing.effect.kind == EffectKind::Contact {
         tick.progress.contacts += 1;
@@ -453,7 +495,10 @@ fn finish(mut handing: Handing, outcome: Outcome, bytes: Option<Vec<u8>>, tick: 
         state.clone_into(&mut handing.act.state);
         tick.acts.push(handing.act.clone());
     }
-    Settling { handing, outcome, bytes }
+    let mut all = vec![Settling { handing, outcome: outcome.clone(), carried_by: None, bytes }];
+    let along = |handing| Settling { handing, outcome: outcome.clone(), carried_by: Some(leader), bytes: None };
+    all.extend(carried.into_iter().map(along));
+    all
 }
 
 impl Outcome {
@@ -534,7 +579,9 @@ async fn note_offers(engine: &Engine, tx: &mut Tx, settling: &[Settling]) -> Res
 
 impl Settling {
     fn is_accepted_contact(&self) -> bool {
-        matches!(self.outcome, Outcome::Accepted(_)) && self.handing.effect.channel.is_some()
+        matches!(self.outcome, Outcome::Accepted(_))
+            && self.handing.effect.channel.is_some()
+            && self.carried_by.is_none()
     }
 }
 
@@ -558,10 +605,11 @@ async fn count_contacts(tx: &mut Tx, counted: &[CustomerId]) -> Result<(), Error
 }
 
 fn settled(one: &Settling) -> Result<Settled, Error> {
-    let Settling { handing, outcome, bytes } = one;
+    let Settling { handing, outcome, carried_by, bytes } = one;
     let Handing { row, effect, at, .. } = handing;
     let at = *at;
     let mut fields = vec![("effect", Value::text(effect.id.to_string()))];
+    fields.extend(carried_by.map(|leader| ("bundle", Value::text(leader.to_string()))));
     let (name, mark, reference) = match outcome {
         Outcome::Accepted(reference) => {
             fields.push(("ref", Value::text(reference)));

@@ -96,7 +96,7 @@ fn weigh(
     at: Timestamp,
 ) -> (bool, Judgement) {
     let point: Option<Option<&ContactPoint>> = guard::reach(facts, channel, "billing");
-    let wish = Wish { channel: Some(channel), group: None, class };
+    let wish = Wish { channel: Some(channel), group: None, class, bundled: false };
     (point.is_some(), guard::weigh(playbook, facts, &engine.shelf.law, (wish, point.flatten()), at))
 }
 

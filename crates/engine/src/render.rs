@@ -1,13 +1,16 @@
 //! From an effect and its facts to a message: what templates may read, and who it is from and to.
 
 mod interest;
+mod together;
 
 use crate::settings::{Sender, Settings};
+use chrono::NaiveDate;
 use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{Facts, OPTIONAL_ROOTS, PlanFacts, Registry, has_root};
 use recobro_kernel::interest::Statement;
+use recobro_kernel::money::Money;
 use recobro_kernel::plan::Part;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
@@ -40,6 +43,21 @@ pub(crate) struct Rendering<'a> {
     pub(crate) settings: &'a Settings,
     /// Hand-over time.
     pub(crate) at: Timestamp,
+    /// The invoices that it is about, where several leave in one message.
+    pub(crate) lines: &'a [Line],
+}
+
+/// An invoice of a message about several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Printed number.
+    pub(crate) number: String,
+    /// Due date.
+    pub(crate) due: NaiveDate,
+    /// What may be asked for.
+    pub(crate) claimable: Money,
+    /// Level of its own text.
+    pub(crate) level: u8,
 }
 
 /// The sender of a role: settings know some, the rest is the default sender with that role.
@@ -72,9 +90,11 @@ pub(crate) fn render(effect: &Effect, with: &Rendering<'_>) -> Result<Outgoing, 
                 .templates
                 .render(&effect.subject, channel, &effect.locale, &context)
                 .map_err(|problem| problem.to_string())?;
+            let lists = with.templates.lists_invoices(&effect.subject, channel, &effect.locale);
+            let list = if lists { None } else { together::list(with.lines, &effect.locale, channel) };
             item.subject_line = done.subject;
-            item.text = done.text;
-            item.html = Some(done.html);
+            item.html = Some(list.as_ref().map_or(done.html.clone(), |list| together::html(&done.html, list)));
+            item.text = list.map_or(done.text.clone(), |list| format!("{}\n\n{list}\n", done.text.trim_end()));
         }
         EffectKind::Contact | EffectKind::Placement | EffectKind::Request | EffectKind::Notify => {
             item.subject_line.clone_from(&effect.subject);
@@ -130,7 +150,14 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
     let from = sender(settings, &effect.from);
     let creditor = &settings.creditor;
     let invoice = &facts.invoice;
-    let claimable = plain(&Value::Decimal(invoice.money(invoice.claimable_minor()).to_decimal()));
+    let own = [Line {
+        number: invoice.number.clone(),
+        due: invoice.due,
+        claimable: invoice.money(invoice.claimable_minor()),
+        level: 1,
+    }];
+    let lines = if with.lines.is_empty() { &own[..] } else { with.lines };
+    let (invoices, statement) = together::variables(lines, invoice.currency);
     let link = settings.payment_link.replace("{invoice}", &invoice.number);
     let variables = serde_json::json!({
         "creditor": {"name": creditor.name, "address": creditor.address, "city": creditor.city, "iban": creditor.iban},
@@ -148,13 +175,8 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
         "payment_link": link,
         "opt_out": "",
         "today": facts.today.to_string(),
-        "invoices": [{
-            "number": invoice.number,
-            "due": invoice.due.to_string(),
-            "claimable": claimable.clone(),
-            "level": 1,
-        }],
-        "statement": {"total": claimable, "currency": invoice.currency.code()},
+        "invoices": invoices,
+        "statement": statement,
         "attach": effect.attach,
     });
     if let serde_json::Value::Object(map) = variables {

@@ -285,7 +285,11 @@ impl Engine {
             worked |= limits::meet(self, tx, span.cell_end).await? > 0;
         }
         let advanced = advance::advance(self, tx, span, people, tick).await?;
-        let handings = if advanced > 0 || due(next.outbox, span.horizon) {
+        // What a customer's cases order at the same time leaves in one message: all of them decide first.
+        let deciding = advanced > 0 && due(wake::next_at(tx).await?, span.now);
+        let handings = if deciding {
+            Vec::new()
+        } else if advanced > 0 || due(next.outbox, span.horizon) {
             deliver::claim(self, tx, span, tick).await?
         } else {
             Vec::new()

@@ -12,6 +12,8 @@ mod holds;
 mod news;
 mod work;
 
+pub(crate) use cursor::bucket;
+
 use crate::apply::{Stamp, apply, begin};
 use crate::calendar::Calendar;
 use crate::case::{Case, Phase, Status, Wake};
@@ -289,6 +291,8 @@ impl<'a> Walk<'a> {
             zone: self.zone,
             contacts: &self.facts.contacts,
             invoice: &self.facts.invoice.id,
+            customer: self.facts.customer.id.as_str(),
+            several: self.facts.customer.open_invoices > 1,
             inconvenient: &self.facts.customer.inconvenient,
             bound: self.bound(),
         }

@@ -60,6 +60,9 @@ pub struct Effect {
     /// The message offers a payment plan, with its limits in `with`: the ledger notes the offer when it left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offers_plan: bool,
+    /// It leaves together with what else is due to the same address (`bundle: customer`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bundled: bool,
     /// Attachments by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attach: Vec<String>,

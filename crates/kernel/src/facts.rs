@@ -357,6 +357,8 @@ pub struct ContactMade {
     pub invoice: InvoiceId,
     /// Whether a person was talked to.
     pub talk: bool,
+    /// It is being handed over, or was: what has left can take no other message along.
+    pub left: bool,
 }
 
 /// Everything a turn may know, read once at the claim.

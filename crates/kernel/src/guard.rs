@@ -4,7 +4,7 @@ mod bound;
 pub mod policy;
 
 pub use bound::{Asked, Bound, Finding};
-pub(crate) use bound::{end, label, room, span_days};
+pub(crate) use bound::{Together, end, label, room, span_days};
 
 use crate::case::Case;
 use crate::effect::{Effect, EffectKind};
@@ -75,7 +75,8 @@ pub fn dispatch(
         let asked = Asked { facts, case, position, calendar: &calendar, zone: customer.time_zone, law };
         return Judgement::of(bound.before(act_name(effect), now, &asked));
     }
-    let wish = Wish { channel: effect.channel, group: Some(effect.group), class: effect.class };
+    let wish =
+        Wish { channel: effect.channel, group: Some(effect.group), class: effect.class, bundled: effect.bundled };
     let point = effect.to.as_ref().and_then(|to| customer.contact_points.iter().find(|point| point.id == *to));
     if let (Some(_), Some(channel)) = (&effect.to, effect.channel)
         && !point.is_some_and(|point| point.channel == channel && point.usable)
@@ -105,6 +106,8 @@ pub fn weigh(
         zone: customer.time_zone,
         contacts: &facts.contacts,
         invoice: &facts.invoice.id,
+        customer: customer.id.as_str(),
+        several: customer.open_invoices > 1,
         inconvenient: &customer.inconvenient,
         bound: &bound,
     };

@@ -272,6 +272,9 @@ pub enum Record {
         /// The provider's reference.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         reference: String,
+        /// The effect whose message took it along.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        bundle: String,
         /// Kinds of notice it gave.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notice: Vec<String>,

@@ -27,6 +27,10 @@ pub struct Place<'a> {
     pub contacts: &'a [ContactMade],
     /// The invoice that it is about.
     pub invoice: &'a InvoiceId,
+    /// The customer.
+    pub customer: &'a str,
+    /// The customer has several open invoices.
+    pub several: bool,
     /// When the customer is known not to want any contact.
     pub inconvenient: &'a [Opening],
     /// The rules of policies that bind.
@@ -42,6 +46,16 @@ pub struct Wish {
     pub group: Option<GroupId>,
     /// Courtesy and transactional messages pass the playbook's gap and caps.
     pub class: Class,
+    /// It leaves together with what else of its group has not left yet.
+    pub bundled: bool,
+}
+
+impl Wish {
+    /// Whether a contact is one with the wish, and does not count against it.
+    #[must_use]
+    pub fn is_one_with(&self, made: &ContactMade) -> bool {
+        self.group == Some(made.group) && !(self.bundled && made.left)
+    }
 }
 
 /// The earliest start of a step.
@@ -82,6 +96,10 @@ pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp)
             note(&mut moved, "hours", open);
             start = open;
         }
+        if let Some(until) = bundle_day(place, rules, wish, start) {
+            start = until;
+            note(&mut moved, "bundle", until);
+        }
         for rule in place.bound.limits(wish) {
             if let Some(until) = guard::end(rule, place, wish, start) {
                 start = until;
@@ -110,7 +128,7 @@ fn cap_text(cap: &Cap) -> String {
 }
 
 fn counted(place: Place<'_>, wish: Wish) -> impl Iterator<Item = &ContactMade> {
-    place.contacts.iter().filter(move |made| !made.class.is_exempt() && wish.group != Some(made.group))
+    place.contacts.iter().filter(move |made| !made.class.is_exempt() && !wish.is_one_with(made))
 }
 
 fn gap_end(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp) -> Option<Timestamp> {
@@ -128,13 +146,36 @@ fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<
     let date = start.date_in(place.zone);
     let days = guard::span_days(cap.per, place.calendar, date);
     let opens = shift(date, 1 - days);
+    let mut one = guard::Together::default();
     let mut inside: Vec<NaiveDate> = counted(place, wish)
         .filter(|made| cap.channel.is_none_or(|channel| made.channel == channel))
+        .filter(|made| one.is_first(made))
         .map(|made| made.on)
         .filter(|on| *on >= opens)
         .collect();
     inside.sort_unstable();
     guard::room(&inside, cap.most, days, place.zone).filter(|until| *until > start)
+}
+
+/// The next day on which a customer with several open invoices gets one message for all that fell due in the window.
+///
+/// The days are drawn by customer: whatever cases, workers and playbooks there are, they name the same ones.
+fn bundle_day(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp) -> Option<Timestamp> {
+    let window = rules.bundle.filter(|_| wish.bundled && place.several)?.window?;
+    let days = guard::span_days(window, place.calendar, start.date_in(place.zone)).max(1);
+    let drawn = i64::try_from(crate::decide::bucket(place.customer, days.unsigned_abs())).unwrap_or(0);
+    let date = start.date_in(place.zone);
+    let number = i64::from(chrono::Datelike::num_days_from_ce(&date));
+    let ahead = (drawn - number).rem_euclid(days);
+    if ahead == 0 {
+        return None;
+    }
+    // The day may be a holiday: then the first working day after it is the day of the bundle.
+    let grid = shift(date, ahead - days);
+    if place.calendar.working_day_from(grid) >= date && grid < date {
+        return None;
+    }
+    Some(Timestamp::start_of(shift(date, ahead), place.zone))
 }
 
 /// The end of a time at which the customer is known not to want any contact; nothing outside it.

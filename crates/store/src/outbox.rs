@@ -212,6 +212,36 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, lanes: &[String], limit: i64, le
     claimed.sort_by_key(|row| (row.due_at, row.id));
     Ok(claimed)
 }
+/// By `outbox_customer`.
+const READY_OF: Query = listed!(
+    "outbox.ready_of",
+    "SELECT id FROM outbox WHERE status = 0 AND lane IN ('email', 'letter', 'sms', 'voice', 'whatsapp') AND lane = $2
+       AND due_at <= $3 AND customer",
+    "ORDER BY due_at, id LIMIT $4",
+    " FOR UPDATE SKIP LOCKED"
+);
+
+/// Claims what else is ready for customers on a lane, as [`claim`] does.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_of(
+    tx: &mut Tx,
+    now: Timestamp,
+    (lane, customers): (&str, &[CustomerId]),
+    limit: i64,
+    lease: &Lease,
+) -> Result<Vec<OutboxRow>> {
+    let args = vec![texts(customers), lane.into(), now.into(), limit.into()];
+    let ids = tx.rows(&READY_OF, args).await?.into_iter().map(|mut row| row.next()).collect::<Result<Vec<String>>>()?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let args = vec![Arg::Texts(ids), lease.until.into(), (&lease.owner).into()];
+    let mut claimed = tx.rows(&LEASE, args).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+    claimed.sort_by_key(|row| (row.due_at, row.id));
+    Ok(claimed)
+}
 static HOLD: Bulk = Bulk::new(
     "outbox.hold",
     columns!(id Text, fence Int),
@@ -642,4 +672,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, LEASE, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}
+crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}

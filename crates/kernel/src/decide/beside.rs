@@ -247,6 +247,7 @@ impl Walk<'_> {
             channel: self.wish_of(step, contact.channel, None).and_then(|wish| wish.channel),
             group: Some(contact.group),
             class: contact.class,
+            bundled: false,
         };
         schedule::limits(self.schedule(), &self.playbook.contact, wish, base.max(self.now)).0
     }
@@ -360,7 +361,8 @@ impl Walk<'_> {
         let others: Vec<_> = self.facts.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
         let rules = &self.playbook.contact;
         let gapless = crate::playbook::ContactRules { min_gap: None, ..rules.clone() };
-        let wish = Wish { channel: Some(crate::facts::Channel::Call), group: None, class: Class::Dunning };
+        let wish =
+            Wish { channel: Some(crate::facts::Channel::Call), group: None, class: Class::Dunning, bundled: false };
         let place = self.schedule();
         let apart = schedule::Place { contacts: &others, ..place };
         // Each of the two only moves forward; a few rounds settle it.
@@ -378,7 +380,7 @@ impl Walk<'_> {
         let next = last.map_or(self.now, |at| {
             Timestamp::start_of(self.calendar.add(at.date_in(self.zone), meanwhile.every), self.zone)
         });
-        let wish = Wish { channel: None, group: None, class: Class::Courtesy };
+        let wish = Wish { channel: None, group: None, class: Class::Courtesy, bundled: false };
         let start = schedule::limits(self.schedule(), &self.playbook.contact, wish, next).0;
         if start > self.now {
             self.want(start, || "friendly word while the season lasts".to_owned());

@@ -46,6 +46,12 @@ struct Route {
     to: Option<String>,
 }
 
+/// What asks for money and friendly words leave together, each among its own; a notice of the law and a confirmation
+/// speak for themselves.
+fn is_bundled(class: Class) -> bool {
+    matches!(class, Class::Dunning | Class::Courtesy)
+}
+
 impl Walk<'_> {
     /// The template's class of a contact step; calls and unknown templates count as dunning.
     pub(super) fn class_of(&self, step: &Step) -> Class {
@@ -67,7 +73,22 @@ impl Walk<'_> {
             Some(Via::LastWorking) | None => None,
         };
         let channel = if matches!(step.verb, Verb::Call(_)) { Some(Channel::Call) } else { named };
-        Some(Wish { channel, group, class: self.class_of(step) })
+        let class = self.class_of(step);
+        let bundles = group.is_none() && !step.options.proof;
+        let together = channel.filter(|_| bundles).and_then(|channel| self.together(step, channel, class));
+        Some(Wish { channel, group: together.or(group), class, bundled: together.is_some() })
+    }
+
+    /// The group of what leaves in one message: by customer, channel and address, where the playbook bundles.
+    fn together(&self, step: &Step, channel: Channel, class: Class) -> Option<GroupId> {
+        let bundles = self.playbook.contact.bundle.is_some() && matches!(step.verb, Verb::Send(_));
+        let point = guard::reach(self.facts, channel, &step.options.to).filter(|_| bundles && is_bundled(class))?;
+        Some(self.group_together((channel, class), point.map(|point| point.id.as_str())))
+    }
+
+    fn group_together(&self, (channel, class): (Channel, Class), point: Option<&str>) -> GroupId {
+        let (customer, point) = (self.case.customer.as_str(), point.unwrap_or_default());
+        GroupId::derive(&["together", customer, channel.name(), class.name(), point])
     }
 
     /// Orders a `send` or `offer_plan` on the first channel that works.
@@ -86,7 +107,7 @@ impl Walk<'_> {
         };
         let lane = route.channel.name();
         let id = self.effect_id(&step.path, order.occurrence, lane);
-        let effect = Effect {
+        let mut effect = Effect {
             kind: EffectKind::Contact,
             channel: Some(route.channel),
             class: info.class,
@@ -97,6 +118,11 @@ impl Walk<'_> {
             exempt: info.class.is_exempt() && !order.of_cursor,
             ..self.effect(id, lane, template, step, order)?
         };
+        let together =
+            self.together(step, route.channel, info.class).filter(|_| order.of_cursor && !step.options.proof);
+        if let Some(group) = together {
+            (effect.group, effect.bundled) = (group, true);
+        }
         let state = Self::in_flight(order, &effect, route.via);
         self.push_effect(order, effect, state);
         Ok(Ordered::Out(id))
@@ -140,7 +166,7 @@ impl Walk<'_> {
                 why.push(format!("{}: no usable address", channel.name()));
                 continue;
             };
-            let wish = Wish { channel: Some(channel), group: None, class: info.class };
+            let wish = Wish { channel: Some(channel), group: None, class: info.class, bundled: false };
             if let Some(rule) = self.bound().closes(wish, channel, point, &self.facts.customer.contact_points) {
                 why.push(format!("{}: {rule}", channel.name()));
                 continue;
@@ -191,6 +217,7 @@ impl Walk<'_> {
             from: from.unwrap_or_else(|| self.playbook.owner.clone()),
             with,
             offers_plan: matches!(step.verb, Verb::OfferPlan(_)),
+            bundled: false,
             attach: step.options.attach.clone(),
             group: order.group,
             ordered_at: self.now,
@@ -344,6 +371,7 @@ impl Walk<'_> {
             from: self.playbook.owner.clone(),
             with: BTreeMap::new(),
             offers_plan: false,
+            bundled: false,
             attach: Vec::new(),
             group: self.group_of(&id.to_string()),
             ordered_at: self.now,

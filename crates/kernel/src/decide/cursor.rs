@@ -470,7 +470,7 @@ fn is_cap_or_window(rule: &str) -> bool {
 
 /// A stable number below `of` from a key: the same on any machine, database and run.
 #[must_use]
-pub(super) fn bucket(key: &str, of: u64) -> u64 {
+pub(crate) fn bucket(key: &str, of: u64) -> u64 {
     let hash = crate::ids::Hash::of(key.as_bytes());
     let mut first = [0_u8; 8];
     first.copy_from_slice(&hash.0[..8]);

@@ -398,7 +398,14 @@ impl Walk<'_> {
             sent_place.step = meanwhile.unwrap_or_else(|| format!("{}/staff", place.step));
         }
         let reference = event.text("ref").to_owned();
-        self.emit(Record::Sent { place: sent_place, effect, lane, reference, notice });
+        self.emit(Record::Sent {
+            place: sent_place,
+            effect,
+            lane,
+            reference,
+            bundle: event.text("bundle").to_owned(),
+            notice,
+        });
         if let Some((index, contact)) = self.watch_of(effect) {
             self.emit(Record::WatchClosed { index, reason: "sent".to_owned() });
             if contact.fallback {

@@ -5,12 +5,14 @@ use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
 use crate::calendar::Calendar;
 use crate::case::{Case, shift};
 use crate::facts::{Channel, ContactMade, ContactPoint, Facts};
+use crate::ids::{GroupId, InvoiceId};
 use crate::law::Law;
 use crate::schedule::{Place, Wish};
 use crate::time::{Span, Timestamp, Unit};
 use crate::value::Value;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
+use std::collections::BTreeMap;
 
 /// Longest search for an opening, in days: a window that opens less often than once a year never opens.
 const SEARCH_DAYS: i64 = 370;
@@ -226,7 +228,7 @@ fn counted<'a>(rule: &'a Rule, place: Place<'a>, wish: Wish) -> impl Iterator<It
         _ => (Of::Customer, Counts::Attempts, false, false),
     };
     place.contacts.iter().filter(move |made| {
-        (each || wish.group != Some(made.group))
+        (each && !wish.bundled || !wish.is_one_with(made))
             && (rule.channels.is_empty() || rule.channels.contains(&made.channel))
             && rule.classes.contains(&made.class)
             && (of == Of::Customer || made.invoice == *place.invoice)
@@ -239,12 +241,24 @@ fn counted<'a>(rule: &'a Rule, place: Place<'a>, wish: Wish) -> impl Iterator<It
 fn inside(rule: &Rule, place: Place<'_>, wish: Wish, opens: NaiveDate) -> Vec<NaiveDate> {
     let each = matches!(rule.kind, Kind::Frequency { each: true, .. });
     let mut groups = std::collections::BTreeSet::new();
+    let mut one = Together::default();
     let mut dates: Vec<NaiveDate> = counted(rule, place, wish)
-        .filter(|made| made.on >= opens && (each || groups.insert((made.group, made.on))))
+        .filter(|made| made.on >= opens && one.is_first(made) && (each || groups.insert((made.group, made.on))))
         .map(|made| made.on)
         .collect();
     dates.sort_unstable();
     dates
+}
+
+/// Tells apart the rows of one message: what it said about several invoices at once was said once.
+#[derive(Default)]
+pub(crate) struct Together<'a>(BTreeMap<(GroupId, Channel, Timestamp), &'a InvoiceId>);
+
+impl<'a> Together<'a> {
+    /// Whether a row is the first of its message, or another message about the same invoice.
+    pub(crate) fn is_first(&mut self, made: &'a ContactMade) -> bool {
+        *self.0.entry((made.group, made.channel, made.at)).or_insert(&made.invoice) == &made.invoice
+    }
 }
 
 fn window_end(place: Place<'_>, open: &[Opening], holidays: bool, at: Timestamp) -> Option<Timestamp> {

@@ -415,6 +415,7 @@ impl World {
             group: GroupId::derive(&["other"]),
             invoice: "INV-2".into(),
             talk: false,
+            left: true,
         });
     }
 
@@ -428,6 +429,7 @@ impl World {
             group,
             invoice: "INV-1".into(),
             talk: true,
+            left: true,
         });
     }
 
@@ -446,6 +448,7 @@ impl World {
                     group: effect.group,
                     invoice: effect.invoice.clone(),
                     talk: false,
+                    left: true,
                 });
             }
             let fields = [

@@ -37,6 +37,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(a_turn_carries_effects_work_and_news).await;
     each(news_wakes_its_case_ahead_of_timers_and_only_once).await;
     each(effects_are_claimed_with_a_fence_and_settled_once).await;
+    each(what_leaves_together_is_claimed_together).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
     each(what_the_guard_answered_is_found_by_customer_and_time).await;
@@ -576,6 +577,23 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     assert_eq!(done.losers().count(), 1);
     assert_eq!(outbox::get(&mut tx, &[effect_id(3)]).await.unwrap().len(), 1);
     assert_eq!(contacts::list(&mut tx, (at(0), ""), 10).await.unwrap().len(), 1, "what did not leave does not count");
+}
+
+async fn what_leaves_together_is_claimed_together(store: &Store) {
+    let mut opening = first(1);
+    opening.effects = vec![effect(20, 1), effect(21, 2), effect(22, 1), effect(23, 1)];
+    opening.effects[2].lane = "sms".to_owned();
+    opening.effects[3].birth = outbox::Birth::Ready { due_at: at(90) };
+    opening.wake = None;
+    commit(store, std::slice::from_ref(&opening)).await;
+    let mut tx = store.begin().await.unwrap();
+    let one = [customer_id(1)];
+    let claimed = outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(effect_id(20), State::Leased)]);
+    assert!(outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap().is_empty());
+    let later = outbox::claim_of(&mut tx, at(90), ("email", &one), 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(later.len(), 1);
+    tx.commit().await.unwrap();
 }
 
 async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
