@@ -4,7 +4,7 @@
 
 use crate::calendar::Calendar;
 use crate::money::Money;
-use crate::time::Span;
+use crate::time::{Span, Unit};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -208,7 +208,7 @@ pub fn look(
     }
     for (index, part) in parts.iter_mut().enumerate().filter(|(_, part)| part.rest_minor() > 0) {
         let due = part.instalment.due;
-        let announce = before(due, patience.reminder);
+        let announce = before(due, patience.reminder, calendar);
         let missed = crate::case::shift(calendar.add(due, patience.grace), 1);
         if part.told == Told::Nothing && today >= announce && today <= due {
             part.told = Told::Due;
@@ -235,14 +235,28 @@ pub fn look(
     (news, next)
 }
 
-fn before(date: NaiveDate, span: Span) -> NaiveDate {
+fn before(date: NaiveDate, span: Span, calendar: &Calendar) -> NaiveDate {
     let days = match span.unit {
-        crate::time::Unit::Weeks => span.count * 7,
-        crate::time::Unit::Months => span.count * 30,
-        crate::time::Unit::Days | crate::time::Unit::WorkingDays => span.count,
-        crate::time::Unit::Minutes | crate::time::Unit::Hours => 0,
+        Unit::Weeks => span.count * 7,
+        Unit::Months => span.count * 30,
+        Unit::Days => span.count,
+        Unit::WorkingDays => return working_days_before(date, span.count, calendar),
+        Unit::Minutes | Unit::Hours => 0,
     };
     crate::case::shift(date, -days)
+}
+
+fn working_days_before(mut date: NaiveDate, count: i64, calendar: &Calendar) -> NaiveDate {
+    let mut left = count;
+    // A calendar without working days would never end; a year is longer than any real closure.
+    for _ in 0..count.saturating_mul(7).saturating_add(366) {
+        if left <= 0 {
+            break;
+        }
+        date = crate::case::shift(date, -1);
+        left -= i64::from(calendar.is_working_day(date));
+    }
+    date
 }
 
 #[cfg(test)]

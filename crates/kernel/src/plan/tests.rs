@@ -66,6 +66,18 @@ fn an_instalment_is_announced_then_missed_and_the_second_missed_one_ends_the_pla
 }
 
 #[test]
+fn a_reminder_in_working_days_counts_those_of_the_customers_calendar() {
+    let mut calendar = Calendar::weekdays();
+    calendar.dates.insert(date("2026-02-26"));
+    let patience = Patience { reminder: Span { count: 3, unit: crate::time::Unit::WorkingDays }, ..PATIENCE };
+    let mut plan = parts(divide(900, 1, date("2026-03-02"), MONTH).unwrap());
+    // Monday 2 March; before it Friday the 27th, not Thursday, a holiday, but Wednesday and Tuesday.
+    assert_eq!(look(&mut plan, patience, &calendar, date("2026-02-20")), (vec![], Some(date("2026-02-24"))));
+    let (news, _) = look(&mut plan, patience, &calendar, date("2026-02-24"));
+    assert_eq!(news, [News::Due(0)]);
+}
+
+#[test]
 fn a_missed_instalment_that_comes_late_is_healed() {
     let weekdays = Calendar::weekdays();
     let mut plan = parts(divide(900, 3, date("2026-02-01"), MONTH).unwrap());
