@@ -20,7 +20,7 @@ use crate::case::{Case, Phase, Status, Wake};
 use crate::effect::{Effect, NewTask};
 use crate::event::Event;
 use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
-use crate::facts::Facts;
+use crate::facts::{ContactMade, Facts};
 use crate::guard::Bound;
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
@@ -30,6 +30,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -188,6 +189,9 @@ struct Walk<'a> {
     staff: Arc<Calendar>,
     bound: OnceCell<Bound<'a>>,
     case: Case,
+    /// The customer's contacts, with what this turn has ordered: of two words that want to leave in one turn the second
+    /// keeps its distance from the first. Ordered together, chance would decide in the outbox which of them leaves.
+    contacts: Cow<'a, [ContactMade]>,
     before: (Status, Option<Wake>),
     vars: Option<Arc<BTreeMap<String, Value>>>,
     records: Vec<Record>,
@@ -218,6 +222,7 @@ impl<'a> Walk<'a> {
             calendar: input.law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar),
             staff: input.law.calendar(&playbook.calendar),
             bound: OnceCell::new(),
+            contacts: Cow::Borrowed(&input.facts.contacts),
             before: (case.status, case.wake.clone()),
             case,
             vars: None,
@@ -252,8 +257,11 @@ impl<'a> Walk<'a> {
             self.wake = None;
             let timers = !self.case.is_finished() && self.fire_timers()?;
             let watches = self.move_watches()?;
-            let cursor = !self.case.is_finished() && !self.case.is_held() && self.advance()?;
-            if !timers && !watches && !cursor {
+            // All that waits beside goes before the cursor, not only the first of it.
+            if timers || watches {
+                continue;
+            }
+            if self.case.is_finished() || self.case.is_held() || !self.advance()? {
                 return Ok(());
             }
         }
@@ -289,7 +297,7 @@ impl<'a> Walk<'a> {
             calendar: &self.calendar,
             staff: &self.staff,
             zone: self.zone,
-            contacts: &self.facts.contacts,
+            contacts: &self.contacts,
             invoice: &self.facts.invoice.id,
             customer: self.facts.customer.id.as_str(),
             several: self.facts.customer.open_invoices > 1,

@@ -152,6 +152,27 @@ fn the_gap_defers_and_the_record_names_it() {
     assert!(named);
 }
 
+/// A plan is over before the office opens on the day of the first reminder: two words want to leave in one turn.
+#[test]
+fn a_handlers_word_leaves_before_the_stages_step_and_counts_for_it_in_the_same_turn() {
+    let mut playbook = playbook();
+    let mut over = playbook.steps[7].clone();
+    "defaulted".clone_into(&mut over.id);
+    "defaulted".clone_into(&mut over.path);
+    over.verb = Verb::Send("defaulted".to_owned());
+    playbook.steps.push(over);
+    let dunning = playbook.templates["second"].clone();
+    playbook.templates.insert("defaulted".to_owned(), dunning);
+    playbook.handlers.push(on("plan.defaulted", vec![10], Then::Resume));
+    let mut ordered = World::new(playbook.clone());
+    ordered.tell("plan.defaulted", "2026-05-04T22:00:00Z", &[]);
+    assert_eq!(ordered.waiting_at("2026-05-05T07:00:00Z"), ["defaulted"], "one of them, not both at once");
+    let mut world = World::new(playbook);
+    world.tell("plan.defaulted", "2026-05-04T22:00:00Z", &[]);
+    world.until("2026-05-20T00:00:00Z");
+    assert_eq!((world.sent_on("defaulted").as_str(), world.sent_on("first").as_str()), ("2026-05-05", "2026-05-08"));
+}
+
 #[test]
 fn wherever_the_random_world_leads_the_fold_equals_the_case_and_it_ends() {
     // The assertions are inside World::turn: fold equals snapshot, decide is deterministic, records never vanish.

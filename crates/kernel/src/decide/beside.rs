@@ -358,7 +358,7 @@ impl Walk<'_> {
         let Some(step) = self.step(position) else { return due_at };
         let tries = |n| GroupId::of_call(self.task_id(&step.path, occurrence, n, None));
         let own: Vec<GroupId> = (1..attempt).map(tries).collect();
-        let others: Vec<_> = self.facts.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
+        let others: Vec<_> = self.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
         let rules = &self.playbook.contact;
         let gapless = crate::playbook::ContactRules { min_gap: None, ..rules.clone() };
         let wish =

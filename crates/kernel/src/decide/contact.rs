@@ -4,7 +4,7 @@ use super::{Flow, Walk};
 use crate::case::InFlight;
 use crate::effect::{Effect, EffectKind, Retry};
 use crate::event::Event;
-use crate::facts::{Channel, Class};
+use crate::facts::{Channel, Class, ContactMade};
 use crate::guard;
 use crate::ids::{EffectId, GroupId, Hash};
 use crate::playbook::{RequestClass, Step, TemplateInfo, Verb, Via};
@@ -280,6 +280,12 @@ impl Walk<'_> {
             content: effect.content,
             claimable_minor: self.facts.invoice.claimable_minor(),
         });
+        if let Some(channel) = effect.channel.filter(|_| effect.kind == EffectKind::Contact) {
+            let (class, group, invoice) = (effect.class, effect.group, effect.invoice.clone());
+            let made =
+                ContactMade { at: self.now, on: self.today, channel, class, group, invoice, talk: false, left: false };
+            self.contacts.to_mut().push(made);
+        }
         self.effects.push(effect);
     }
 
