@@ -91,8 +91,7 @@ impl Calendar {
     /// Whether people work on that date.
     #[must_use]
     pub fn is_working_day(&self, date: NaiveDate) -> bool {
-        let weekday = u8::try_from(date.weekday().num_days_from_monday()).expect("0 to 6");
-        self.working_days.contains(&weekday) && !self.is_holiday(date)
+        self.working_days.contains(&weekday_of(date)) && !self.is_holiday(date)
     }
 
     /// Whether the date is a holiday, on whatever weekday.
@@ -213,6 +212,12 @@ fn day_of(year: i32, day: MonthDay) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, day.month, day.day)
         .or_else(|| NaiveDate::from_ymd_opt(year, day.month, 28))
         .expect("a month and day that the reader accepted")
+}
+
+/// The weekday of a date as 0 to 6, Monday first.
+#[must_use]
+pub fn weekday_of(date: NaiveDate) -> u8 {
+    u8::try_from(date.weekday().num_days_from_monday()).expect("0 to 6")
 }
 
 /// Reads `mon` to `sun` as 0 to 6.

@@ -2,7 +2,7 @@
 //!
 //! Rules are worked out once, for the years a ledger can hold; [`Holidays::is_holiday`] is then one search.
 
-use super::{MonthDay, easter};
+use super::{MonthDay, easter, weekday_of};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -131,7 +131,7 @@ impl Rule {
             .iter()
             .filter(move |_| kept)
             .filter_map(move |on| date_of(*on, year, sunday))
-            .filter(|date| self.only.is_empty() || self.only.contains(&number(*date)))
+            .filter(|date| self.only.is_empty() || self.only.contains(&weekday_of(*date)))
     }
 }
 
@@ -183,7 +183,13 @@ impl Holidays {
     /// The holidays of a year, by date.
     #[must_use]
     pub fn of_year(&self, year: i32) -> Vec<Holiday> {
-        work_out(&self.rules, year, year)
+        self.of_years(year, year)
+    }
+
+    /// The holidays from one year to another, both included, by date.
+    #[must_use]
+    pub fn of_years(&self, first: i32, last: i32) -> Vec<Holiday> {
+        work_out(&self.rules, first, last)
     }
 }
 
@@ -197,7 +203,7 @@ fn work_out(rules: &[Rule], first: i32, last: i32) -> Vec<Holiday> {
         for rule in rules {
             for date in rule.dates(year, sunday) {
                 let holiday = |date, shifted| Holiday { date, name: Arc::clone(&rule.name), shifted };
-                let weekday = number(date);
+                let weekday = weekday_of(date);
                 let to = match &rule.shift {
                     Shift::Stays => None,
                     Shift::Moves(map) | Shift::Substitutes(map) => map.get(&weekday),
@@ -267,10 +273,6 @@ fn before(date: NaiveDate, weekday: Weekday) -> NaiveDate {
 /// The weekday on or after a date.
 fn after(date: NaiveDate, weekday: Weekday) -> NaiveDate {
     date + Days::new(u64::from(weekday.days_since(date.weekday())))
-}
-
-fn number(date: NaiveDate) -> u8 {
-    u8::try_from(date.weekday().num_days_from_monday()).expect("0 to 6")
 }
 
 #[cfg(test)]
