@@ -1,6 +1,7 @@
 //! Whole cases, golden ledgers, the command line and the kill test: one test binary of `cli`.
 
 mod agreements;
+mod calendars;
 mod checks;
 mod databases;
 mod entries;

@@ -115,6 +115,8 @@ commands! {
     Ledger => ledger;
     /// Interest and fixed sum of a late invoice, as of any date
     Interest => interest;
+    /// Working days and holidays of places; take over published ones
+    Calendar => calendar;
     /// Invoices that no playbook took, and why
     Unmatched => unmatched;
     /// Look at the settings and where they came from

@@ -1,8 +1,11 @@
 //! Working days, holidays, seasons and contact windows. Pure date arithmetic over data from `workflows/calendars`.
 
+pub mod holidays;
+
 use crate::time::{Hours, Span, Timestamp, Unit};
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 use chrono_tz::Tz;
+use holidays::Holidays;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A month and a day, valid in every year (`02-29` only where the year has it).
@@ -34,16 +37,25 @@ pub struct Calendar {
     pub country: Option<String>,
     /// Weekdays people work.
     pub working_days: BTreeSet<u8>,
-    /// Holidays on the same date each year.
-    pub fixed: BTreeSet<(u32, u32)>,
-    /// Holidays counted in days from Easter Sunday.
-    pub easter: Vec<i64>,
-    /// Single dates.
-    pub dates: BTreeSet<NaiveDate>,
+    /// Holidays.
+    pub holidays: Holidays,
     /// Named seasons.
     pub seasons: BTreeMap<String, Season>,
     /// Hash of the file, recorded with each decision that used it.
     pub hash: crate::ids::Hash,
+}
+
+/// What becomes of a date on which nobody works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roll {
+    /// It stays.
+    None,
+    /// The next working day.
+    Next,
+    /// The working day before.
+    Previous,
+    /// The next working day, but in the same month; else the one before (what banks do).
+    ModifiedFollowing,
 }
 
 /// Easter Sunday of a year in the Gregorian calendar (the anonymous computus).
@@ -70,9 +82,7 @@ impl Calendar {
             name: "weekdays".to_owned(),
             country: None,
             working_days: (0..5).collect(),
-            fixed: BTreeSet::new(),
-            easter: Vec::new(),
-            dates: BTreeSet::new(),
+            holidays: Holidays::default(),
             seasons: BTreeMap::new(),
             hash: crate::ids::Hash::default(),
         }
@@ -81,19 +91,13 @@ impl Calendar {
     /// Whether people work on that date.
     #[must_use]
     pub fn is_working_day(&self, date: NaiveDate) -> bool {
-        let weekday = u8::try_from(date.weekday().num_days_from_monday()).expect("0 to 6");
-        self.working_days.contains(&weekday) && !self.is_holiday(date)
+        self.working_days.contains(&weekday_of(date)) && !self.is_holiday(date)
     }
 
     /// Whether the date is a holiday, on whatever weekday.
     #[must_use]
     pub fn is_holiday(&self, date: NaiveDate) -> bool {
-        self.fixed.contains(&(date.month(), date.day()))
-            || self.dates.contains(&date)
-            || (!self.easter.is_empty() && {
-                let offset = (date - easter(date.year())).num_days();
-                self.easter.contains(&offset)
-            })
+        self.holidays.is_holiday(date)
     }
 
     /// The date itself if people work on it, else the next such date.
@@ -107,6 +111,31 @@ impl Calendar {
             date = date + Days::new(1);
         }
         date
+    }
+
+    /// The last working day at or before the date.
+    #[must_use]
+    pub fn working_day_until(&self, date: NaiveDate) -> NaiveDate {
+        let days = (0..366).map(|back| date - Days::new(back));
+        days.into_iter().find(|day| self.is_working_day(*day)).unwrap_or(date)
+    }
+
+    /// The working day on which something counts that falls on a date.
+    #[must_use]
+    pub fn roll(&self, date: NaiveDate, roll: Roll) -> NaiveDate {
+        match roll {
+            Roll::None => date,
+            Roll::Next => self.working_day_from(date),
+            Roll::Previous => self.working_day_until(date),
+            Roll::ModifiedFollowing => {
+                let next = self.working_day_from(date);
+                if (next.year(), next.month()) == (date.year(), date.month()) {
+                    next
+                } else {
+                    self.working_day_until(date)
+                }
+            }
+        }
     }
 
     /// The date `count` working days after `date` (the date itself is not counted).
@@ -185,6 +214,12 @@ fn day_of(year: i32, day: MonthDay) -> NaiveDate {
         .expect("a month and day that the reader accepted")
 }
 
+/// The weekday of a date as 0 to 6, Monday first.
+#[must_use]
+pub fn weekday_of(date: NaiveDate) -> u8 {
+    u8::try_from(date.weekday().num_days_from_monday()).expect("0 to 6")
+}
+
 /// Reads `mon` to `sun` as 0 to 6.
 #[must_use]
 pub fn weekday(name: &str) -> Option<u8> {
@@ -194,12 +229,14 @@ pub fn weekday(name: &str) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::holidays::{On, Rule};
     use super::*;
 
     fn spain() -> Calendar {
+        let fixed = [(1, 1), (1, 6), (5, 1), (8, 15), (10, 12), (11, 1), (12, 6), (12, 8), (12, 25)];
+        let fixed = fixed.map(|(month, day)| On::Yearly(MonthDay { month, day }));
         Calendar {
-            fixed: [(1, 1), (1, 6), (5, 1), (8, 15), (10, 12), (11, 1), (12, 6), (12, 8), (12, 25)].into(),
-            easter: vec![-2],
+            holidays: Holidays::new(vec![Rule::new("fixed", fixed.into()), Rule::new("easter", vec![On::Easter(-2)])]),
             seasons: [(
                 "winter".to_owned(),
                 Season { from: MonthDay { month: 11, day: 1 }, to: MonthDay { month: 3, day: 31 }, reopen: None },
@@ -249,5 +286,23 @@ mod tests {
         let (es, zone) = (spain(), "Europe/Madrid".parse().unwrap());
         let friday_night: Timestamp = "2026-05-01T20:30:00Z".parse().unwrap();
         assert_eq!(es.next_open(friday_night, Hours::office(), zone).to_string(), "2026-05-04T07:00:00.000000Z");
+    }
+
+    #[test]
+    fn a_date_without_work_rolls_as_asked() {
+        let es = spain();
+        for (date, next, previous, modified) in [
+            ("2026-05-13", "2026-05-13", "2026-05-13", "2026-05-13"), // an ordinary Wednesday
+            ("2026-05-02", "2026-05-04", "2026-04-30", "2026-05-04"), // Saturday after Labour Day
+            ("2026-05-31", "2026-06-01", "2026-05-29", "2026-05-29"), // Sunday that ends a month
+            ("2026-12-25", "2026-12-28", "2026-12-24", "2026-12-28"), // Christmas, a Friday
+            ("2023-12-31", "2024-01-02", "2023-12-29", "2023-12-29"), // Sunday that ends a year
+            ("2026-04-03", "2026-04-06", "2026-04-02", "2026-04-06"), // Good Friday
+        ] {
+            assert_eq!(es.roll(on(date), Roll::Next), on(next), "{date}");
+            assert_eq!(es.roll(on(date), Roll::Previous), on(previous), "{date}");
+            assert_eq!(es.roll(on(date), Roll::ModifiedFollowing), on(modified), "{date}");
+            assert_eq!(es.roll(on(date), Roll::None), on(date));
+        }
     }
 }

@@ -162,13 +162,7 @@ fn in_folder<'f>(files: &'f Files, folder: &'f str) -> impl Iterator<Item = (&'f
 
 fn law(files: &Files, report: &Report) -> Law {
     let mut all = Law::default();
-    for (file, bytes) in in_folder(files, law::CALENDARS) {
-        let read = parse(files, file, report).and_then(|node| law::calendar(report, &node, Hash::of(bytes)));
-        if let Some(calendar) = read {
-            named_as_file(report, file, law::CALENDARS, &calendar.name);
-            all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
-        }
-    }
+    calendars(files, report, &mut all);
     for (file, bytes) in in_folder(files, policy::POLICIES) {
         let read = parse(files, file, report).and_then(|node| policy::policy(report, &node, Hash::of(bytes)));
         if let Some(found) = read {
@@ -184,6 +178,32 @@ fn law(files: &Files, report: &Report) -> Law {
         }
     }
     all
+}
+
+/// Calendars and those of their subdivisions. A place has one calendar: a file of its own counts more than a part of its
+/// country's file, and two files for one place are one too many.
+fn calendars(files: &Files, report: &Report, all: &mut Law) {
+    let (mut places, mut parts) = (BTreeMap::new(), Vec::new());
+    for (file, bytes) in in_folder(files, law::CALENDARS) {
+        let Some(node) = parse(files, file, report) else { continue };
+        let mut read = law::calendars(report, &node, Hash::of(bytes)).into_iter();
+        let Some(calendar) = read.next() else { continue };
+        named_as_file(report, file, law::CALENDARS, &calendar.name);
+        if let Some(country) = &calendar.country
+            && let Some(other) = places.insert(country.clone(), file)
+        {
+            let at = node.get("subdivision").or_else(|| node.get("country")).unwrap_or(&node);
+            let problem = Diagnostic::error("PB105", &at.place, format!("two calendars speak for `{country}`"));
+            let help = "put them into one file, or leave out `country:` in the one that playbooks name themselves";
+            report.push(problem.note(format!("the other one is {other}")).help(help));
+        }
+        all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
+        parts.extend(read);
+    }
+    for mut part in parts {
+        part.country = part.country.filter(|place| !places.contains_key(place));
+        all.calendars.insert(part.name.clone(), Arc::new(part));
+    }
 }
 
 /// A shared file is found by its name, so the name inside must be the same.

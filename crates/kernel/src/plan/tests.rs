@@ -1,6 +1,7 @@
 //! Plans by example, and through any history of money.
 
 use super::*;
+use crate::calendar::holidays::{Holidays, On, Rule};
 use proptest::prelude::*;
 
 fn date(text: &str) -> NaiveDate {
@@ -67,8 +68,8 @@ fn an_instalment_is_announced_then_missed_and_the_second_missed_one_ends_the_pla
 
 #[test]
 fn a_reminder_in_working_days_counts_those_of_the_customers_calendar() {
-    let mut calendar = Calendar::weekdays();
-    calendar.dates.insert(date("2026-02-26"));
+    let thursday = Rule::new("a holiday", vec![On::Date(date("2026-02-26"))]);
+    let calendar = Calendar { holidays: Holidays::new(vec![thursday]), ..Calendar::weekdays() };
     let patience = Patience { reminder: Span { count: 3, unit: crate::time::Unit::WorkingDays }, ..PATIENCE };
     let mut plan = parts(divide(900, 1, date("2026-03-02"), MONTH).unwrap());
     // Monday 2 March; before it Friday the 27th, not Thursday, a holiday, but Wednesday and Tuesday.

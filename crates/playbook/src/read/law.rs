@@ -1,22 +1,34 @@
 //! Calendars: shared files of operations, always used in their newest form.
 
-use super::{date, int, list, map, name, only, required, span, words, wrong};
-use crate::diagnostic::Report;
+use super::holidays::{self, month_day};
+use super::{int, items, list, map, name, only, required, span, words, wrong};
+use crate::diagnostic::{Diagnostic, Report};
 use crate::yaml::Node;
-use recobro_kernel::calendar::{Calendar, MonthDay, Season, weekday};
+use recobro_kernel::calendar::holidays::{Holidays, Rule};
+use recobro_kernel::calendar::{Calendar, Season, weekday};
 use recobro_kernel::ids::Hash;
 use std::collections::BTreeSet;
 
 /// Folder of calendars.
 pub(crate) const CALENDARS: &str = "workflows/calendars/";
 
-const CALENDAR_KEYS: &[&str] =
-    &["calendar", "country", "holidays", "seasons", "source", "subdivision", "title", "version", "working_days"];
+const CALENDAR_KEYS: &[&str] = &[
+    "calendar",
+    "country",
+    "holidays",
+    "seasons",
+    "source",
+    "subdivision",
+    "subdivisions",
+    "title",
+    "version",
+    "working_days",
+];
 
-/// Reads one calendar.
-pub(crate) fn calendar(report: &Report, node: &Node, hash: Hash) -> Option<Calendar> {
+/// Reads one calendar: its own first, then one for each of its subdivisions, called `FILE/SUBDIVISION`.
+pub(crate) fn calendars(report: &Report, node: &Node, hash: Hash) -> Vec<Calendar> {
     only(report, node, "`calendar`", CALENDAR_KEYS);
-    let name = required(report, node, "calendar").and_then(|node| name(report, node))?;
+    let Some(name) = required(report, node, "calendar").and_then(|node| name(report, node)) else { return Vec::new() };
     header(report, node);
     let country = node.get("country").and_then(|node| super::name(report, node));
     let subdivision = node.get("subdivision").and_then(|node| super::name(report, node));
@@ -29,20 +41,50 @@ pub(crate) fn calendar(report: &Report, node: &Node, hash: Hash) -> Option<Calen
     if let Some(days) = node.get("working_days") {
         calendar.working_days = weekdays(report, days);
     }
-    if let Some(holidays) = node.get("holidays") {
-        only(report, holidays, "`holidays`", &["dates", "easter", "fixed"]);
-        let part = |key: &str| holidays.get(key).map(|node| list(report, node, "days")).unwrap_or_default();
-        calendar.fixed =
-            part("fixed").iter().filter_map(|item| month_day(report, item)).map(|d| (d.month, d.day)).collect();
-        calendar.easter = part("easter").iter().filter_map(|item| int(report, item)).collect();
-        calendar.dates = part("dates").iter().filter_map(|item| date(report, item)).collect();
-    }
+    let rules = node.get("holidays").map(|node| holidays::read(report, node)).unwrap_or_default();
     for (key, value) in node.get("seasons").map(|node| map(report, node, "seasons")).unwrap_or_default() {
         if let (Some(name), Some(season)) = (super::name(report, key), season(report, value)) {
             calendar.seasons.insert(name, season);
         }
     }
-    Some(calendar)
+    let parts = node.get("subdivisions").map(|node| map(report, node, "subdivisions")).unwrap_or_default();
+    let parts: Vec<Calendar> =
+        parts.iter().flat_map(|(key, value)| part(report, key, value, &calendar, &rules)).collect();
+    calendar.holidays = Holidays::new(rules);
+    [vec![calendar], parts].concat()
+}
+
+/// A subdivision keeps what its country keeps, `without:` some, and holidays of its own; so do those that it `covers:`.
+fn part(report: &Report, key: &Node, node: &Node, whole: &Calendar, rules: &[Rule]) -> Vec<Calendar> {
+    only(report, node, "a subdivision", &["covers", "holidays", "source", "title", "without"]);
+    header(report, node);
+    let own = node.get("holidays").map(|node| holidays::read(report, node)).unwrap_or_default();
+    let gone = node.get("without").map(|node| holidays::without(report, node, rules)).unwrap_or_default();
+    let kept = rules.iter().filter(|rule| !gone.contains(&*rule.name)).cloned();
+    let holidays = Holidays::new(kept.chain(own).collect());
+    let covered = node.get("covers").map(|node| items(report, node)).unwrap_or_default();
+    let places = std::iter::once(key).chain(covered).filter_map(|node| place(report, node, whole));
+    let calendar = |place: String| Calendar {
+        name: format!("{}/{place}", whole.name),
+        country: Some(place),
+        holidays: holidays.clone(),
+        ..whole.clone()
+    };
+    places.map(calendar).collect()
+}
+
+/// The code of a subdivision of the calendar's country.
+fn place(report: &Report, node: &Node, whole: &Calendar) -> Option<String> {
+    let place = super::name(report, node)?;
+    let country = whole.country.as_deref().unwrap_or_default();
+    let within = place.strip_prefix(country).is_some_and(|rest| rest.len() > 1 && rest.starts_with('-'));
+    if country.is_empty() || !within {
+        let message = format!("`{place}` is no subdivision of `country: {country}`");
+        let help = "write the ISO 3166-2 code as customers have it: the country, a hyphen, the part";
+        report.push(Diagnostic::error("PB006", &node.place, message).help(help));
+        return None;
+    }
+    Some(place)
 }
 
 /// Title, version and source: for people.
@@ -71,19 +113,6 @@ fn weekdays(report: &Report, node: &Node) -> BTreeSet<u8> {
         return Calendar::weekdays().working_days;
     }
     days
-}
-
-fn month_day(report: &Report, node: &Node) -> Option<MonthDay> {
-    let parsed = node.text().and_then(|text| {
-        let (month, day) = text.split_once('-')?;
-        let (month, day): (u32, u32) = (month.parse().ok()?, day.parse().ok()?);
-        // A leap year, so that 02-29 is a day.
-        chrono::NaiveDate::from_ymd_opt(2024, month, day).map(|_| MonthDay { month, day })
-    });
-    if parsed.is_none() {
-        wrong(report, node, "a month and a day such as `12-25`");
-    }
-    parsed
 }
 
 fn season(report: &Report, node: &Node) -> Option<Season> {
