@@ -149,6 +149,18 @@ fn a_debit_leaves_out_what_is_held_contested_or_wrong() {
     assert_eq!(said["collects"][0]["plan"], "D1");
     assert!(said["left_out"][0]["reason"].as_str().unwrap_or_default().contains("dispute"), "{said}");
     assert!(home.data(&["plan", "show", "D1"]).contains("mandate M-2 of 2026-02-02, ES91...1332"));
+    // Money that came in and is not taken up yet is not collected a second time.
+    home.data(&["payment", "add", "900", "--invoice", "2026/1"]);
+    assert_eq!(dry()["instalments"], 0);
+    // A day that has passed meanwhile is no reason never to collect.
+    home.data(&["dispute", "close", &dispute(&home), "--outcome", "withdrawn"]);
+    play(&home, "2026-03-03");
+    let said = dry();
+    assert_eq!((said["collects"][0]["plan"].as_str(), said["amount"].as_str()), (Some("D2"), Some("400.00")), "{said}");
+}
+
+fn dispute(home: &Home) -> String {
+    json(&home.data(&["dispute", "list", "--open", "--json"]))["dispute"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use crate::db;
 use crate::route::book::Origin;
 use crate::{Engine, Error};
+use chrono::NaiveDate;
 use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::Timestamp;
 use recobro_store::debits::DebitFile;
+use recobro_store::plans::PlanRow;
 use recobro_store::{Tx, debits, plans};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans of one batch.
 const BATCH: i64 = 500;
@@ -65,16 +67,22 @@ impl Engine {
         Ok(true)
     }
 
-    /// Why plans are not collected now: people hold them back, the customer is protected, or contests an invoice.
+    /// Plans with instalments to collect by a day, and why some of them are not collected now: people hold them back, the
+    /// customer is protected, or contests an invoice. Asked of the ledger after all that waits was taken up, without a
+    /// trace: what was paid this morning is not collected.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn kept_back(&self, plans: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    pub async fn debits(&self, by: NaiveDate, most: i64) -> Result<(Vec<PlanRow>, BTreeMap<String, String>), Error> {
         let mut tx = self.store.begin().await?;
-        let keys = db::Keys { plans: plans.iter().cloned().collect(), ..db::Keys::default() };
-        let book = db::load_book(self, &mut tx, &keys).await?;
+        self.route_waiting(&mut tx).await?;
+        let rows = plans::debits(&mut tx, by, "", most).await?;
+        let plans: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let book = db::load_book(self, &mut tx, &db::Keys { plans, ..db::Keys::default() }).await?;
         tx.rollback().await?;
         let now = self.clock.now();
-        Ok(plans.iter().filter_map(|plan| Some((plan.clone(), book.why_not_collected(plan, now)?))).collect())
+        let kept_back = rows.iter().filter_map(|row| Some((row.id.clone(), book.why_not_collected(&row.id, now)?)));
+        let kept_back = kept_back.collect();
+        Ok((rows, kept_back))
     }
 }

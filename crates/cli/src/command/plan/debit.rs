@@ -10,7 +10,7 @@ use recobro_kernel::ids::{CustomerId, Hash};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
 use recobro_store::debits::DebitFile;
-use recobro_store::plans::{self, PlanRow};
+use recobro_store::plans::PlanRow;
 use recobro_store::{customers, debits};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -206,8 +206,8 @@ async fn make(args: &Args, by: NaiveDate, session: &Session) -> Result<Exit, Fai
 
 /// What may be collected by a day, and what is left out.
 async fn due(engine: &Engine, by: NaiveDate, scheme: Scheme) -> Result<(Vec<Collected>, Vec<LeftOut>), Failure> {
+    let (rows, kept_back) = engine.debits(by, PLANS_MAX).await?;
     let mut tx = engine.store().read().await?;
-    let rows = plans::debits(&mut tx, by, "", PLANS_MAX).await?;
     let mut owners: Vec<CustomerId> = rows.iter().map(|row| row.customer.clone()).collect();
     owners.sort();
     owners.dedup();
@@ -217,18 +217,17 @@ async fn due(engine: &Engine, by: NaiveDate, scheme: Scheme) -> Result<(Vec<Coll
         customers::get(&mut tx, &owners).await?.into_iter().map(|(id, row)| (id, row.name)).collect()
     };
     drop(tx);
-    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    let kept_back = if ids.is_empty() { BTreeMap::new() } else { engine.kept_back(&ids).await? };
+    let now = engine.clock().now();
+    let today = now.date_in(chrono_tz::Tz::UTC);
     let (mut all, mut left_out) = (Vec::new(), Vec::new());
     for row in &rows {
         if let Some(reason) = kept_back.get(&row.id) {
             left_out.push(LeftOut { plan: row.id.clone(), instalment: None, reason: reason.clone() });
             continue;
         }
-        collect(row, &names, (by, scheme), &mut all)?;
+        collect(row, &names, (by, today, scheme), &mut all)?;
     }
     // One bad mandate leaves out its own plan, not those of the others.
-    let now = engine.clock().now();
     let problems = |one: &Collected| debit::entry_problems(&one.entry, now);
     let (fit, unfit): (Vec<Collected>, Vec<Collected>) = all.into_iter().partition(|one| problems(one).is_empty());
     left_out.extend(unfit.iter().map(|one| {
@@ -338,7 +337,7 @@ fn creditor(session: &Session) -> Result<Creditor, Failure> {
 fn collect(
     row: &PlanRow,
     names: &BTreeMap<CustomerId, String>,
-    (by, scheme): (NaiveDate, Scheme),
+    (by, today, scheme): (NaiveDate, NaiveDate, Scheme),
     into: &mut Vec<Collected>,
 ) -> Result<(), Failure> {
     let Some(text) = &row.mandate else { return Ok(()) };
@@ -363,7 +362,8 @@ fn collect(
             ordinal,
             entry: Entry {
                 end_to_end: end_to_end(&row.id, ordinal),
-                collect_on: one.due_on,
+                // What a hold kept back past its day is collected as soon as the bank can.
+                collect_on: one.due_on.max(today),
                 scheme,
                 sequence,
                 amount: Money::new(one.amount_minor - one.paid_minor, row.currency),

@@ -183,7 +183,12 @@ impl Book {
         }
         invoices.iter().find_map(|invoice| {
             let hold = self.hold_on(invoice, on).map(|row| format!("hold {} ({})", row.id, row.reason));
-            hold.or_else(|| self.is_disputed(invoice).then(|| format!("a dispute about {invoice} is open")))
+            let contested = || match (self.is_disputed(invoice), self.contested(invoice) > 0) {
+                (true, _) => Some(format!("a dispute about {invoice} is open")),
+                (false, true) => Some(format!("a dispute about {invoice} is accepted, its credit note is to come")),
+                (false, false) => None,
+            };
+            hold.or_else(contested)
         })
     }
 
