@@ -39,7 +39,7 @@ const IMPORT: [&str; 9] =
 fn imported_holidays_are_a_calendar_that_checks_and_shows() {
     let home = Home::new();
     project(&home);
-    let said = home.data(&[&IMPORT[..], &["--out", OUT]].concat());
+    let said = home.data(&[&IMPORT[..], &["--out", OUT, "--project", "p"]].concat());
     assert_eq!(said, format!("{OUT}: 2 days\n"));
     expect![[r#"
         # Written by `recobro calendar import`.
@@ -65,6 +65,27 @@ fn imported_holidays_are_a_calendar_that_checks_and_shows() {
     .assert_eq(&shown);
     let none = home.run(&["calendar", "show", "ES-MD", "--year", "2025", "--project", "p"]);
     assert!(none.status.success() && none.stdout.is_empty(), "{}", text(&none.stdout));
+}
+
+#[test]
+fn an_import_may_keep_what_the_place_keeps_already() {
+    let home = Home::new();
+    std::fs::write(home.path().join("madrid.ics"), ICS).unwrap();
+    let alone = home.run(&IMPORT);
+    assert!(
+        text(&alone.stderr).contains("`--extends es-business/ES-MD` keeps the known ones"),
+        "{}",
+        text(&alone.stderr)
+    );
+    let output = home.run(&[&IMPORT[..], &["--extends", "es-business/ES-MD"]].concat());
+    let yaml = text(&output.stdout);
+    assert!(yaml.contains("extends: es-business/ES-MD\n") && !yaml.contains("working_days"), "{yaml}");
+    assert!(!text(&output.stderr).contains("extends"), "{}", text(&output.stderr));
+    let unknown = home.run(&[&IMPORT[..], &["--extends", "es-busines"]].concat());
+    assert_eq!(unknown.status.code(), Some(9));
+    assert!(text(&unknown.stderr).contains("did you mean `es-business`"), "{}", text(&unknown.stderr));
+    let twice = home.run(&["calendar", "import", "madrid.ics", "--name", "spain", "--country", "ES"]);
+    assert!(text(&twice.stderr).contains("two calendars speak for `ES`"), "{}", text(&twice.stderr));
 }
 
 #[test]
@@ -97,7 +118,7 @@ fn what_cannot_be_taken_over_is_refused_and_nothing_written() {
 fn a_place_shows_its_holidays_with_names_and_moved_days() {
     let home = Home::new();
     let scotland = home.data(&["calendar", "show", "uk-business", "--subdivision", "GB-SCT", "--year", "2022"]);
-    expect![[r#"
+    expect![[r"
               date  day  holiday
         2022-01-01  sat  New Year's Day
         2022-01-02  sun  2nd January
@@ -113,7 +134,7 @@ fn a_place_shows_its_holidays_with_names_and_moved_days() {
         2022-12-25  sun  Christmas Day
         2022-12-26  mon  Boxing Day
         2022-12-27  tue  Christmas Day                        moved or substitute
-    "#]]
+    "]]
     .assert_eq(&scotland);
     assert_eq!(home.data(&["calendar", "show", "GB-SCT", "--year", "2022"]), scotland);
     assert_eq!(home.data(&["calendar", "show", "GB", "--subdivision", "SCT", "--year", "2022"]), scotland);

@@ -58,7 +58,7 @@ pub fn read(text: &str) -> Result<Vec<Day>, Vec<Problem>> {
     let (mut days, mut problems) = (Vec::new(), Vec::new());
     let events = calendar.components.iter().filter(|component| component.name == "VEVENT");
     for (index, event) in events.enumerate() {
-        let event = Event { event, lines: &lines, index };
+        let event = Event { component: event, lines: &lines, index };
         match event.days() {
             Ok(found) => days.extend(found),
             Err(problem) => problems.push(problem),
@@ -106,7 +106,7 @@ impl Lines {
 }
 
 struct Event<'a> {
-    event: &'a Component<'a>,
+    component: &'a Component<'a>,
     lines: &'a Lines,
     index: usize,
 }
@@ -172,7 +172,7 @@ impl Event<'_> {
         if !every_year {
             return Err(refused("only FREQ=YEARLY is"));
         }
-        for property in self.event.properties.iter().filter(|property| property.name == "EXDATE") {
+        for property in self.component.properties.iter().filter(|property| property.name == "EXDATE") {
             for date in property.val.as_str().split(',') {
                 let date = date.get(..8).and_then(compact);
                 let date = date.ok_or_else(|| self.wrong("EXDATE", "EXDATE is no date".to_owned()))?;
@@ -196,7 +196,7 @@ impl Event<'_> {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        let property = self.event.find_prop(name)?;
+        let property = self.component.find_prop(name)?;
         let text = if name == "SUMMARY" { property.val.clone().unescape_text() } else { property.val.clone() };
         Some(text.as_str().trim().to_owned())
     }

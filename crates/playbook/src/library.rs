@@ -7,6 +7,7 @@ use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
 use crate::{Checked, Compiled, Files, Library, segments, select};
+use recobro_kernel::calendar::Calendar;
 use recobro_kernel::facts::Registry;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
@@ -181,29 +182,64 @@ fn law(files: &Files, report: &Report) -> Law {
 }
 
 /// Calendars and those of their subdivisions. A place has one calendar: a file of its own counts more than a part of its
-/// country's file, and two files for one place are one too many.
+/// country's file.
 fn calendars(files: &Files, report: &Report, all: &mut Law) {
-    let (mut places, mut parts) = (BTreeMap::new(), Vec::new());
-    for (file, bytes) in in_folder(files, law::CALENDARS) {
-        let Some(node) = parse(files, file, report) else { continue };
-        let mut read = law::calendars(report, &node, Hash::of(bytes)).into_iter();
-        let Some(calendar) = read.next() else { continue };
-        named_as_file(report, file, law::CALENDARS, &calendar.name);
-        if let Some(country) = &calendar.country
-            && let Some(other) = places.insert(country.clone(), file)
-        {
-            let at = node.get("subdivision").or_else(|| node.get("country")).unwrap_or(&node);
-            let problem = Diagnostic::error("PB105", &at.place, format!("two calendars speak for `{country}`"));
-            let help = "put them into one file, or leave out `country:` in the one that playbooks name themselves";
-            report.push(problem.note(format!("the other one is {other}")).help(help));
+    let parsed: Vec<(&String, Node, Hash)> = in_folder(files, law::CALENDARS)
+        .filter_map(|(file, bytes)| Some((file, parse(files, file, report)?, Hash::of(bytes))))
+        .collect();
+    let (mut places, mut parts) = (BTreeMap::new(), BTreeMap::new());
+    // What extends another calendar comes after all that stand alone; there is no third round, so no circle either.
+    for extending in [false, true] {
+        let mut known = all.calendars.clone();
+        known.extend(parts.iter().map(|(name, part): (&String, &Calendar)| (name.clone(), Arc::new(part.clone()))));
+        for (file, node, hash) in &parsed {
+            let base = node.get("extends");
+            if base.is_some() != extending {
+                continue;
+            }
+            let base = base.and_then(|base| extended(report, base, &known));
+            let mut read = law::calendars(report, node, *hash, base.as_deref()).into_iter();
+            let Some(calendar) = read.next() else { continue };
+            named_as_file(report, file, law::CALENDARS, &calendar.name);
+            claim(report, &mut places, file, node, &calendar);
+            all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
+            parts.extend(read.map(|part| (part.name.clone(), part)));
         }
-        all.calendars.insert(calendar.name.clone(), Arc::new(calendar));
-        parts.extend(read);
     }
-    for mut part in parts {
+    for (name, mut part) in parts {
         part.country = part.country.filter(|place| !places.contains_key(place));
-        all.calendars.insert(part.name.clone(), Arc::new(part));
+        all.calendars.insert(name, Arc::new(part));
     }
+}
+
+/// The calendar that another one `extends:`.
+fn extended(report: &Report, node: &Node, known: &BTreeMap<String, Arc<Calendar>>) -> Option<Arc<Calendar>> {
+    let name = crate::read::name(report, node)?;
+    if let Some(found) = known.get(&name) {
+        return Some(Arc::clone(found));
+    }
+    let problem = Diagnostic::error("PB101", &node.place, format!("no calendar `{name}` that can be extended"));
+    let help = "one that itself extends another cannot be";
+    report.push(problem.nearest(&name, known.keys().map(String::as_str)).help(help));
+    None
+}
+
+/// Notes which file speaks for a place. A second one is a warning, no error: bundles that were stored with two such files
+/// must still compile, and the first by name counts, as it always did.
+fn claim<'f>(
+    report: &Report,
+    places: &mut BTreeMap<String, &'f String>,
+    file: &'f String,
+    node: &Node,
+    calendar: &Calendar,
+) {
+    let Some(place) = &calendar.country else { return };
+    let Some(other) = places.insert(place.clone(), file) else { return };
+    let at = node.get("subdivision").or_else(|| node.get("country")).unwrap_or(node);
+    let message = format!("two calendars speak for `{place}`; the first by name counts");
+    let problem = Diagnostic::warning("PB105", &at.place, message);
+    let help = "put them into one file, or leave out `country:` in the one that playbooks name themselves";
+    report.push(problem.note(format!("the other one is {other}")).help(help));
 }
 
 /// A shared file is found by its name, so the name inside must be the same.

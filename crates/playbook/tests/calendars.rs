@@ -260,3 +260,20 @@ fn a_file_of_its_own_counts_more_than_a_part_of_the_countrys_file() {
     assert_eq!(law.calendar_for("ES", Some("ES-MD"), "").name, "madrid");
     assert!(law.calendar("es-business/ES-MD").is_holiday(on("2026-05-02")), "by its name it is still there");
 }
+
+#[test]
+fn what_extends_a_calendar_keeps_its_days_and_notices_when_it_changes() {
+    let mut files = shipped();
+    let own = "calendar: town\ncountry: ES\nsubdivision: ES-MD\nextends: es-business/ES-MD\nwithout: [Jueves Santo]\n\
+               holidays: [{name: San Isidro, on: 05-15}]\nseasons: {fair: {from: 05-08, to: 05-17}}\n";
+    files.insert("workflows/calendars/town.yaml".to_owned(), own.as_bytes().to_vec());
+    let town = law(&files).calendar_for("ES", Some("ES-MD"), "");
+    assert_eq!(town.name, "town");
+    for date in ["2026-05-15", "2026-05-02", "2026-12-25"] {
+        assert!(town.is_holiday(on(date)), "{date}");
+    }
+    assert!(!town.is_holiday(on("2026-04-02")), "without Maundy Thursday");
+    assert!(town.in_season("fair", on("2026-05-10")) && town.in_season("august", on("2026-08-10")));
+    files.get_mut("workflows/calendars/es-business.yaml").unwrap().extend(b"# changed\n");
+    assert_ne!(law(&files).calendar("town").hash, town.hash);
+}

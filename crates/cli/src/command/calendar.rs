@@ -22,7 +22,8 @@ enum Verb {
     /// Write holidays that others publish (.ics) as a calendar of the project
     #[command(after_help = "\
 Examples:
-  recobro calendar import madrid-2027.ics --name madrid --country ES --subdivision ES-MD --out workflows/calendars/madrid.yaml
+  recobro calendar import madrid-2027.ics --name madrid --country ES --subdivision ES-MD \\
+    --extends es-business/ES-MD --out workflows/calendars/madrid.yaml
   recobro calendar import works.ics --name works          to the screen
 
 All-day events become dates, events of every year become rules. What no rule can say is refused with its line.")]

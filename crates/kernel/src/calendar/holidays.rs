@@ -195,48 +195,52 @@ impl Holidays {
 
 /// All holidays from the first to the last year, by date and name.
 fn work_out(rules: &[Rule], first: i32, last: i32) -> Vec<Holiday> {
-    let mut found = BTreeSet::new();
-    let mut later = Vec::new();
+    let (mut found, mut later) = (Vec::new(), Vec::new());
     // A day of the neighbouring year may be kept in this one: a new year's Saturday on the Friday before.
     for year in first - 1..=last + 1 {
         let sunday = easter(year);
         for rule in rules {
             for date in rule.dates(year, sunday) {
                 let holiday = |date, shifted| Holiday { date, name: Arc::clone(&rule.name), shifted };
-                let weekday = weekday_of(date);
                 let to = match &rule.shift {
                     Shift::Stays => None,
-                    Shift::Moves(map) | Shift::Substitutes(map) => map.get(&weekday),
+                    Shift::Moves(map) | Shift::Substitutes(map) => map.get(&weekday_of(date)),
                 };
                 if to.is_none() || matches!(rule.shift, Shift::Substitutes(_)) {
-                    found.insert(holiday(date, false));
+                    found.push(holiday(date, false));
                 }
                 match to {
                     None => {}
                     Some(To::WorkingDay) => later.push(holiday(date, true)),
-                    Some(To::Before(wanted)) => drop(found.insert(holiday(before(date - Days::new(1), *wanted), true))),
-                    Some(To::After(wanted)) => drop(found.insert(holiday(after(date + Days::new(1), *wanted), true))),
+                    Some(To::Before(wanted)) => found.push(holiday(before(date - Days::new(1), *wanted), true)),
+                    Some(To::After(wanted)) => found.push(holiday(after(date + Days::new(1), *wanted), true)),
                 }
             }
         }
     }
     place(&mut found, later);
-    found.into_iter().filter(|holiday| (first..=last).contains(&holiday.date.year())).collect()
+    found.retain(|holiday| (first..=last).contains(&holiday.date.year()));
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Gives each holiday the next working day that is still free, the earliest first: of a Christmas on Saturday and
 /// Sunday, Monday is the first day's and Tuesday the second's.
-fn place(found: &mut BTreeSet<Holiday>, mut later: Vec<Holiday>) {
+fn place(found: &mut Vec<Holiday>, mut later: Vec<Holiday>) {
+    if later.is_empty() {
+        return;
+    }
     later.sort();
     let mut taken: BTreeSet<NaiveDate> = found.iter().map(|holiday| holiday.date).collect();
     for holiday in later {
         // A fortnight without a free day is no calendar.
         let free = (1..15)
             .map(|days| holiday.date + Days::new(days))
-            .find(|date| date.weekday().num_days_from_monday() < 5 && !taken.contains(date));
+            .find(|date| weekday_of(*date) < 5 && !taken.contains(date));
         if let Some(date) = free {
             taken.insert(date);
-            found.insert(Holiday { date, ..holiday });
+            found.push(Holiday { date, ..holiday });
         }
     }
 }

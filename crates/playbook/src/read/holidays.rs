@@ -39,16 +39,16 @@ pub(crate) fn read(report: &Report, node: &Node) -> Vec<Rule> {
     list(report, node, "holidays").iter().filter_map(|item| rule(report, item)).collect()
 }
 
-/// Names of the country's holidays that a subdivision does not keep.
-pub(crate) fn without(report: &Report, node: &Node, country: &[Rule]) -> BTreeSet<String> {
+/// Names of the wider calendar's holidays that a narrower one does not keep.
+pub(crate) fn without(report: &Report, node: &Node, wider: &[Rule]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for item in items(report, node) {
         let Some(name) = words(report, item) else { continue };
-        let known = country.iter().map(|rule| &*rule.name);
+        let known = wider.iter().map(|rule| &*rule.name);
         if known.clone().any(|known| known == name) {
             names.insert(name);
         } else {
-            let problem = Diagnostic::error("PB101", &item.place, format!("the country keeps no holiday `{name}`"));
+            let problem = Diagnostic::error("PB101", &item.place, format!("no holiday `{name}` to be without"));
             report.push(problem.nearest(&name, known));
         }
     }

@@ -15,6 +15,7 @@ pub(crate) const CALENDARS: &str = "workflows/calendars/";
 const CALENDAR_KEYS: &[&str] = &[
     "calendar",
     "country",
+    "extends",
     "holidays",
     "seasons",
     "source",
@@ -22,11 +23,13 @@ const CALENDAR_KEYS: &[&str] = &[
     "subdivisions",
     "title",
     "version",
+    "without",
     "working_days",
 ];
 
-/// Reads one calendar: its own first, then one for each of its subdivisions, called `FILE/SUBDIVISION`.
-pub(crate) fn calendars(report: &Report, node: &Node, hash: Hash) -> Vec<Calendar> {
+/// Reads one calendar: its own first, then one for each of its subdivisions, called `FILE/SUBDIVISION`. It keeps what the
+/// calendar keeps that it extends, `without:` some.
+pub(crate) fn calendars(report: &Report, node: &Node, hash: Hash, base: Option<&Calendar>) -> Vec<Calendar> {
     only(report, node, "`calendar`", CALENDAR_KEYS);
     let Some(name) = required(report, node, "calendar").and_then(|node| name(report, node)) else { return Vec::new() };
     header(report, node);
@@ -37,11 +40,14 @@ pub(crate) fn calendars(report: &Report, node: &Node, hash: Hash) -> Vec<Calenda
         (_, Some(part)) => Some(part),
         (country, None) => country,
     };
-    let mut calendar = Calendar { name, country: place, hash, ..Calendar::weekdays() };
+    let start = base.cloned().unwrap_or_else(Calendar::weekdays);
+    // A decision must show that the other file has changed, too.
+    let hash = base.map_or(hash, |base| Hash::of(&[hash.0, base.hash.0].concat()));
+    let mut calendar = Calendar { name, country: place, hash, ..start };
     if let Some(days) = node.get("working_days") {
         calendar.working_days = weekdays(report, days);
     }
-    let rules = node.get("holidays").map(|node| holidays::read(report, node)).unwrap_or_default();
+    let rules = kept(report, node, calendar.holidays.rules());
     for (key, value) in node.get("seasons").map(|node| map(report, node, "seasons")).unwrap_or_default() {
         if let (Some(name), Some(season)) = (super::name(report, key), season(report, value)) {
             calendar.seasons.insert(name, season);
@@ -58,10 +64,7 @@ pub(crate) fn calendars(report: &Report, node: &Node, hash: Hash) -> Vec<Calenda
 fn part(report: &Report, key: &Node, node: &Node, whole: &Calendar, rules: &[Rule]) -> Vec<Calendar> {
     only(report, node, "a subdivision", &["covers", "holidays", "source", "title", "without"]);
     header(report, node);
-    let own = node.get("holidays").map(|node| holidays::read(report, node)).unwrap_or_default();
-    let gone = node.get("without").map(|node| holidays::without(report, node, rules)).unwrap_or_default();
-    let kept = rules.iter().filter(|rule| !gone.contains(&*rule.name)).cloned();
-    let holidays = Holidays::new(kept.chain(own).collect());
+    let holidays = Holidays::new(kept(report, node, rules));
     let covered = node.get("covers").map(|node| items(report, node)).unwrap_or_default();
     let places = std::iter::once(key).chain(covered).filter_map(|node| place(report, node, whole));
     let calendar = |place: String| Calendar {
@@ -71,6 +74,14 @@ fn part(report: &Report, key: &Node, node: &Node, whole: &Calendar, rules: &[Rul
         ..whole.clone()
     };
     places.map(calendar).collect()
+}
+
+/// The holidays of a wider calendar `without:` some, and those of the node itself.
+fn kept(report: &Report, node: &Node, wider: &[Rule]) -> Vec<Rule> {
+    let own = node.get("holidays").map(|node| holidays::read(report, node)).unwrap_or_default();
+    let gone = node.get("without").map(|node| holidays::without(report, node, wider)).unwrap_or_default();
+    let kept = wider.iter().filter(|rule| !gone.contains(&*rule.name)).cloned();
+    kept.chain(own).collect()
 }
 
 /// The code of a subdivision of the calendar's country.

@@ -4,10 +4,13 @@ use crate::failure::{Doing, Exit, Failure};
 use crate::session::Session;
 use chrono::Datelike;
 use recobro_connectors::ics::{self, Day};
-use recobro_playbook::{Files, report};
+use recobro_playbook::report;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+/// Folder of calendars in a project.
+const CALENDARS: &str = "workflows/calendars/";
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -23,6 +26,9 @@ pub(crate) struct Args {
     /// Part of the country, such as ES-MD
     #[arg(long, value_name = "CODE", requires = "country")]
     subdivision: Option<String>,
+    /// Calendar whose days are kept as well, such as es-business/ES-MD [default: none, the file has all days]
+    #[arg(long, value_name = "CALENDAR")]
+    extends: Option<String>,
     /// File to write; an existing one is left alone [default: the screen]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -40,7 +46,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Result<Exit, Failure> {
             .help("take these events out of the file, or write them into the calendar by hand")
     })?;
     let yaml = write(args, &days);
-    check(args, &yaml)?;
+    check(args, &yaml, session)?;
+    warn(args, session)?;
     let Some(out) = &args.out else {
         session.out.line(&yaml)?;
         return Ok(Exit::Ok);
@@ -65,15 +72,33 @@ fn named(out: &Path, name: &str) -> Result<(), Failure> {
         .help("a calendar is found by its name: let --name and --out agree"))
 }
 
-/// What the check refuses is not written.
-fn check(args: &Args, yaml: &str) -> Result<(), Failure> {
-    let file = format!("workflows/calendars/{}.yaml", args.name);
-    let files = Files::from([(file, yaml.as_bytes().to_vec())]);
-    let found = recobro_playbook::check(&files).diagnostics;
+/// What the check of the project refuses is not written.
+fn check(args: &Args, yaml: &str, session: &Session) -> Result<(), Failure> {
+    let file = format!("{CALENDARS}{}.yaml", args.name);
+    let mut files = session.files()?;
+    files.insert(file.clone(), yaml.as_bytes().to_vec());
+    let found = recobro_playbook::check(&files).diagnostics.into_iter();
+    // Two calendars for one place may be told of the other file.
+    let found: Vec<_> = found.filter(|one| one.file.starts_with(CALENDARS)).collect();
     if found.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Usage, format!("this is no calendar:\n{}", report::text(&found, &files).trim_end())))
+    let text = report::text(&found, &files);
+    Err(Failure::new(Exit::Findings, format!("this would be refused as {file}:\n{}", text.trim_end())))
+}
+
+/// Says what else would be kept in that place: a town hall's file often has the town's days only.
+fn warn(args: &Args, session: &Session) -> Result<(), Failure> {
+    let (Some(country), None) = (&args.country, &args.extends) else { return Ok(()) };
+    let wider = session.library()?.law.calendar_for(country, args.subdivision.as_deref(), "");
+    if wider.country.is_some() && wider.name != args.name {
+        session.out.say(&format!(
+            "these are all holidays of {} now; `--extends {}` keeps the known ones, too",
+            args.subdivision.as_ref().unwrap_or(country),
+            wider.name
+        ));
+    }
+    Ok(())
 }
 
 /// Texts stand in double quotes, with JSON's escapes, which YAML has too.
@@ -90,7 +115,14 @@ fn write(args: &Args, days: &[Day]) -> String {
             let _ = writeln!(yaml, "{key}: {value}");
         }
     }
-    let _ = writeln!(yaml, "source: {}\nworking_days: [mon, tue, wed, thu, fri]\nholidays:", quoted(&source));
+    if let Some(base) = &args.extends {
+        let _ = writeln!(yaml, "extends: {base}");
+    }
+    let _ = writeln!(yaml, "source: {}", quoted(&source));
+    if args.extends.is_none() {
+        yaml.push_str("working_days: [mon, tue, wed, thu, fri]\n");
+    }
+    yaml.push_str("holidays:\n");
     let mut single: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for day in days {
         let Some(yearly) = &day.yearly else {
