@@ -264,7 +264,8 @@ impl Policy {
         let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
         here && is_in_force(self.from, self.to, on)
             && one_of(&self.debtor_kinds, &customer.kind)
-            && one_of(&self.products, &invoice.product)
+            // A product that nobody wrote down does not take a protection away.
+            && (invoice.product.is_empty() || one_of(&self.products, &invoice.product))
             && (self.collectors.is_empty() || self.collectors.contains(&collector))
     }
 }
