@@ -14,5 +14,6 @@ mod scenarios;
 mod simulate;
 mod surface;
 mod together;
+mod trial;
 mod worker;
 mod world;

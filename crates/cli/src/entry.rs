@@ -93,7 +93,32 @@ impl Entry {
 
     /// Hands the row to the worker, or shows it.
     pub(crate) async fn put(self, session: &Session, dry_run: bool) -> Result<Exit, Failure> {
-        put(session, self.record()?, dry_run).await
+        put(session, self.by_ids(session).await?.record()?, dry_run).await
+    }
+
+    /// Names of invoices and disputes become their ids: said by number and said by id is the same word, and stays bound
+    /// to its invoice when another one of the same number comes. What is not known yet stays as it was written.
+    async fn by_ids(mut self, session: &Session) -> Result<Self, Failure> {
+        if !["invoice", "invoices", "dispute"].iter().any(|column| self.cells.contains_key(column)) {
+            return Ok(self);
+        }
+        let store = session.store().await?;
+        for column in ["invoice", "invoices"] {
+            let Some(names) = self.cells.get(column) else { continue };
+            let mut ids = Vec::new();
+            for name in names.split(';') {
+                let found = reads::find_invoice(&store, name).await;
+                ids.push(found.map_or_else(|_| name.to_owned(), |row| row.id.to_string()));
+            }
+            self.cells.insert(column, ids.join(";"));
+        }
+        if let Some(name) = self.cells.get("dispute")
+            && let Ok(known) = reads::dispute(&store, name).await
+        {
+            self.cells.insert("dispute", known.id);
+        }
+        store.close().await;
+        Ok(self)
     }
 }
 

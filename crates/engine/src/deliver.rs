@@ -273,7 +273,7 @@ async fn check(
         let Some(facts) = loaded.facts_without(&row.invoice, Some(row.id), at, &engine.settings) else { continue };
         let judged = match ask {
             Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
-            Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new() },
+            Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new(), moved: Vec::new() },
         };
         if ask == Ask::Guard {
             asked.extend(explain::row(&effect, &judged, at, &policy));

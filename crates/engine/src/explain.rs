@@ -1,10 +1,12 @@
 //! Why a customer may be contacted now, or why not and when next: the guard's own answer, asked by people.
 
 use crate::{Engine, Error, db};
+use recobro_kernel::case::{Case, Hold};
 use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
 use recobro_kernel::guard::{self, Finding, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::playbook::Playbook;
+use recobro_kernel::record::Moved;
 use recobro_kernel::schedule::Wish;
 use recobro_kernel::time::Timestamp;
 use recobro_store::verdicts::VerdictRow;
@@ -41,6 +43,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// What every rule said.
     pub findings: Vec<Finding>,
+    /// Every limit that moved it, the playbook's own as well.
+    pub moved: Vec<Moved>,
 }
 
 impl Engine {
@@ -77,15 +81,29 @@ async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<An
                 invoice: case.invoice.clone(),
                 number: facts.invoice.number.clone(),
                 channel: *channel,
-                stopped: guard::stopped_by(case, &facts, question.class.is_exempt()).map(str::to_owned),
+                stopped: guard::stopped_by(case, &facts, question.class.is_exempt()).map(|why| holds(case, why)),
                 reachable,
                 verdict: judged.verdict,
                 findings: judged.findings,
+                moved: judged.moved,
             });
         }
     }
     answers.sort_by_key(|answer| (due.get(&answer.invoice).map(|row| row.due_on), answer.invoice.clone()));
     Ok(answers)
+}
+
+/// What keeps a case back, by name and to which day.
+fn holds(case: &Case, why: &str) -> String {
+    if why != "held" {
+        return why.to_owned();
+    }
+    let one = |hold: &Hold| {
+        let until = hold.until.or(hold.limit_at).map(|at| format!(" until {}", at.to_utc().date_naive()));
+        let event = hold.event.as_ref().map(|event| format!(" until {event}"));
+        format!("{}{}", hold.name, until.or(event).unwrap_or_default())
+    };
+    format!("held by {}", case.holds.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 fn weigh(

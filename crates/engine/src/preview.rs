@@ -54,6 +54,18 @@ fn excess(book: &Book, source: &str, record: &Record) -> Option<String> {
             (pledge.amount.minor > owed.minor)
                 .then(|| format!("{} is promised, and {owed} is open without charges", pledge.amount))
         }
+        Record::Dispute(dispute) => {
+            let quarrel = book.quarrels.iter().find(|quarrel| quarrel.id == scoped(source, &dispute.id))?;
+            let bill = book.bills.get(&quarrel.invoice).filter(|_| quarrel.closed_on.is_none())?;
+            let (said, owed) = (
+                Money::new(quarrel.amount_minor, bill.currency()),
+                Money::new(bill.balance_minor.max(0), bill.currency()),
+            );
+            let all = Money::new(book.contested(&quarrel.invoice), bill.currency());
+            (all.minor > owed.minor).then(|| {
+                format!("{said} is contested, {all} with the other disputes of the invoice, and {owed} is open")
+            })
+        }
         Record::Credit(_) => {
             // The trial booked nothing else.
             let note = book.booked.iter().find(|booked| booked.kind == "credit" && booked.source == source)?;

@@ -516,6 +516,9 @@ fn take_promise(
     let Some(first) = invoices.first() else {
         return Err(format!("nothing is open that the promise of `{customer}` could cover"));
     };
+    if let Some(other) = invoices.iter().map(|id| &book.bills[id].record.customer).find(|owner| **owner != customer.0) {
+        return Err(format!("the promise of `{customer}` names an invoice of `{other}`; note one for each"));
+    }
     let currency = book.bills[first].record.amount.currency;
     if invoices.iter().any(|id| book.bills[id].record.amount.currency != currency) {
         return Err("the promise covers invoices in several currencies; split it".to_owned());

@@ -40,11 +40,13 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What the policies' rules answered, where they were asked.
     pub findings: Vec<Finding>,
+    /// Every limit that moved the contact, the last as binding: the playbook's own as well.
+    pub moved: Vec<crate::record::Moved>,
 }
 
 impl Judgement {
     fn of(verdict: Verdict) -> Self {
-        Self { verdict, findings: Vec::new() }
+        Self { verdict, findings: Vec::new(), moved: Vec::new() }
     }
 }
 
@@ -120,7 +122,7 @@ pub fn weigh(
         (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
         (None, _) => Verdict::Allow,
     };
-    Judgement { verdict, findings: bound.findings(place, wish, point, points, now) }
+    Judgement { verdict, findings: bound.findings(place, wish, point, points, now), moved }
 }
 
 /// The name by which policies know an act that is no contact.

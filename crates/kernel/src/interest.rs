@@ -241,9 +241,11 @@ impl Debt {
         (self.amount_minor - paid).max(0)
     }
 
-    /// Whether anything was owed on the first late day.
+    /// Whether anything was owed on a late day: on the first one, or after money was taken back.
     fn was_late(&self, as_of: NaiveDate) -> bool {
-        self.due.succ_opt().is_some_and(|first| first <= as_of && self.owed_on(first) > 0)
+        let taken_back = self.paid.iter().filter(|(on, minor)| *minor < 0 && *on >= self.due).map(|(on, _)| *on);
+        let late = |day: NaiveDate| day.succ_opt().is_some_and(|day| day <= as_of && self.owed_on(day) > 0);
+        std::iter::once(self.due).chain(taken_back).any(late)
     }
 }
 

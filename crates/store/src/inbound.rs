@@ -301,7 +301,7 @@ pub async fn parked_since(tx: &mut Tx, since: Timestamp) -> Result<i64> {
 const VERSIONS: Query = listed!(
     "inbound.versions",
     concat!("SELECT ", fields!(), " FROM inbound WHERE kind = $2 AND external_id"),
-    "ORDER BY external_id, received_at, id LIMIT 100000"
+    "ORDER BY external_id, id LIMIT 100000"
 );
 
 /// Returns everything that was ever said about some keys of a kind, in the order in which we learned it.

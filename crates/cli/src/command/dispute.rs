@@ -146,10 +146,8 @@ async fn open(args: Open, session: &Session) -> Result<Exit, Failure> {
 }
 
 async fn close(args: Close, session: &Session) -> Result<Exit, Failure> {
-    let on = match args.on {
-        Some(on) => on,
-        None => entry::today(session).await?,
-    };
+    let today = entry::today(session).await?;
+    let on = args.on.unwrap_or(today);
     let at = session.clock().await?.now();
     let store = session.store().await?;
     let known = reads::dispute(&store, &args.dispute).await?;
@@ -169,7 +167,9 @@ async fn close(args: Close, session: &Session) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, format!("the dispute was opened on {}, after {on}", known.opened_on)));
     }
     let change = DisputeChange::Closed { outcome: args.outcome, credit };
-    let record = Dispute { id: known.id, invoice: known.invoice.to_string(), change, on, at: Some(at) };
+    // A day to come is news on its day.
+    let at = Some(at).filter(|_| on <= today);
+    let record = Dispute { id: known.id, invoice: known.invoice.to_string(), change, on, at };
     entry::put(session, Record::Dispute(record), args.dry_run).await
 }
 

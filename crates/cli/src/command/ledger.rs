@@ -53,6 +53,9 @@ struct Said {
     invoices: Vec<SaidInvoice>,
     unapplied: BTreeMap<String, String>,
     totals: BTreeMap<String, SaidTotal>,
+    /// Interest from this day on is not counted: the rate is not loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_from: Option<NaiveDate>,
     /// Money that is noted and counts later.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<reads::PaymentLine>,
@@ -91,6 +94,8 @@ struct SaidTotal {
 struct Charges {
     minor: i64,
     waived: i64,
+    /// Days from this one on are not counted: their rate is not loaded.
+    unknown_from: Option<NaiveDate>,
 }
 
 /// Totals of one currency, minor units.
@@ -137,7 +142,11 @@ fn charges(law: &Law, account: &Account, line: &AccountLine, as_of: NaiveDate) -
     let debt = debt.less_credits(&line.days(true), as_of);
     let rates = law.rates_for(&account.customer.country, &account.customer.kind, invoice.currency);
     let statement = rates.map(|rates| interest::statement(rates, &debt, as_of));
-    statement.map_or(Charges::default(), |statement| Charges { minor: statement.charges_minor(), waived: statement.waived_minor() })
+    statement.map_or(Charges::default(), |statement| Charges {
+        minor: statement.charges_minor(),
+        waived: statement.waived_minor(),
+        unknown_from: statement.unknown_from,
+    })
 }
 
 fn claimable(line: &AccountLine) -> i64 {
@@ -205,8 +214,14 @@ fn said(
         invoices: lines.iter().map(one).collect(),
         unapplied: account.unapplied.iter().map(|(c, minor)| (c.to_string(), plain(*minor, *c))).collect(),
         totals: totals.iter().map(total).collect(),
+        unknown_from: unknown_from(lines),
         waiting: account.waiting.clone(),
     }
+}
+
+/// The first day whose rate is not loaded.
+fn unknown_from(lines: &[(&AccountLine, Charges)]) -> Option<NaiveDate> {
+    lines.iter().filter(|(line, _)| line.balance_minor() > 0).filter_map(|(_, charges)| charges.unknown_from).min()
 }
 
 fn text(
@@ -258,6 +273,9 @@ fn text(
             let _ = write!(text, ", {} unapplied (`recobro match list`)", money(total.unapplied));
         }
         let _ = writeln!(text, ": {} owed", money(total.balance + total.charges - total.unapplied));
+    }
+    if let Some(day) = unknown_from(lines) {
+        let _ = writeln!(text, "the rate from {day} on is not loaded: interest of these days is not counted");
     }
     for line in &account.waiting {
         let _ = writeln!(text, "{} {} of {} waits to be taken up: {}", line.amount, line.currency, line.on, line.payment);

@@ -87,7 +87,7 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    fn currency(&self) -> Currency {
+    pub(crate) fn currency(&self) -> Currency {
         self.record.amount.currency
     }
 

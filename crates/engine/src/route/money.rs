@@ -78,6 +78,12 @@ fn meant(book: &Book, payment: &Payment) -> Result<Vec<InvoiceId>, Parked> {
     {
         return Err(format!("the payment names invoices of `{first}` and of `{other}`; book one for each"));
     }
+    let owner = invoices.first().map(|id| &book.bills[id].record.customer);
+    if let Some((owner, said)) = owner.zip(payment.customer.as_ref()).filter(|(owner, said)| owner != said) {
+        return Err(format!(
+            "the payment is said to be of `{said}`, the invoice is of `{owner}`; leave one of them out"
+        ));
+    }
     Ok(invoices)
 }
 
@@ -114,12 +120,18 @@ fn found(book: &Book, payment: &Payment, rule: Rule) -> Result<Vec<InvoiceId>, P
     open.sort_by_key(|id| (book.bills[*id].record.due, (*id).clone()));
     let paid = payment.amount.minor;
     let balance = |id: &InvoiceId| book.bills[id].balance_minor;
-    let equal: Vec<&InvoiceId> = open.iter().copied().filter(|id| balance(id) == paid).collect();
+    // A few cents less than is owed is that invoice, or all of them: the rule that writes cents off takes the rest.
+    let meets = |owed: i64, tolerance: i64| (0..=tolerance).contains(&(owed - paid));
+    let tolerance = |id: &InvoiceId| book.bills[id].tolerance_minor;
+    let exact: Vec<&InvoiceId> = open.iter().copied().filter(|id| balance(id) == paid).collect();
+    let near = || open.iter().copied().filter(|id| meets(balance(id), tolerance(id))).collect();
+    let equal: Vec<&InvoiceId> = if exact.is_empty() { near() } else { exact };
+    let last = open.last().map_or(0, |id| tolerance(id));
     let chosen = match (equal.as_slice(), rule) {
         ([one], _) => vec![*one],
         // Several of the same amount: the oldest would be a guess that a customer may not share.
         (_, Rule::OldestFirst) => open,
-        ([], Rule::Exact) if open.iter().map(|id| balance(id)).sum::<i64>() == paid => open,
+        ([], Rule::Exact) if meets(open.iter().map(|id| balance(id)).sum(), last) => open,
         (_, Rule::Exact) => Vec::new(),
     };
     Ok(chosen.into_iter().cloned().collect())

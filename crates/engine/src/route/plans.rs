@@ -4,7 +4,7 @@ use super::book::plans::instalment_row;
 use super::book::{Bill, Book, Origin};
 use super::{Parked, named, unknown};
 use chrono::NaiveDate;
-use recobro_connectors::source::record::{Plan, PlanChange, PlanOffer, PlanTerms};
+use recobro_connectors::source::record::{Mandate, Plan, PlanChange, PlanOffer, PlanTerms};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::plan::{self, Instalment, Limits};
@@ -34,6 +34,10 @@ pub(super) fn take(book: &mut Book, plan: &Plan, origin: &Origin<'_>) -> Result<
             }
         }
         PlanChange::Mandated(mandate) => {
+            if let Some(scheme) = book.scheme(&plan.id).filter(|scheme| scheme.row.currency != Currency::EUR) {
+                return Err(format!("plan `{}` is in {}; direct debits are in euros", plan.id, scheme.row.currency));
+            }
+            signed_in_time(mandate, plan.on)?;
             let text = serde_json::to_string(mandate).expect("a mandate is plain data");
             if book.mandate_plan(&plan.id, text) { Ok(()) } else { Err(no_open(book, &plan.id, "plan")) }
         }
@@ -45,6 +49,14 @@ pub(super) fn take(book: &mut Book, plan: &Plan, origin: &Origin<'_>) -> Result<
             }
         }
     }
+}
+
+/// Nobody agrees by a mandate that is not signed yet.
+fn signed_in_time(mandate: &Mandate, on: NaiveDate) -> Result<(), Parked> {
+    if mandate.signed_on > on {
+        return Err(format!("the mandate is signed on {}, after {on}", mandate.signed_on));
+    }
+    Ok(())
 }
 
 fn no_open(book: &Book, id: &str, what: &str) -> Parked {
@@ -190,6 +202,9 @@ fn agreed(book: &mut Book, plan: &Plan, terms: &PlanTerms, origin: &Origin<'_>) 
     let method = terms.method.clone().or_else(|| offer.as_ref().map(|row| row.method.clone())).unwrap_or_default();
     if method == "direct_debit" && terms.mandate.is_none() {
         return Err("a direct debit needs the customer's mandate: its id, the day it was signed, the IBAN".to_owned());
+    }
+    if let Some(mandate) = &terms.mandate {
+        signed_in_time(mandate, plan.on)?;
     }
     let row = PlanRow {
         status: "active".to_owned(),

@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
 use recobro_engine::explain::{Answer, Question, parts};
 use recobro_kernel::facts::{Channel, Class};
+use recobro_kernel::record::Moved;
 use recobro_kernel::time::Timestamp;
 use recobro_store::verdicts::VerdictRow;
 use serde::Serialize;
@@ -56,6 +57,8 @@ struct Said<'a> {
     stopped: Option<&'a str>,
     reachable: bool,
     findings: Vec<Found<'a>>,
+    /// Every limit that moved it, the last as binding.
+    moved: &'a [Moved],
 }
 
 #[derive(Serialize)]
@@ -152,6 +155,7 @@ fn said(answer: &Answer, at: Timestamp) -> Said<'_> {
         stopped: answer.stopped.as_deref(),
         reachable: answer.reachable,
         findings: found.collect(),
+        moved: &answer.moved,
     }
 }
 
@@ -160,14 +164,15 @@ fn text(answer: &Answer, at: Timestamp, zone: Tz) -> String {
     let local = |at: Timestamp| at.local(zone).format("%a %Y-%m-%d %H:%M").to_string();
     let (verdict, rule, until) = parts(&answer.verdict);
     let guard = match (verdict, until) {
+        _ if answer.stopped.is_some() => format!("kept back by the case: {}", answer.stopped.as_deref().unwrap_or_default()),
         ("allow", _) => format!("may leave at {}", local(at)),
         ("defer", Some(Timestamp::MAX)) => format!("never: {rule}"),
         ("defer", Some(until)) => format!("not before {}: {rule}", local(until)),
         _ => format!("not this way: {rule}"),
     };
     let mut lines = vec![format!("{}  {:<8}  {guard}", answer.number, answer.channel.name())];
-    if let Some(stopped) = &answer.stopped {
-        lines.push(format!("    the case itself keeps back: {stopped}"));
+    for moved in answer.moved.iter().filter(|moved| !moved.rule.contains('/')) {
+        lines.push(format!("    later   the playbook's {}: {}", moved.rule, local(moved.until)));
     }
     if !answer.reachable {
         lines.push("    no open address on this channel".to_owned());

@@ -127,7 +127,7 @@ impl Book {
     }
 
     /// What disputes keep from being asked for, minor units: open ones, and accepted ones whose credit is to come.
-    pub(super) fn contested(&self, invoice: &InvoiceId) -> i64 {
+    pub(crate) fn contested(&self, invoice: &InvoiceId) -> i64 {
         self.quarrels.iter().filter(|q| q.invoice == *invoice).map(Quarrel::contests).sum()
     }
 

@@ -125,6 +125,20 @@ fn a_rest_within_the_tolerance_is_written_off_with_its_record() {
     assert_eq!(kinds, [("write_off", 4), ("payment", 9_996)]);
 }
 
+/// A cent short of one invoice, or of all of them, is no money of nobody.
+#[test]
+fn a_payment_some_cents_short_is_matched_where_the_rule_takes_the_rest() {
+    let all = |minor: i64| {
+        let mut book = book(&[10_000, 5_000]);
+        book.bills.values_mut().for_each(|bill| bill.tolerance_minor = 5);
+        pay(&mut book, &payment("P", minor, &[]), Rule::Exact).unwrap();
+        book.bills.values().map(|bill| bill.balance_minor).collect::<Vec<_>>()
+    };
+    assert_eq!(all(14_999), [0, 0]);
+    assert_eq!(all(4_996), [10_000, 0]);
+    assert_eq!(all(4_994), [10_000, 5_000], "more than the rule writes off");
+}
+
 /// A first version that named a wrong invoice was parked: it booked nothing, and the corrected one counts.
 #[test]
 fn a_corrected_payment_is_booked() {
