@@ -283,9 +283,9 @@ async fn check(
                 spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
                 let ready = Ready { row, effect, at, case, bundle, facts };
                 if ready.effect.bundled {
-                    bundled.push(ready)
+                    bundled.push(ready);
                 } else {
-                    handings.push(prepare(engine, ready, &loaded, &[]))
+                    handings.push(prepare(engine, ready, &loaded, &[]));
                 }
             }
             Verdict::Defer { until, rule } => returns.push(returned(&row, &effect, at, rule, Some(until))?),

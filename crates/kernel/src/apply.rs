@@ -4,7 +4,7 @@ use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentS
 use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::ids::{EffectId, EventId, GroupId};
-use crate::record::{BACKLOG_SPREAD, Place, Record, TurnBody};
+use crate::record::{BACKLOG_SPREAD, Moved, Place, Record, TurnBody};
 use crate::time::Timestamp;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -131,18 +131,7 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         Record::Assigned { name, value } => {
             Arc::make_mut(&mut case.vars).insert(name.clone(), value.clone());
         }
-        Record::Deferred { until, moved, beside, .. } => {
-            if !beside {
-                case.cursor.not_before = Some(*until);
-                case.cursor.rule = moved.last().map(|m| m.rule.clone());
-                // A season or a drawn day is no deferral by caps: the days of giving up begin after it.
-                let drawn =
-                    |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ");
-                let planned = moved.iter().any(|m| drawn(&m.rule));
-                let since = case.cursor.due_since.unwrap_or(stamp.at);
-                case.cursor.due_since = (!planned).then_some(since);
-            }
-        }
+        Record::Deferred { until, moved, beside, .. } => defer(case, (*until, *beside), moved, stamp),
         Record::Ordered { .. }
         | Record::Returned { .. }
         | Record::Sent { .. }
@@ -184,6 +173,18 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             case.wake.clone_from(wake);
         }
     }
+}
+
+/// The cursor's step waits. A season, a drawn day or the law is no deferral by caps: giving up begins after it.
+fn defer(case: &mut Case, (until, beside): (Timestamp, bool), moved: &[Moved], stamp: Stamp) {
+    if beside {
+        return;
+    }
+    case.cursor.not_before = Some(until);
+    case.cursor.rule = moved.last().map(|m| m.rule.clone());
+    let planned = |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ");
+    let since = case.cursor.due_since.unwrap_or(stamp.at);
+    case.cursor.due_since = (!moved.iter().any(|m| planned(&m.rule))).then_some(since);
 }
 
 /// A proven delivery: the day from which statutory clocks run.

@@ -4,6 +4,7 @@ mod agreements;
 mod charges;
 mod contract;
 mod differential;
+mod guard;
 mod prepare;
 mod world;
 

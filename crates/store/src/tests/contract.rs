@@ -16,7 +16,7 @@ use crate::promises::{self, PromiseRow};
 use crate::wake::{self, Priority, WakeAt};
 use crate::{
     CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, playbooks,
-    report, tasks, unmatched, verdicts,
+    report, tasks, unmatched,
 };
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
@@ -37,10 +37,10 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(a_turn_carries_effects_work_and_news).await;
     each(news_wakes_its_case_ahead_of_timers_and_only_once).await;
     each(effects_are_claimed_with_a_fence_and_settled_once).await;
-    each(what_leaves_together_is_claimed_together).await;
+    each(super::guard::what_leaves_together_is_claimed_together).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
-    each(what_the_guard_answered_is_found_by_customer_and_time).await;
+    each(super::guard::what_the_guard_answered_is_found_by_customer_and_time).await;
     each(work_is_answered_once).await;
     each(playbooks_and_artefacts_are_addressed_by_content).await;
     each(sums_add_up).await;
@@ -365,7 +365,7 @@ async fn promises_are_found_by_their_invoices(store: &Store) {
 }
 
 /// Commits turns that must all win.
-async fn commit(store: &Store, turns: &[TurnCommit]) -> Vec<CaseNo> {
+pub(super) async fn commit(store: &Store, turns: &[TurnCommit]) -> Vec<CaseNo> {
     let mut tx = store.begin().await.unwrap();
     let done = commit_turns(&mut tx, turns, &[]).await.unwrap();
     tx.commit().await.unwrap();
@@ -520,7 +520,7 @@ fn settled(n: usize, no: CaseNo, fence: i64) -> Settled {
     }
 }
 
-fn lease(owner: &str, second: i64) -> Lease {
+pub(super) fn lease(owner: &str, second: i64) -> Lease {
     Lease { owner: owner.to_owned(), until: at(second) }
 }
 
@@ -577,23 +577,6 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     assert_eq!(done.losers().count(), 1);
     assert_eq!(outbox::get(&mut tx, &[effect_id(3)]).await.unwrap().len(), 1);
     assert_eq!(contacts::list(&mut tx, (at(0), ""), 10).await.unwrap().len(), 1, "what did not leave does not count");
-}
-
-async fn what_leaves_together_is_claimed_together(store: &Store) {
-    let mut opening = first(1);
-    opening.effects = vec![effect(20, 1), effect(21, 2), effect(22, 1), effect(23, 1)];
-    opening.effects[2].lane = "sms".to_owned();
-    opening.effects[3].birth = outbox::Birth::Ready { due_at: at(90) };
-    opening.wake = None;
-    commit(store, std::slice::from_ref(&opening)).await;
-    let mut tx = store.begin().await.unwrap();
-    let one = [customer_id(1)];
-    let claimed = outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap();
-    assert_eq!(claimed.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(effect_id(20), State::Leased)]);
-    assert!(outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap().is_empty());
-    let later = outbox::claim_of(&mut tx, at(90), ("email", &one), 10, &lease("w", 60)).await.unwrap();
-    assert_eq!(later.len(), 1);
-    tx.commit().await.unwrap();
 }
 
 async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
@@ -654,37 +637,6 @@ async fn the_contact_ledger_counts(store: &Store) {
     let rest = contacts::list(&mut tx, (left[0].at, &left[0].id), 10).await.unwrap();
     assert_eq!(rest, left[1..]);
     tx.commit().await.unwrap();
-}
-
-async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
-    let mut tx = store.begin().await.unwrap();
-    let allow = verdicts::VerdictRow {
-        effect: effect_id(1).to_string(),
-        at: at(10),
-        customer: customer_id(1),
-        invoice: invoice_id(1),
-        channel: "email".to_owned(),
-        class: "dunning".to_owned(),
-        verdict: "allow".to_owned(),
-        rule: String::new(),
-        until_at: None,
-        findings: "[]".to_owned(),
-        policy: Hash::of(b"law").to_string(),
-    };
-    let defer = verdicts::VerdictRow {
-        at: at(9),
-        verdict: "defer".to_owned(),
-        rule: "cap x/one".to_owned(),
-        until_at: Some(at(10)),
-        ..allow.clone()
-    };
-    let rows = [defer.clone(), allow.clone(), verdicts::VerdictRow { rule: "asked twice".to_owned(), ..defer.clone() }];
-    verdicts::put(&mut tx, &rows).await.unwrap();
-    verdicts::put(&mut tx, &[defer.clone()]).await.unwrap();
-    let found = verdicts::of_customer(&mut tx, &customer_id(1), (at(0), at(11)), 10).await.unwrap();
-    assert_eq!(found, [allow.clone(), defer]);
-    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(1), (at(10), at(11)), 1).await.unwrap(), [allow]);
-    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(2), (at(0), at(11)), 10).await.unwrap(), []);
 }
 
 async fn work_is_answered_once(store: &Store) {

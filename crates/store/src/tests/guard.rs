@@ -1,0 +1,55 @@
+//! What the guard answered, and what leaves together.
+
+use super::contract::{commit, lease};
+use super::world::{at, customer_id, effect, effect_id, first, invoice_id};
+use crate::outbox::{self, State};
+use crate::{Store, verdicts};
+use recobro_kernel::ids::Hash;
+
+pub(super) async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    let allow = verdicts::VerdictRow {
+        effect: effect_id(1).to_string(),
+        at: at(10),
+        customer: customer_id(1),
+        invoice: invoice_id(1),
+        channel: "email".to_owned(),
+        class: "dunning".to_owned(),
+        verdict: "allow".to_owned(),
+        rule: String::new(),
+        until_at: None,
+        findings: "[]".to_owned(),
+        policy: Hash::of(b"law").to_string(),
+    };
+    let defer = verdicts::VerdictRow {
+        at: at(9),
+        verdict: "defer".to_owned(),
+        rule: "cap x/one".to_owned(),
+        until_at: Some(at(10)),
+        ..allow.clone()
+    };
+    let rows = [defer.clone(), allow.clone(), verdicts::VerdictRow { rule: "asked twice".to_owned(), ..defer.clone() }];
+    verdicts::put(&mut tx, &rows).await.unwrap();
+    verdicts::put(&mut tx, std::slice::from_ref(&defer)).await.unwrap();
+    let found = verdicts::of_customer(&mut tx, &customer_id(1), (at(0), at(11)), 10).await.unwrap();
+    assert_eq!(found, [allow.clone(), defer]);
+    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(1), (at(10), at(11)), 1).await.unwrap(), [allow]);
+    assert_eq!(verdicts::of_customer(&mut tx, &customer_id(2), (at(0), at(11)), 10).await.unwrap(), []);
+}
+
+pub(super) async fn what_leaves_together_is_claimed_together(store: &Store) {
+    let mut opening = first(1);
+    opening.effects = vec![effect(20, 1), effect(21, 2), effect(22, 1), effect(23, 1)];
+    opening.effects[2].lane = "sms".to_owned();
+    opening.effects[3].birth = outbox::Birth::Ready { due_at: at(90) };
+    opening.wake = None;
+    commit(store, std::slice::from_ref(&opening)).await;
+    let mut tx = store.begin().await.unwrap();
+    let one = [customer_id(1)];
+    let claimed = outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(effect_id(20), State::Leased)]);
+    assert!(outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap().is_empty());
+    let later = outbox::claim_of(&mut tx, at(90), ("email", &one), 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(later.len(), 1);
+    tx.commit().await.unwrap();
+}
