@@ -149,8 +149,11 @@ fn a_debit_leaves_out_what_is_held_contested_or_wrong() {
     assert_eq!(said["collects"][0]["plan"], "D1");
     assert!(said["left_out"][0]["reason"].as_str().unwrap_or_default().contains("dispute"), "{said}");
     assert!(home.data(&["plan", "show", "D1"]).contains("mandate M-2 of 2026-02-02, ES91...1332"));
-    // Money that came in and is not taken up yet is not collected a second time.
+    // Money that came in and is not taken up yet is not collected a second time: first it is taken up.
     home.data(&["payment", "add", "900", "--invoice", "2026/1"]);
+    let (code, said) = refused(&home, &["plan", "debit", "--by", "2026-03-05", "--dry-run"]);
+    assert!(code == Some(4) && said.contains("news waits"), "{said}");
+    play(&home, "2026-02-09");
     assert_eq!(dry()["instalments"], 0);
     // A day that has passed meanwhile is no reason never to collect.
     home.data(&["dispute", "close", &dispute(&home), "--outcome", "withdrawn"]);

@@ -121,7 +121,7 @@ fn a_credit_note_is_no_payment() {
     let home = book();
     std::fs::write(
         home.path().join("credits.csv"),
-        "id,invoice,amount,currency,on,reason\nP1,2026/1,-2000,EUR,2026-01-16,price\nN2,I2,7,EUR,2026-01-16,quality\n\
+        "id,invoice,amount,currency,on,reason\nP1,2026/1,2000,EUR,2026-01-16,price\nN2,I2,7,EUR,2026-01-16,quality\n\
          N3,I3,1,EUR,2026-01-16,price\nN4,I7,1,EUR,2026-01-16,price\n",
     )
     .unwrap();

@@ -74,6 +74,17 @@ fn what_contradicts_itself_is_refused() {
     assert!(much.status.success() && text(&much.stderr).contains("1,000.00 EUR is open"), "{}", text(&much.stderr));
 }
 
+/// The reversal of a credit note is no second credit note.
+#[test]
+fn a_credit_note_with_a_sign_is_refused_with_its_line() {
+    let home = home();
+    let notes = "id,invoice,amount,currency,on\nN1,1003,100,EUR,2026-04-02\nN2,1003,-100,EUR,2026-04-02\n";
+    std::fs::write(home.path().join("notes.csv"), notes).unwrap();
+    let said = home.run(&["import", "credit_notes", "notes.csv"]);
+    let shown = text(&said.stderr);
+    assert!(said.status.code() == Some(6) && shown.contains("line 3") && shown.contains("not above zero"), "{shown}");
+}
+
 /// Interest that stops where no rate is known says so wherever it is shown; money that came back was never there.
 #[test]
 fn the_account_says_what_its_interest_leaves_out() {

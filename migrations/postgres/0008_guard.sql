@@ -9,3 +9,5 @@ CREATE INDEX verdicts_customer ON verdicts (customer, at);
 -- What is ready for a customer on a channel: it leaves in one message.
 CREATE INDEX outbox_customer ON outbox (customer, lane, due_at)
   WHERE status = 0 AND lane IN ('email', 'letter', 'sms', 'voice', 'whatsapp');
+-- The key of the message that an effect left in, where it leaves with others: whoever tries again uses the same.
+ALTER TABLE outbox ADD COLUMN bundle TEXT COLLATE "C";

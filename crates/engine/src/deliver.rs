@@ -33,8 +33,11 @@ use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled}
 use recobro_store::{Tx, inbound, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Effects of one claim.
+/// Effects of one claim, with those that leave in the same messages.
 const BATCH: i64 = 1_000;
+
+/// Effects that a claim begins with.
+const CLAIM: i64 = 500;
 
 /// The shortest pause of what was not even tried, and of a lane where nothing could be, seconds.
 const NOT_TRIED_S: i64 = 60;
@@ -101,11 +104,11 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
     for (lanes, limit) in shares(engine, span) {
         rows.extend(outbox::claim(tx, span.horizon, &lanes, limit, &lease).await?);
     }
-    if span.sliced {
-        // What leaves together is claimed together, however small the slice.
-        let mates = together::mates(&rows)?;
-        for (lane, customers) in mates {
-            rows.extend(outbox::claim_of(tx, span.horizon, (&lane, &customers), BATCH, &lease).await?);
+    // What leaves together is claimed together, however small the slice.
+    for (lane, customers) in together::mates(&rows)? {
+        let room = BATCH - i64::try_from(rows.len()).unwrap_or(BATCH);
+        if room > 0 {
+            rows.extend(outbox::claim_of(tx, span.horizon, (&lane, &customers), room, &lease).await?);
         }
     }
     if rows.is_empty() {
@@ -120,7 +123,7 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
 /// that nothing claimed waits behind a minute of others. Lanes that rest are left out.
 fn shares(engine: &Engine, span: Span) -> Vec<(Vec<String>, i64)> {
     if !span.sliced {
-        return vec![(Vec::new(), BATCH)];
+        return vec![(Vec::new(), CLAIM)];
     }
     let now = engine.clock.now();
     let rests = engine.rests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -133,7 +136,7 @@ fn shares(engine: &Engine, span: Span) -> Vec<(Vec<String>, i64)> {
         }
     }
     if !wide.is_empty() {
-        shares.push((wide, BATCH));
+        shares.push((wide, CLAIM));
     }
     shares
 }
@@ -227,8 +230,10 @@ pub(crate) async fn mark_sending(engine: &Engine, tx: &mut Tx, handings: Vec<Han
     }
     let (lease, _) = lease(engine, tx).await?;
     let all = |handing: &Handing| {
-        let carried = handing.carried.iter().map(|one| (one.row.id, one.row.fence));
-        std::iter::once((handing.row.id, handing.row.fence)).chain(carried).collect::<Vec<_>>()
+        // The key of a message is written before it leaves: whoever hands it over again, it is the same one.
+        let key = handing.effect.bundled.then(|| handing.effect.key.unwrap_or(handing.effect.id));
+        let carried = handing.carried.iter().map(|one| (one.row.id, one.row.fence, key));
+        std::iter::once((handing.row.id, handing.row.fence, key)).chain(carried).collect::<Vec<_>>()
     };
     let rows: Vec<_> = handings.iter().flat_map(all).collect();
     let held = outbox::mark_sending(tx, &rows, lease.until).await?;
@@ -259,6 +264,8 @@ async fn check(
     let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
     let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
     let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;
+    // What a check before this one noted of the same effects is no contact made: each counts again as it passes.
+    loaded.forget(&rows.iter().map(|row| row.id.to_string()).collect());
     let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
@@ -551,7 +558,7 @@ pub(crate) async fn settle(engine: &Engine, tx: &mut Tx, settling: &[Settling]) 
     }
     for (one, reason) in unknown {
         // Rare, and each has its own reason: one statement each.
-        if outbox::mark_unknown(tx, &[settled(one)?], reason).await? == [true] {
+        if outbox::mark_unknown(tx, &[settled(one)?], reason).await? == [true] && one.carried_by.is_none() {
             counted.push(one.handing.effect.customer.clone());
         }
     }

@@ -109,6 +109,13 @@ impl Loaded {
         Some(interest::statement(rates, &debt.less_credits(credited, as_of), as_of))
     }
 
+    /// Leaves rows of the contact ledger out.
+    pub(crate) fn forget(&mut self, rows: &std::collections::BTreeSet<String>) {
+        for contacts in self.contacts.values_mut() {
+            contacts.retain(|(row, _)| !rows.contains(row));
+        }
+    }
+
     /// Adds a contact that an earlier case of the batch has just ordered, so that later ones predict with it.
     pub(crate) fn foresee(&mut self, customer: &CustomerId, row: String, contact: ContactMade) {
         let contacts = self.contacts.entry(customer.clone()).or_default();

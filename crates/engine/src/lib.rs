@@ -28,7 +28,7 @@ pub mod observe;
 mod offer;
 pub mod operate;
 pub mod people;
-mod plan;
+pub mod plan;
 pub mod preview;
 mod promise;
 pub mod receive;

@@ -41,9 +41,30 @@ pub(crate) async fn look(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Resu
     Ok(count)
 }
 
+/// An instalment in a file of direct debits, as it was when the file was worked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collection {
+    /// Plan.
+    pub plan: String,
+    /// Its place in the plan, from 1.
+    pub ordinal: i64,
+    /// What is collected, minor units.
+    pub minor: i64,
+    /// The mandate, as the plan keeps it.
+    pub mandate: Option<String>,
+}
+
+impl Collection {
+    fn is_in(&self, row: &PlanRow) -> bool {
+        let part = usize::try_from(self.ordinal - 1).ok().and_then(|index| row.instalments.get(index));
+        let rest = part.map(|part| part.amount_minor - part.paid_minor);
+        row.status == "active" && row.mandate == self.mandate && rest == Some(self.minor)
+    }
+}
+
 impl Engine {
-    /// Keeps a file of direct debits and notes that its instalments, by plan and ordinal from 1, are in it. Says whether
-    /// all of them were free; else nothing is kept.
+    /// Keeps a file of direct debits and notes that its instalments are in it. Says whether all of them are free and as
+    /// they were when the file was worked out; else nothing is kept.
     ///
     /// The file stands in the database before it stands on a disk, in the transaction that takes its instalments: whoever
     /// dies in between finds it there, and two runs at once cannot collect the same money twice.
@@ -53,36 +74,84 @@ impl Engine {
     pub async fn collect(
         &self,
         customers: &[CustomerId],
-        instalments: &[(String, i64)],
+        instalments: &[Collection],
         file: &DebitFile,
     ) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
-        recobro_store::contacts::lock_budget(&mut tx, &db::unique(customers)).await?;
-        if plans::collected(&mut tx, instalments, &file.message).await? < instalments.len() {
+        let kept = self.collect_in(&mut tx, customers, instalments, file).await?;
+        if kept {
+            tx.commit().await?;
+        } else {
             tx.rollback().await?;
+        }
+        Ok(kept)
+    }
+
+    /// Under the customers' lock nothing comes in between: what changed since the file was worked out is seen here.
+    async fn collect_in(
+        &self,
+        tx: &mut Tx,
+        customers: &[CustomerId],
+        instalments: &[Collection],
+        file: &DebitFile,
+    ) -> Result<bool, Error> {
+        recobro_store::contacts::lock_budget(tx, &db::unique(customers)).await?;
+        if self.news_waits(tx).await? {
             return Ok(false);
         }
-        debits::put(&mut tx, file).await?;
-        tx.commit().await?;
+        let ids = db::unique(&instalments.iter().map(|one| one.plan.clone()).collect::<Vec<_>>());
+        let rows = plans::get(tx, &ids).await?;
+        let keys = db::Keys { plans: ids.into_iter().collect(), ..db::Keys::default() };
+        let book = db::load_book(self, tx, &keys).await?;
+        let now = self.clock.now();
+        let is_same = |one: &Collection| {
+            rows.iter().any(|row| row.id == one.plan && one.is_in(row))
+                && book.why_not_collected(&one.plan, now).is_none()
+        };
+        if !instalments.iter().all(is_same) {
+            return Ok(false);
+        }
+        let marks: Vec<(String, i64)> = instalments.iter().map(|one| (one.plan.clone(), one.ordinal)).collect();
+        if plans::collected(tx, &marks, &file.message).await? < marks.len() {
+            return Ok(false);
+        }
+        debits::put(tx, file).await?;
         Ok(true)
     }
 
     /// Plans with instalments to collect by a day, and why some of them are not collected now: people hold them back, the
-    /// customer is protected, or contests an invoice. Asked of the ledger after all that waits was taken up, without a
-    /// trace: what was paid this morning is not collected.
+    /// customer is protected, or contests an invoice. Nothing while news waits to be taken up: what was paid this morning
+    /// is not collected.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub async fn debits(&self, by: NaiveDate, most: i64) -> Result<(Vec<PlanRow>, BTreeMap<String, String>), Error> {
+    pub async fn debits(&self, by: NaiveDate, most: i64) -> Result<Option<Debits>, Error> {
         let mut tx = self.store.begin().await?;
-        self.route_waiting(&mut tx).await?;
+        if self.news_waits(&mut tx).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         let rows = plans::debits(&mut tx, by, "", most).await?;
         let plans: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
         let book = db::load_book(self, &mut tx, &db::Keys { plans, ..db::Keys::default() }).await?;
         tx.rollback().await?;
         let now = self.clock.now();
-        let kept_back = rows.iter().filter_map(|row| Some((row.id.clone(), book.why_not_collected(&row.id, now)?)));
-        let kept_back = kept_back.collect();
-        Ok((rows, kept_back))
+        let why = |row: &PlanRow| Some((row.id.clone(), book.why_not_collected(&row.id, now)?));
+        let kept_back = rows.iter().filter_map(why).collect();
+        Ok(Some(Debits { rows, kept_back }))
     }
+
+    /// Whether anything has come that is not taken up yet; parked rows wait for people.
+    async fn news_waits(&self, tx: &mut Tx) -> Result<bool, Error> {
+        Ok(recobro_store::inbound::next_at(tx).await?.is_some_and(|at| at <= self.clock.now()))
+    }
+}
+
+/// What may be collected, and what not.
+#[derive(Clone, Debug)]
+pub struct Debits {
+    /// Plans with instalments due.
+    pub rows: Vec<PlanRow>,
+    /// Why a plan is not collected, by its id.
+    pub kept_back: BTreeMap<String, String>,
 }

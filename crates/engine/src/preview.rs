@@ -33,7 +33,7 @@ pub struct Preview {
 
 /// What of the news that is due was not routed for a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waits {
+enum Waits {
     /// Nothing: the trial is exact.
     Nothing,
     /// Another worker is routing it just now.
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// Routes what is due, as the next round would. Says what of it still waits.
-    pub(crate) async fn route_waiting(&self, tx: &mut Tx) -> Result<Waits, Error> {
+    async fn route_waiting(&self, tx: &mut Tx) -> Result<Waits, Error> {
         let now = self.clock.now();
         if inbound::waiting(tx, now, WAITING_MAX + 1).await? > WAITING_MAX {
             return Ok(Waits::TooMany);

@@ -9,6 +9,7 @@ use recobro_connectors::channel::Outgoing;
 use recobro_connectors::template::{TemplateContext, Templates, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{Facts, OPTIONAL_ROOTS, PlanFacts, Registry, has_root};
+use recobro_kernel::ids::InvoiceId;
 use recobro_kernel::interest::Statement;
 use recobro_kernel::money::Money;
 use recobro_kernel::plan::Part;
@@ -50,6 +51,8 @@ pub(crate) struct Rendering<'a> {
 /// An invoice of a message about several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
+    /// The invoice.
+    pub(crate) invoice: InvoiceId,
     /// Printed number.
     pub(crate) number: String,
     /// Due date.
@@ -151,6 +154,7 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
     let creditor = &settings.creditor;
     let invoice = &facts.invoice;
     let own = [Line {
+        invoice: invoice.id.clone(),
         number: invoice.number.clone(),
         due: invoice.due,
         claimable: invoice.money(invoice.claimable_minor()),

@@ -182,7 +182,9 @@ fn defer(case: &mut Case, (until, beside): (Timestamp, bool), moved: &[Moved], s
     }
     case.cursor.not_before = Some(until);
     case.cursor.rule = moved.last().map(|m| m.rule.clone());
-    let planned = |rule: &str| rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ");
+    let planned = |rule: &str| {
+        rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ") || rule == "bundle"
+    };
     let since = case.cursor.due_since.unwrap_or(stamp.at);
     case.cursor.due_since = (!moved.iter().any(|m| planned(&m.rule))).then_some(since);
 }

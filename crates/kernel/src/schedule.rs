@@ -4,11 +4,12 @@
 use crate::calendar::Calendar;
 use crate::case::{Case, shift};
 use crate::facts::{Channel, Class, ContactMade};
-use crate::guard::{self, Bound, policy::Opening};
+use crate::guard::policy::{Kind, Opening};
+use crate::guard::{self, Bound};
 use crate::ids::{GroupId, InvoiceId};
 use crate::playbook::{Cap, ContactRules, Playbook, Step, Verb};
 use crate::record::Moved;
-use crate::time::{Span, Timestamp};
+use crate::time::{Span, Timestamp, Unit};
 use chrono::{Days, NaiveDate};
 use chrono_tz::Tz;
 
@@ -162,20 +163,40 @@ fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<
 /// The days are drawn by customer: whatever cases, workers and playbooks there are, they name the same ones.
 fn bundle_day(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp) -> Option<Timestamp> {
     let window = rules.bundle.filter(|_| wish.bundled && place.several)?.window?;
-    let days = guard::span_days(window, place.calendar, start.date_in(place.zone)).max(1);
+    let days = match window.unit {
+        Unit::Minutes | Unit::Hours => 1,
+        Unit::Days | Unit::WorkingDays => window.count,
+        Unit::Weeks => window.count * 7,
+        Unit::Months => window.count * 30,
+    }
+    .max(1);
     let drawn = i64::try_from(crate::decide::bucket(place.customer, days.unsigned_abs())).unwrap_or(0);
     let date = start.date_in(place.zone);
-    let number = i64::from(chrono::Datelike::num_days_from_ce(&date));
-    let ahead = (drawn - number).rem_euclid(days);
+    let ahead = (drawn - i64::from(chrono::Datelike::num_days_from_ce(&date))).rem_euclid(days);
     if ahead == 0 {
         return None;
     }
-    // The day may be a holiday: then the first working day after it is the day of the bundle.
-    let grid = shift(date, ahead - days);
-    if place.calendar.working_day_from(grid) >= date && grid < date {
+    // A drawn day that is closed is kept on the first open one after it.
+    let before = Timestamp::start_of(shift(date, ahead - days), place.zone);
+    if first_open(place, rules, wish, before).date_in(place.zone) >= date {
         return None;
     }
     Some(Timestamp::start_of(shift(date, ahead), place.zone))
+}
+
+/// The first instant inside the playbook's hours and every window of the policies.
+fn first_open(place: Place<'_>, rules: &ContactRules, wish: Wish, from: Timestamp) -> Timestamp {
+    let mut start = from;
+    for _ in 0..ROUNDS_MAX {
+        let before = start;
+        start = place.calendar.next_open(start, rules.hours, place.zone);
+        let windows = place.bound.limits(wish).filter(|rule| matches!(rule.kind, Kind::Window { .. }));
+        start = windows.fold(start, |at, rule| guard::end(rule, place, wish, at).unwrap_or(at));
+        if start == before {
+            break;
+        }
+    }
+    start
 }
 
 /// The end of a time at which the customer is known not to want any contact; nothing outside it.

@@ -101,6 +101,8 @@ pub struct OutboxRow {
     pub tries: i64,
     /// Cause of the last failure or of the unknown outcome.
     pub reason: Option<String>,
+    /// The key of the message that it left in with others, once it was tried.
+    pub bundle: Option<String>,
 }
 
 /// A lease to give.
@@ -166,7 +168,7 @@ pub struct Settled {
 }
 macro_rules! fields {
     () => {
-        "id, no, customer, invoice, lane, payload, status, due_at, fence, lease_until, owner, tries, reason"
+        "id, no, customer, invoice, lane, payload, status, due_at, fence, lease_until, owner, tries, reason, bundle"
     };
 }
 
@@ -264,22 +266,28 @@ pub async fn hold(tx: &mut Tx, rows: &[(EffectId, i64)]) -> Result<BTreeSet<Effe
 
 static SENDING: Bulk = Bulk::new(
     "outbox.sending",
-    columns!(id Text, fence Int, lease_until Int),
+    columns!(id Text, fence Int, lease_until Int, bundle Text),
     Tail::Text(
-        "UPDATE outbox SET status = 2, tries = tries + 1, lease_until = x.lease_until FROM x
+        "UPDATE outbox SET status = 2, tries = tries + 1, lease_until = x.lease_until, bundle = x.bundle FROM x
          WHERE outbox.id = x.id AND outbox.fence = x.fence AND outbox.status = 1 RETURNING outbox.id",
     ),
 );
 
-/// Marks claimed effects as `sending`, the last commit before the hand-over; counts a try, and the lease begins anew.
+/// Marks claimed effects as `sending`, each with the key of the message that it leaves in where it shares one, the last commit before the hand-over; counts a try, and the lease begins anew.
 /// Answers per row whether the fence still held.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn mark_sending(tx: &mut Tx, rows: &[(EffectId, i64)], until: Timestamp) -> Result<Vec<bool>> {
-    let args = newest(rows, |row| row.0).flat_map(|(id, fence)| args![*id, *fence, until]).collect();
+pub async fn mark_sending(
+    tx: &mut Tx,
+    rows: &[(EffectId, i64, Option<EffectId>)],
+    until: Timestamp,
+) -> Result<Vec<bool>> {
+    let args = newest(rows, |row| row.0)
+        .flat_map(|(id, fence, key)| args![*id, *fence, until, key.map(|key| key.to_string())])
+        .collect();
     let held = ids(tx.bulk(&SENDING, args).await?)?;
-    Ok(rows.iter().map(|(id, _)| held.contains(id)).collect())
+    Ok(rows.iter().map(|(id, ..)| held.contains(id)).collect())
 }
 /// Settles effects: deletes the rows, keeps the evidence, inserts the outcome news and wakes the cases. Answers per row
 /// whether the fence still held; where not, nothing of it was written.
@@ -653,6 +661,7 @@ fn read(row: &mut Row) -> Result<OutboxRow> {
         owner: row.next()?,
         tries: row.next()?,
         reason: row.next()?,
+        bundle: row.next()?,
     })
 }
 

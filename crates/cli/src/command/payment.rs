@@ -129,7 +129,7 @@ async fn credit(args: Credit, session: &Session) -> Result<Exit, Failure> {
         Some(on) => on,
         None => entry::today(session).await?,
     };
-    // In a file either sign is a credit note; from a person a sign is a slip.
+    // A sign is a slip, or the reversal of another credit note, which would count twice.
     entry::above_zero(&args.amount)?;
     let row = Entry::of("credit_notes")
         .with("id", args.id)

@@ -14,18 +14,20 @@ pub(super) const KIND: SourceKind = SourceKind {
     records: |plan, take, _| credit(take, &plan.credit).map(Record::Credit).into_iter().collect(),
 };
 
-/// A credit note. Ledgers write its amount with either sign; what it does is the same.
+/// A credit note, without a sign: with one it may as well be the reversal of another, which would count twice.
 fn credit(take: &mut Take<'_>, fields: &Section) -> Option<Credit> {
     let id = take.need(fields, "id");
     let invoice = take.need(fields, "invoice");
     let moment = take.needed(fields, "on", Take::moment);
     let reason = take.text(fields, "reason").unwrap_or_default();
     let dispute = take.text(fields, "dispute");
-    let mut amount = take.money(fields)?;
-    if amount.minor == 0 {
-        take.wrong(fields, "amount", "is zero");
+    let amount = take.money(fields)?;
+    if amount.minor <= 0 {
+        let why = format!(
+            "{amount} is not above zero; write what is credited without a sign, a reversal as the invoice's new amount"
+        );
+        take.wrong(fields, "amount", why);
     }
-    amount.minor = amount.minor.abs();
     let (id, invoice, (on, at)) = (id?, invoice?, moment?);
     Some(Credit { id, invoice, amount, on, at, reason, dispute })
 }

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::facts::Loaded;
 use crate::render::Line;
 use recobro_kernel::effect::Effect;
-use recobro_kernel::ids::{CustomerId, EffectId, GroupId};
+use recobro_kernel::ids::{CustomerId, EffectId};
 use recobro_store::contacts::ContactRow;
 use recobro_store::outbox::OutboxRow;
 use std::cmp::Reverse;
@@ -35,43 +35,58 @@ pub(super) fn merge(
     loaded: &Loaded,
     spent: &mut [ContactRow],
 ) -> Vec<Handing> {
-    let mut groups: BTreeMap<GroupId, Vec<Ready<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<Ready<'_>>> = BTreeMap::new();
     for ready in bundled {
-        groups.entry(ready.effect.group).or_default().push(ready);
+        // What left before, or may have, leaves again with those it left with: nobody joins, and the key stays.
+        let group = ready.row.bundle.clone().unwrap_or_else(|| ready.effect.group.to_string());
+        groups.entry(group).or_default().push(ready);
     }
-    groups.into_values().map(|group| one_message(engine, group, loaded, spent)).collect()
+    groups.into_values().flat_map(|group| messages(engine, group, loaded, spent)).collect()
 }
 
-fn one_message(engine: &Engine, mut group: Vec<Ready<'_>>, loaded: &Loaded, spent: &mut [ContactRow]) -> Handing {
+/// One message of a group; a text that cannot be rendered fails alone, and the others leave without it.
+fn messages(engine: &Engine, mut group: Vec<Ready<'_>>, loaded: &Loaded, spent: &mut [ContactRow]) -> Vec<Handing> {
     // The highest level speaks; of equals the oldest due, then the largest.
     group.sort_by_key(|one| {
-        (Reverse(level(one)), one.facts.invoice.due, Reverse(one.facts.invoice.claimable_minor()), one.effect.id)
+        let invoice = &one.facts.invoice;
+        (Reverse(level(one)), invoice.due, Reverse(invoice.claimable_minor()), one.effect.id)
     });
-    if group.len() == 1
-        && let Some(alone) = group.pop()
-    {
-        return prepare(engine, alone, loaded, &[]);
+    let mut done = Vec::new();
+    while !group.is_empty() {
+        let (lines, key, from) = (lines(&group), key(&group), sender(&group));
+        let first = group.remove(0);
+        let (at, on) = (first.at, first.facts.today);
+        let effect = Effect { key: Some(key), from, ..first.effect.clone() };
+        let leader = prepare(engine, Ready { effect, ..first }, loaded, if group.is_empty() { &[] } else { &lines });
+        if leader.item.is_err() {
+            done.push(leader);
+            continue;
+        }
+        let ids: BTreeSet<String> = group.iter().map(|one| one.effect.id.to_string()).collect();
+        for row in spent.iter_mut().filter(|row| ids.contains(&row.id)) {
+            (row.at, row.local_on) = (at, on);
+        }
+        let carried = group.drain(..).map(|one| prepare(engine, Ready { at, ..one }, loaded, &[])).collect();
+        done.push(Handing { carried, ..leader });
     }
-    let lines: Vec<Line> = lines(&group);
-    let key = key(&group);
-    let from =
-        group.iter().max_by_key(|one| (one.bundle.compiled.playbook.applies_to.priority, Reverse(one.effect.id)));
-    let from = from.map(|one| one.effect.from.clone()).unwrap_or_default();
-    let (at, on) = (group[0].at, group[0].facts.today);
-    let ids: BTreeSet<String> = group.iter().map(|one| one.effect.id.to_string()).collect();
-    for row in spent.iter_mut().filter(|row| ids.contains(&row.id)) {
-        (row.at, row.local_on) = (at, on);
-    }
-    let mut all = group.into_iter().map(|one| Ready { at, ..one });
-    let Some(first) = all.next() else { unreachable!("a group has members") };
-    let effect = Effect { key: Some(key), from, ..first.effect };
-    let mut leader = prepare(engine, Ready { effect, ..first }, loaded, &lines);
-    leader.carried = all.map(|one| prepare(engine, one, loaded, &[])).collect();
-    leader
+    done
 }
 
-/// The same effects make the same message, whatever has changed since: a lane takes it once.
+/// Who speaks: the sender of the playbook that is asked first.
+fn sender(group: &[Ready<'_>]) -> String {
+    let first =
+        group.iter().max_by_key(|one| (one.bundle.compiled.playbook.applies_to.priority, Reverse(one.effect.id)));
+    first.map(|one| one.effect.from.clone()).unwrap_or_default()
+}
+
+/// The key under which it left before; else what is alone keeps its own, and the same effects make the same message.
 fn key(group: &[Ready<'_>]) -> EffectId {
+    if let Some(key) = group.iter().find_map(|one| one.row.bundle.as_deref()?.parse().ok()) {
+        return key;
+    }
+    if let [alone] = group {
+        return alone.effect.key.unwrap_or(alone.effect.id);
+    }
     let ids: BTreeSet<String> = group.iter().map(|one| one.effect.id.to_string()).collect();
     let mut parts = vec!["together"];
     parts.extend(ids.iter().map(String::as_str));
@@ -87,13 +102,14 @@ fn lines(group: &[Ready<'_>]) -> Vec<Line> {
     let mut lines: Vec<Line> = group
         .iter()
         .map(|one| Line {
+            invoice: one.facts.invoice.id.clone(),
             number: one.facts.invoice.number.clone(),
             due: one.facts.invoice.due,
             claimable: one.facts.invoice.money(one.facts.invoice.claimable_minor()),
             level: level(one),
         })
         .collect();
-    lines.sort_by(|a, b| (a.due, &a.number).cmp(&(b.due, &b.number)));
-    lines.dedup_by(|a, b| a.number == b.number);
+    lines.sort_by(|a, b| (a.due, &a.number, &a.invoice).cmp(&(b.due, &b.number, &b.invoice)));
+    lines.dedup_by(|a, b| a.invoice == b.invoice);
     lines
 }

@@ -295,6 +295,24 @@ async fn a_payment_between_two_slices_stops_the_second() {
     assert_eq!(asked, 2, "{:?}", world.contacts());
 }
 
+/// The check is asked twice in real time: what the first one noted of the same message does not hold the second back.
+#[tokio::test]
+async fn invoices_of_a_customer_leave_in_one_message_in_real_time_too() {
+    let mut world = World::new();
+    world.slice = Some(1);
+    let engine = world.worker("a", Faults::none()).await.unwrap();
+    engine.clock().move_to(at("2026-04-02T07:00:00Z"));
+    let mut rows = vec![customer("C")];
+    rows.extend((0..3).map(|n| invoice(&format!("I{n}"), "C", "2026-03-02", "2026-04-01")));
+    receive(&engine, rows).await;
+    until_sent(&world, &engine).await.unwrap();
+    let asked = world.contacts().iter().filter(|act| act.contains("overdue-first")).count();
+    assert_eq!(asked, 1, "{:?}", world.acts());
+    let rows = ledger(&engine).await;
+    let sent = rows.iter().filter(|row| row.step == "overdue-first" && row.state == "sent").count();
+    assert_eq!(sent, 3, "each case has left in it: {rows:?}");
+}
+
 #[tokio::test]
 async fn what_was_never_tried_counts_as_no_try_and_its_lane_rests() {
     let world = World::new();

@@ -64,26 +64,39 @@ impl Walk<'_> {
     }
 
     /// The contact wish of a step, nothing where it is no contact.
-    pub(super) fn wish_of(&self, step: &Step, channel: usize, group: Option<GroupId>) -> Option<Wish> {
+    pub(super) fn wish_of(&self, step: &Step, index: usize, group: Option<GroupId>) -> Option<Wish> {
         if !crate::schedule::is_contact(step) {
             return None;
         }
-        let named = match step.options.via.get(channel) {
+        let named = match step.options.via.get(index) {
             Some(Via::Channel(channel)) => Some(*channel),
             Some(Via::LastWorking) | None => None,
         };
         let channel = if matches!(step.verb, Verb::Call(_)) { Some(Channel::Call) } else { named };
         let class = self.class_of(step);
-        let bundles = group.is_none() && !step.options.proof;
-        let together = channel.filter(|_| bundles).and_then(|channel| self.together(step, channel, class));
+        let together = if group.is_none() { self.together(step, index, class) } else { None };
         Some(Wish { channel, group: together.or(group), class, bundled: together.is_some() })
     }
 
-    /// The group of what leaves in one message: by customer, channel and address, where the playbook bundles.
-    fn together(&self, step: &Step, channel: Channel, class: Class) -> Option<GroupId> {
-        let bundles = self.playbook.contact.bundle.is_some() && matches!(step.verb, Verb::Send(_));
-        let point = guard::reach(self.facts, channel, &step.options.to).filter(|_| bundles && is_bundled(class))?;
-        Some(self.group_together((channel, class), point.map(|point| point.id.as_str())))
+    /// The group of what leaves in one message: by customer, class, channel and address, where the playbook bundles. What
+    /// is required, gives a notice or waits for its proof speaks for itself.
+    fn together(&self, step: &Step, first: usize, class: Class) -> Option<GroupId> {
+        let Verb::Send(template) = &step.verb else { return None };
+        let gives_notice = self.playbook.templates.get(template).is_none_or(|info| !info.notice.is_empty());
+        if self.playbook.contact.bundle.is_none()
+            || !is_bundled(class)
+            || step.required
+            || step.options.proof
+            || gives_notice
+        {
+            return None;
+        }
+        // The first channel that reaches the customer is the one it would leave by.
+        step.options.via.iter().skip(first).find_map(|via| {
+            let Via::Channel(channel) = via else { return None };
+            let point = guard::reach(self.facts, *channel, &step.options.to)?;
+            Some(self.group_together((*channel, class), point.map(|point| point.id.as_str())))
+        })
     }
 
     fn group_together(&self, (channel, class): (Channel, Class), point: Option<&str>) -> GroupId {
@@ -118,8 +131,8 @@ impl Walk<'_> {
             exempt: info.class.is_exempt() && !order.of_cursor,
             ..self.effect(id, lane, template, step, order)?
         };
-        let together =
-            self.together(step, route.channel, info.class).filter(|_| order.of_cursor && !step.options.proof);
+        let own = order.of_cursor && self.call_before(order.position).is_none();
+        let together = if own { self.together(step, route.via, info.class) } else { None };
         if let Some(group) = together {
             (effect.group, effect.bundled) = (group, true);
         }

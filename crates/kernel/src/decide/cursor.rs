@@ -280,7 +280,7 @@ impl Walk<'_> {
     }
 
     /// The call that led to this step, where the step stands under the call's outcomes.
-    fn call_before(&self, position: usize) -> Option<GroupId> {
+    pub(super) fn call_before(&self, position: usize) -> Option<GroupId> {
         let group = self.case.cursor.group?;
         let lists = |step: &Step| {
             matches!(step.verb, Verb::Call(_))

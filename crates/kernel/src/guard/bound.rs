@@ -338,18 +338,24 @@ fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked
         let how = if wanted.delivered { "no proven notice" } else { "no notice" };
         return forbid(&format!("{how} `{notice}` was given"));
     };
-    let Some(span) = wanted.since.as_ref().and_then(|term| term_of(term, asked.law)) else { return Verdict::Allow };
+    let Some(term) = &wanted.since else { return Verdict::Allow };
+    // A figure that nobody wrote down is no time that has run.
+    let Some(span) = term_of(term, rule, asked.law) else { return forbid("how long to wait stands in no policy") };
     // The day of the notice is not counted; the act may happen on the day after the time has run.
     let runs_to = asked.calendar.add(given, span);
     let until = Timestamp::start_of(shift(runs_to, 1), asked.zone);
     if until > at { Verdict::Defer { until, rule: format!("law {}", rule.id) } } else { Verdict::Allow }
 }
 
-/// The length of a term; nothing where no policy has the figure, which the check of policies refuses.
-fn term_of(term: &Term, law: &Law) -> Option<Span> {
+/// The length of a term: the rule's own policy says it, else another one; nothing where none does.
+fn term_of(term: &Term, rule: &Rule, law: &Law) -> Option<Span> {
+    let own = |name: &str| {
+        let policy = law.policies.get(rule.id.split('/').next().unwrap_or_default())?;
+        policy.values.get(name)
+    };
     match term {
         Term::Span(span) => Some(*span),
-        Term::Law(name) => match law.value(name) {
+        Term::Law(name) => match own(name).or_else(|| law.value(name)) {
             Some(Value::Span(span)) => Some(*span),
             _ => None,
         },
@@ -373,6 +379,18 @@ fn is_approved(people: u32, asked: &Asked<'_>) -> bool {
     by.len() >= people as usize
 }
 
+/// The calendar that knows a season: the customer's, else another one of their country.
+fn that_knows<'a>(name: &str, asked: &Asked<'a>) -> Option<&'a Calendar> {
+    let customer = &asked.facts.customer;
+    let here = |calendar: &&Calendar| {
+        let place = calendar.country.as_deref().unwrap_or_default();
+        place == customer.country || customer.subdivision.as_deref() == Some(place)
+    };
+    let knows = |calendar: &&Calendar| calendar.seasons.contains_key(name);
+    let others = || asked.law.calendars.values().map(AsRef::as_ref).filter(here).find(knows);
+    Some(asked.calendar).filter(knows).or_else(others)
+}
+
 fn moratorium(
     rule: &Rule,
     season: Option<&str>,
@@ -382,7 +400,11 @@ fn moratorium(
 ) -> Verdict {
     let date = at.date_in(asked.zone);
     let mut free = match season {
-        Some(name) => asked.calendar.season_end(name, date).unwrap_or(date),
+        Some(name) => match that_knows(name, asked) {
+            Some(calendar) => calendar.season_end(name, date).unwrap_or(date),
+            // A season that nobody wrote down might be now.
+            None => return Verdict::Forbid { rule: format!("{}: no calendar has the season {name}", rule.id) },
+        },
         None if eves => date,
         None => return Verdict::Forbid { rule: rule.id.clone() },
     };

@@ -539,7 +539,8 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     assert_eq!(claimed.len(), 3);
     assert_eq!(outbox::next_due(&mut tx).await.unwrap(), None);
     contacts::put(&mut tx, &[contact(0, 1, 10), contact(1, 1, 10)]).await.unwrap();
-    let rows = [(effect_id(0), 1), (effect_id(1), 9), (effect_id(2), 1)];
+    let key = Some(effect_id(0));
+    let rows = [(effect_id(0), 1, key), (effect_id(1), 9, None), (effect_id(2), 1, None)];
     assert_eq!(outbox::mark_sending(&mut tx, &rows, at(60)).await.unwrap(), [true, false, true]);
     tx.commit().await.unwrap();
 
@@ -597,7 +598,7 @@ async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
     outbox::claim(&mut tx, at(10), &[], 10, &lease("w", 50)).await.unwrap();
     let sending = [(effect_id(0), 1), (effect_id(1), 1)];
     assert_eq!(outbox::hold(&mut tx, &sending).await.unwrap().len(), 2);
-    outbox::mark_sending(&mut tx, &sending[..1], at(50)).await.unwrap();
+    outbox::mark_sending(&mut tx, &[(effect_id(0), 1, None)], at(50)).await.unwrap();
     assert_eq!(
         outbox::hold(&mut tx, &sending).await.unwrap(),
         [effect_id(1)].into(),

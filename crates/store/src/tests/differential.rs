@@ -158,7 +158,7 @@ async fn deliver(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
                 tries: 1,
                 reason: "busy".to_owned(),
             }),
-            1 => sending.push((row.id, row.fence)),
+            1 => sending.push((row.id, row.fence, Some(row.id))),
             kind => settled.push(Settled {
                 effect: row.id,
                 no: row.no,

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use recobro_connectors::debit::{self, Batch, Creditor, DebitProblem, Entry, Scheme, Sequence, Version};
 use recobro_connectors::source::record::Mandate;
 use recobro_engine::Engine;
+use recobro_engine::plan::{Collection, Debits};
 use recobro_kernel::ids::{CustomerId, Hash};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Timestamp;
@@ -60,6 +61,8 @@ struct Collected {
     customer: CustomerId,
     plan: String,
     ordinal: i64,
+    /// The mandate, as the plan keeps it.
+    mandate: Option<String>,
     entry: Entry,
 }
 
@@ -194,11 +197,19 @@ async fn make(args: &Args, by: NaiveDate, session: &Session) -> Result<Exit, Fai
         currency: all[0].entry.amount.currency,
         body,
     };
-    let marks: Vec<(String, i64)> = all.iter().map(|one| (one.plan.clone(), one.ordinal)).collect();
+    let marks: Vec<Collection> = all
+        .iter()
+        .map(|one| Collection {
+            plan: one.plan.clone(),
+            ordinal: one.ordinal,
+            minor: one.entry.amount.minor,
+            mandate: one.mandate.clone(),
+        })
+        .collect();
     let owners: Vec<CustomerId> = all.iter().map(|one| one.customer.clone()).collect();
     if !engine.collect(&owners, &marks, &file).await? {
-        return Err(Failure::new(Exit::Conflict, "somebody else collects the same instalments just now")
-            .help("`recobro plan debit --list` shows their file; run this again for what is left"));
+        return Err(Failure::new(Exit::Conflict, "what is to be collected changed just now")
+            .help("run this again; `recobro plan debit --list` shows files that others made"));
     }
     write_new(out, &file)?;
     say(session, args, Some(&file.message), (&all, &left_out))
@@ -206,7 +217,10 @@ async fn make(args: &Args, by: NaiveDate, session: &Session) -> Result<Exit, Fai
 
 /// What may be collected by a day, and what is left out.
 async fn due(engine: &Engine, by: NaiveDate, scheme: Scheme) -> Result<(Vec<Collected>, Vec<LeftOut>), Failure> {
-    let (rows, kept_back) = engine.debits(by, PLANS_MAX).await?;
+    let Some(Debits { rows, kept_back }) = engine.debits(by, PLANS_MAX).await? else {
+        return Err(Failure::new(Exit::Conflict, "news waits to be taken up and may change what is collected")
+            .help("`recobro run` takes it up, or a worker that is running; then collect"));
+    };
     let mut tx = engine.store().read().await?;
     let mut owners: Vec<CustomerId> = rows.iter().map(|row| row.customer.clone()).collect();
     owners.sort();
@@ -360,6 +374,7 @@ fn collect(
             customer: row.customer.clone(),
             plan: row.id.clone(),
             ordinal,
+            mandate: row.mandate.clone(),
             entry: Entry {
                 end_to_end: end_to_end(&row.id, ordinal),
                 // What a hold kept back past its day is collected as soon as the bank can.
