@@ -107,6 +107,8 @@ commands! {
     Hold => hold;
     /// What customers contest
     Dispute => dispute;
+    /// Policies: what they allow, and whether they answer their own examples
+    Guard => guard;
     /// Discounts for paying early
     Incentive => incentive;
     /// A customer's account as of any date

@@ -40,6 +40,7 @@ fn collect(root: &str, dir: &Dir<'_>, into: &mut Files) {
 const COMMANDS: &[&str] = &[
     "case",
     "dispute",
+    "guard",
     "hold",
     "import",
     "ledger",

@@ -72,7 +72,15 @@ pub fn dispatch(
     let bound = Bound::of(law, &playbook.policies, facts);
     if effect.kind != EffectKind::Contact {
         let position = case.in_flight.get(&effect.id).map(|state| state.step);
-        let asked = Asked { facts, case, position, calendar: &calendar, zone: customer.time_zone, law };
+        let asked = Asked {
+            facts,
+            marks: &case.marks,
+            approvals: &case.approvals,
+            position,
+            calendar: &calendar,
+            zone: customer.time_zone,
+            law,
+        };
         return Judgement::of(bound.before(act_name(effect), now, &asked));
     }
     let wish = Wish { channel: effect.channel, group: Some(effect.group), class: effect.class };

@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
 use crate::calendar::Calendar;
-use crate::case::{Case, shift};
+use crate::case::{Approval, Marks, shift};
 use crate::facts::{Channel, ContactMade, ContactPoint, Facts};
 use crate::law::Law;
 use crate::schedule::{Place, Wish};
@@ -152,8 +152,10 @@ impl<'l> Bound<'l> {
 pub struct Asked<'a> {
     /// Facts.
     pub facts: &'a Facts,
-    /// The case: its notices and approvals.
-    pub case: &'a Case,
+    /// The steps so far, with the notices they gave.
+    pub marks: &'a Marks,
+    /// Approvals given.
+    pub approvals: &'a [Approval],
     /// Position of the step, for the approvals that cover it; none for what no step ordered.
     pub position: Option<usize>,
     /// The customer's calendar.
@@ -320,11 +322,11 @@ fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked
         return forbid(&format!("{path} is not there"));
     }
     let Some(notice) = &wanted.notice else { return Verdict::Allow };
-    let Some(given) = given_on(asked.case, notice, wanted.delivered) else {
+    let Some(given) = given_on(asked.marks, notice, wanted.delivered) else {
         let how = if wanted.delivered { "no proven notice" } else { "no notice" };
         return forbid(&format!("{how} `{notice}` was given"));
     };
-    let Some(span) = wanted.since.as_ref().and_then(|term| term_of(term, asked.law)) else { return Verdict::Allow };
+    let Some(span) = wanted.since.as_ref().and_then(|term| term_of(term, asked)) else { return Verdict::Allow };
     // The day of the notice is not counted; the act may happen on the day after the time has run.
     let runs_to = asked.calendar.add(given, span);
     let until = Timestamp::start_of(shift(runs_to, 1), asked.zone);
@@ -332,10 +334,10 @@ fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked
 }
 
 /// The length of a term; nothing where no policy has the figure, which the check of policies refuses.
-fn term_of(term: &Term, law: &Law) -> Option<Span> {
+fn term_of(term: &Term, asked: &Asked<'_>) -> Option<Span> {
     match term {
         Term::Span(span) => Some(*span),
-        Term::Law(name) => match law.value(name) {
+        Term::Law(name) => match asked.law.value_for(name, &asked.facts.customer, &asked.facts.invoice) {
             Some(Value::Span(span)) => Some(*span),
             _ => None,
         },
@@ -343,15 +345,15 @@ fn term_of(term: &Term, law: &Law) -> Option<Span> {
 }
 
 /// The last day on which a notice of a kind was given: a second one begins the clock anew.
-fn given_on(case: &Case, notice: &str, delivered: bool) -> Option<NaiveDate> {
-    let marks = case.marks.steps.values().filter(|mark| mark.notice.iter().any(|kind| kind == notice));
+fn given_on(marks: &Marks, notice: &str, delivered: bool) -> Option<NaiveDate> {
+    let marks = marks.steps.values().filter(|mark| mark.notice.iter().any(|kind| kind == notice));
     marks.filter_map(|mark| if delivered { mark.proven_on } else { Some(mark.on) }).max()
 }
 
 fn is_approved(people: u32, asked: &Asked<'_>) -> bool {
     let covers = |covers: &[usize]| asked.position.is_none_or(|position| covers.contains(&position));
     let mut by: Vec<&str> = Vec::new();
-    for approval in asked.case.approvals.iter().filter(|approval| covers(&approval.covers)) {
+    for approval in asked.approvals.iter().filter(|approval| covers(&approval.covers)) {
         by.extend(approval.by.iter().map(String::as_str));
     }
     by.sort_unstable();
