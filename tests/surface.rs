@@ -62,6 +62,7 @@ const COMMANDS: &[&[&str]] = &[
     &["dispute", "assign"],
     &["dispute", "list"],
     &["dispute", "show"],
+    &["guard", "test"],
     &["incentive"],
     &["incentive", "add"],
     &["incentive", "list"],
@@ -110,6 +111,30 @@ fn exit_codes_tell_what_happened() {
     std::fs::write(home.path().join("p/workflows/broken.yaml"), "playbook: broken\nwehn: 1\n").unwrap();
     assert_eq!(code(&home, &["check", "p"]), 9);
     assert_eq!(code(&home, &["check", "nowhere"]), 1);
+}
+
+#[test]
+fn a_policy_that_does_not_answer_its_example_is_shown_with_both_answers() {
+    let home = Home::new();
+    assert_eq!(code(&home, &["guard", "test"]), 0);
+    assert_eq!(code(&home, &["guard", "test", "us-reg-g"]), 3);
+    std::fs::create_dir_all(home.path().join("p/workflows/policies")).unwrap();
+    let policy = "policy: late\nversion: 1\nrules:\n  - rule: hours\n    kind: window\n    \
+                  params: {days: all, from: \"09:00\", to: \"18:00\"}\n    source: house rule\nexamples:\n  \
+                  - {example: noon, contact: email, at: 2026-05-04 12:00, expect: allow}\n  \
+                  - {example: at night, contact: email, at: 2026-05-04 22:00, expect: allow}\n";
+    std::fs::write(home.path().join("p/workflows/policies/late.yaml"), policy).unwrap();
+    let output = home.run(&["guard", "test", "late", "--project", "p"]);
+    assert_eq!(output.status.code(), Some(1));
+    expect![[r"
+        policy  line                             example   expected  found
+        late    workflows/policies/late.yaml:10  at night  allow     defer until 2026-05-05 09:00 by hours
+    "]]
+    .assert_eq(&text(&output.stdout));
+    expect![[r"
+        1 of 2 examples as expected
+    "]]
+    .assert_eq(&text(&output.stderr));
 }
 
 #[test]

@@ -74,7 +74,15 @@ pub fn dispatch(
         let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
         let bound = Bound::of(law, &playbook.policies, facts);
         let position = case.in_flight.get(&effect.id).map(|state| state.step);
-        let asked = Asked { facts, case, position, calendar: &calendar, zone: customer.time_zone, law };
+        let asked = Asked {
+            facts,
+            marks: &case.marks,
+            approvals: &case.approvals,
+            position,
+            calendar: &calendar,
+            zone: customer.time_zone,
+            law,
+        };
         return Judgement::of(bound.before(act_name(effect), now, &asked));
     }
     let wish =

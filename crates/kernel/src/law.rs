@@ -1,6 +1,7 @@
 //! The law: calendars, policies and late-payment rates in their newest form, by name, shared by every case.
 
 use crate::calendar::Calendar;
+use crate::facts::{CustomerFacts, InvoiceFacts};
 use crate::guard::policy::Collector;
 pub use crate::guard::policy::Policy;
 use crate::interest::Rates;
@@ -8,6 +9,7 @@ use crate::money::Currency;
 use crate::plan::Patience;
 use crate::time::Span;
 use crate::value::Value;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -54,6 +56,18 @@ impl Law {
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.policies.values().find_map(|policy| policy.values.get(name))
+    }
+
+    /// `law.<name>` for a customer: the figure of the policy that speaks for their place most narrowly (subdivision,
+    /// country, Union, everywhere), for their kind and product; where none speaks for them, the first by name of policy.
+    #[must_use]
+    pub fn value_for(&self, name: &str, customer: &CustomerFacts, invoice: &InvoiceFacts) -> Option<&Value> {
+        let near = |policy: &&Arc<Policy>| policy.nearness(customer, invoice);
+        let fitting = self.policies.values().filter(|policy| policy.values.contains_key(name));
+        // Of equals the first by name: the check of policies refuses equals that differ.
+        let best =
+            fitting.filter(|policy| near(policy).is_some()).max_by_key(|policy| (near(policy), Reverse(&policy.name)));
+        best.and_then(|policy| policy.values.get(name)).or_else(|| self.value(name))
     }
 
     /// One hash over all policies and rates, recorded with each turn.

@@ -7,6 +7,7 @@
 
 mod build;
 mod diagnostic;
+mod examples;
 mod flow;
 mod library;
 mod read;
@@ -27,6 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use examples::Tried;
 pub use segments::{Selected, Selection, SelectionRow};
 
 /// Version of the rule engine, recorded with each decision.
@@ -119,6 +121,14 @@ pub fn facts(files: &Files) -> Result<Arc<Registry>, Vec<Diagnostic>> {
     let facts = library::registry(files, &report);
     let errors: Vec<Diagnostic> = report.into_sorted().into_iter().filter(Diagnostic::is_error).collect();
     if errors.is_empty() { Ok(Arc::new(facts)) } else { Err(errors) }
+}
+
+/// Tries the `examples:` of one policy, or of all; nothing where no policy has the name.
+///
+/// # Errors
+/// Every error found in calendars and policies.
+pub fn try_examples(files: &Files, policy: Option<&str>) -> Result<Option<Vec<Tried>>, Vec<Diagnostic>> {
+    examples::run(files, policy)
 }
 
 /// Compiles one playbook out of its own sources: a pinned bundle of a running case.

@@ -2,7 +2,7 @@
 
 use crate::build;
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::read::{law, own, policy, rates, requests};
+use crate::read::{examples, law, own, policy, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
@@ -31,6 +31,9 @@ pub(crate) struct Shared<'a> {
     pub(crate) facts: Arc<Registry>,
     /// Calendars and policies.
     pub(crate) law: Law,
+    /// Policies as read, for places.
+    #[expect(dead_code, reason = "the checks that name a rule's place come next")]
+    pub(crate) policies: BTreeMap<String, Node>,
     /// Registered actions.
     pub(crate) requests: BTreeMap<String, RequestInfo>,
     /// Templates by id.
@@ -108,7 +111,12 @@ type Parsed = Vec<(Arc<str>, Node)>;
 
 fn load(files: &Files) -> (Shared<'_>, Parsed) {
     let report = Report::default();
-    let law = law(files, &report);
+    let Statutes { law, nodes: policies } = law(files, &report);
+    for (name, node) in &policies {
+        if let Some(policy) = law.policies.get(name) {
+            examples::read(&report, node, policy);
+        }
+    }
     let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node));
     let fragments = fragments(files, &report);
     let facts = Arc::new(registry(files, &report));
@@ -134,7 +142,7 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
     }
     let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
     let requests = requests.unwrap_or_default();
-    (Shared { files, report, facts, law, requests, templates, fragments, scripts, handovers, names }, nodes)
+    (Shared { files, report, facts, law, policies, requests, templates, fragments, scripts, handovers, names }, nodes)
 }
 
 /// Playbooks stand directly in `workflows/`; four other files with grammars of their own stand beside them.
@@ -161,13 +169,23 @@ fn in_folder<'f>(files: &'f Files, folder: &'f str) -> impl Iterator<Item = (&'f
     files.iter().filter(move |(file, _)| file.starts_with(folder) && has_ending(file, "yaml"))
 }
 
-fn law(files: &Files, report: &Report) -> Law {
-    let mut all = Law::default();
+/// The law with the trees of its policies, for places.
+pub(crate) struct Statutes {
+    /// Calendars, policies, rates.
+    pub(crate) law: Law,
+    /// By name of policy.
+    pub(crate) nodes: BTreeMap<String, Node>,
+}
+
+/// Reads calendars, policies and rates.
+pub(crate) fn law(files: &Files, report: &Report) -> Statutes {
+    let (mut all, mut nodes) = (Law::default(), BTreeMap::new());
     calendars(files, report, &mut all);
     for (file, bytes) in in_folder(files, policy::POLICIES) {
-        let read = parse(files, file, report).and_then(|node| policy::policy(report, &node, Hash::of(bytes)));
-        if let Some(found) = read {
+        let Some(node) = parse(files, file, report) else { continue };
+        if let Some(found) = policy::policy(report, &node, Hash::of(bytes)) {
             named_as_file(report, file, policy::POLICIES, &found.name);
+            nodes.insert(found.name.clone(), node);
             all.policies.insert(found.name.clone(), Arc::new(found));
         }
     }
@@ -178,7 +196,7 @@ fn law(files: &Files, report: &Report) -> Law {
             all.rates.insert(rates.name.clone(), Arc::new(rates));
         }
     }
-    all
+    Statutes { law: all, nodes }
 }
 
 /// Calendars and those of their subdivisions. A place has one calendar: a file of its own counts more than a part of its

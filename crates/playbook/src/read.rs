@@ -1,5 +1,6 @@
 //! Small readers: a node in, a typed value or a problem with its place out. The field gives the type, never YAML.
 
+pub(crate) mod examples;
 pub(crate) mod holidays;
 pub(crate) mod law;
 pub(crate) mod own;

@@ -89,3 +89,17 @@ fn the_standard_playbook_flattens_into_one_forward_list() {
     assert_eq!(playbook.handlers.len(), 15);
     assert!(playbook.handlers.iter().flat_map(|h| &h.steps).all(|&position| position >= playbook.cursor_len));
 }
+
+#[test]
+fn every_shipped_policy_answers_its_own_examples() {
+    let files = read_dir(root()).unwrap();
+    let tried = recobro_playbook::try_examples(&files, None);
+    let tried =
+        tried.map_err(|problems| report::text(&problems, &files)).unwrap_or_else(|text| panic!("{text}")).unwrap();
+    let wrong: Vec<_> = tried.iter().filter(|one| !one.is_good()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for policy in check(&files).library.law.policies.keys() {
+        let count = tried.iter().filter(|one| one.policy == *policy).count();
+        assert!(count >= 3, "{policy} has {count} examples");
+    }
+}

@@ -87,7 +87,8 @@ impl Walk<'_> {
         };
         let asked = Asked {
             facts: self.facts,
-            case: &self.case,
+            marks: &self.case.marks,
+            approvals: &self.case.approvals,
             position: Some(position),
             calendar: &self.calendar,
             zone: self.zone,

@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
 use crate::calendar::Calendar;
-use crate::case::{Case, shift};
+use crate::case::{Approval, Marks, shift};
 use crate::facts::{Channel, ContactMade, ContactPoint, Facts};
 use crate::ids::{GroupId, InvoiceId};
 use crate::law::Law;
@@ -154,8 +154,10 @@ impl<'l> Bound<'l> {
 pub struct Asked<'a> {
     /// Facts.
     pub facts: &'a Facts,
-    /// The case: its notices and approvals.
-    pub case: &'a Case,
+    /// The steps so far, with the notices they gave.
+    pub marks: &'a Marks,
+    /// Approvals given.
+    pub approvals: &'a [Approval],
     /// Position of the step, for the approvals that cover it; none for what no step ordered.
     pub position: Option<usize>,
     /// The customer's calendar.
@@ -334,28 +336,26 @@ fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked
         return forbid(&format!("{path} is not there"));
     }
     let Some(notice) = &wanted.notice else { return Verdict::Allow };
-    let Some(given) = given_on(asked.case, notice, wanted.delivered) else {
+    let Some(given) = given_on(asked.marks, notice, wanted.delivered) else {
         let how = if wanted.delivered { "no proven notice" } else { "no notice" };
         return forbid(&format!("{how} `{notice}` was given"));
     };
     let Some(term) = &wanted.since else { return Verdict::Allow };
     // A figure that nobody wrote down is no time that has run.
-    let Some(span) = term_of(term, rule, asked.law) else { return forbid("how long to wait stands in no policy") };
+    let Some(span) = term_of(term, rule, asked) else { return forbid("how long to wait stands in no policy") };
     // The day of the notice is not counted; the act may happen on the day after the time has run.
     let runs_to = asked.calendar.add(given, span);
     let until = Timestamp::start_of(shift(runs_to, 1), asked.zone);
     if until > at { Verdict::Defer { until, rule: format!("law {}", rule.id) } } else { Verdict::Allow }
 }
 
-/// The length of a term: the rule's own policy says it, else another one; nothing where none does.
-fn term_of(term: &Term, rule: &Rule, law: &Law) -> Option<Span> {
-    let own = |name: &str| {
-        let policy = law.policies.get(rule.id.split('/').next().unwrap_or_default())?;
-        policy.values.get(name)
-    };
+/// The length of a term: the rule's own policy says it, else the one nearest to the customer; nothing where none does.
+fn term_of(term: &Term, rule: &Rule, asked: &Asked<'_>) -> Option<Span> {
+    let (customer, invoice) = (&asked.facts.customer, &asked.facts.invoice);
+    let own = |name: &str| asked.law.policies.get(rule.id.split('/').next().unwrap_or_default())?.values.get(name);
     match term {
         Term::Span(span) => Some(*span),
-        Term::Law(name) => match own(name).or_else(|| law.value(name)) {
+        Term::Law(name) => match own(name).or_else(|| asked.law.value_for(name, customer, invoice)) {
             Some(Value::Span(span)) => Some(*span),
             _ => None,
         },
@@ -363,15 +363,15 @@ fn term_of(term: &Term, rule: &Rule, law: &Law) -> Option<Span> {
 }
 
 /// The last day on which a notice of a kind was given: a second one begins the clock anew.
-fn given_on(case: &Case, notice: &str, delivered: bool) -> Option<NaiveDate> {
-    let marks = case.marks.steps.values().filter(|mark| mark.notice.iter().any(|kind| kind == notice));
+fn given_on(marks: &Marks, notice: &str, delivered: bool) -> Option<NaiveDate> {
+    let marks = marks.steps.values().filter(|mark| mark.notice.iter().any(|kind| kind == notice));
     marks.filter_map(|mark| if delivered { mark.proven_on } else { Some(mark.on) }).max()
 }
 
 fn is_approved(people: u32, asked: &Asked<'_>) -> bool {
     let covers = |covers: &[usize]| asked.position.is_none_or(|position| covers.contains(&position));
     let mut by: Vec<&str> = Vec::new();
-    for approval in asked.case.approvals.iter().filter(|approval| covers(&approval.covers)) {
+    for approval in asked.approvals.iter().filter(|approval| covers(&approval.covers)) {
         by.extend(approval.by.iter().map(String::as_str));
     }
     by.sort_unstable();

@@ -270,6 +270,36 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// How narrowly it speaks for a customer: 3 their subdivision, 2 their country, 1 the Union, 0 everywhere; nothing
+    /// where it speaks for others.
+    #[must_use]
+    pub fn nearness(&self, customer: &CustomerFacts, invoice: &InvoiceFacts) -> Option<u8> {
+        let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
+        if !one_of(&self.debtor_kinds, &customer.kind) || !one_of(&self.products, &invoice.product) {
+            return None;
+        }
+        let place = |wanted: &String| {
+            if customer.subdivision.as_deref() == Some(wanted) {
+                Some(3)
+            } else if *wanted == customer.country {
+                Some(2)
+            } else {
+                is_member(wanted, &customer.country).then_some(1)
+            }
+        };
+        if self.jurisdictions.is_empty() { Some(0) } else { self.jurisdictions.iter().filter_map(place).max() }
+    }
+
+    /// Whether it speaks for somebody in a country: the country itself, a part of it, or the Union it is in.
+    #[must_use]
+    pub fn speaks_for(&self, country: &str) -> bool {
+        self.jurisdictions.iter().any(|wanted| {
+            is_member(wanted, country) || wanted.split_once('-').is_some_and(|(whole, _)| whole == country)
+        })
+    }
+}
+
 impl Rule {
     /// Whether it is in force for these facts.
     #[must_use]

@@ -101,51 +101,52 @@ impl Session {
     /// # Errors
     /// A readable reason, where the place cannot be read.
     pub(super) fn read(&self, place: Place<'_>) -> Result<Value, String> {
-        let (path, value) =
-            match place {
-                Place::Param(name) => return Ok(self.params.get(name).cloned().unwrap_or(Value::Missing)),
-                Place::Output(table, output) => return self.output(table, output),
-                Place::Fact(fact) => {
-                    let value = self.given(fact.path())?.unwrap_or_else(|| self.fact(fact));
-                    let shown = if fact.is_personal() { Value::text("personal") } else { value.clone() };
-                    self.record(fact.path(), &shown);
-                    return Ok(value);
-                }
-                Place::Extra(extra) => {
-                    let value = self.given(extra.path)?.unwrap_or_else(|| (extra.empty)());
-                    (extra.path.to_owned(), value)
-                }
-                Place::Run(path) => {
-                    let value = self.given(path)?.or_else(|| self.view.run.read(path)).unwrap_or(Value::Missing);
-                    (path.to_owned(), value)
-                }
-                Place::Var(name) => {
-                    let path = format!("vars.{name}");
-                    let known = || self.view.vars.get(name).or_else(|| self.program.vars.get(name)).cloned();
-                    let value = self.given(&path)?.or_else(known);
-                    let value = value.ok_or_else(|| format!("there is no variable `{name}`"))?;
-                    (path, value)
-                }
-                Place::Event(name) => {
-                    let path = format!("event.{name}");
-                    let event = self.view.event.as_deref();
-                    let value = self.given(&path)?.or_else(|| event.map(|event| event.field(name).clone()));
-                    (path, value.unwrap_or(Value::Missing))
-                }
-                Place::Law(name) => {
-                    let path = format!("law.{name}");
-                    let value =
-                        match self.given(&path)? {
-                            Some(value) => value,
-                            None => self.view.law.value(name).cloned().ok_or_else(|| {
-                                format!("no policy has the value `law.{name}`; add it under `values:`")
-                            })?,
-                        };
-                    (path, value)
-                }
-                Place::Today => ("today".to_owned(), self.given("today")?.unwrap_or(Value::Date(self.view.today))),
-                Place::Now => ("now".to_owned(), self.given("now")?.unwrap_or(Value::Instant(self.view.now))),
-            };
+        let (path, value) = match place {
+            Place::Param(name) => return Ok(self.params.get(name).cloned().unwrap_or(Value::Missing)),
+            Place::Output(table, output) => return self.output(table, output),
+            Place::Fact(fact) => {
+                let value = self.given(fact.path())?.unwrap_or_else(|| self.fact(fact));
+                let shown = if fact.is_personal() { Value::text("personal") } else { value.clone() };
+                self.record(fact.path(), &shown);
+                return Ok(value);
+            }
+            Place::Extra(extra) => {
+                let value = self.given(extra.path)?.unwrap_or_else(|| (extra.empty)());
+                (extra.path.to_owned(), value)
+            }
+            Place::Run(path) => {
+                let value = self.given(path)?.or_else(|| self.view.run.read(path)).unwrap_or(Value::Missing);
+                (path.to_owned(), value)
+            }
+            Place::Var(name) => {
+                let path = format!("vars.{name}");
+                let known = || self.view.vars.get(name).or_else(|| self.program.vars.get(name)).cloned();
+                let value = self.given(&path)?.or_else(known);
+                let value = value.ok_or_else(|| format!("there is no variable `{name}`"))?;
+                (path, value)
+            }
+            Place::Event(name) => {
+                let path = format!("event.{name}");
+                let event = self.view.event.as_deref();
+                let value = self.given(&path)?.or_else(|| event.map(|event| event.field(name).clone()));
+                (path, value.unwrap_or(Value::Missing))
+            }
+            Place::Law(name) => {
+                let path = format!("law.{name}");
+                let value = match self.given(&path)? {
+                    Some(value) => value,
+                    None => self
+                        .view
+                        .law
+                        .value_for(name, &self.view.facts.customer, &self.view.facts.invoice)
+                        .cloned()
+                        .ok_or_else(|| format!("no policy has the value `law.{name}`; add it under `values:`"))?,
+                };
+                (path, value)
+            }
+            Place::Today => ("today".to_owned(), self.given("today")?.unwrap_or(Value::Date(self.view.today))),
+            Place::Now => ("now".to_owned(), self.given("now")?.unwrap_or(Value::Instant(self.view.now))),
+        };
         self.record(&path, &value);
         Ok(value)
     }
