@@ -131,8 +131,11 @@ fn settle(place: Place<'_>, wish: Wish, facts: &Facts, at: Timestamp) -> Expect 
             match finding.verdict {
                 Verdict::Allow => {}
                 Verdict::Forbid { rule } => return Expect::Forbid(own(&rule)),
-                Verdict::Defer { until, rule } if until > start => (start, last, moved) = (until, own(&rule), true),
-                Verdict::Defer { .. } => {}
+                Verdict::Defer { until, rule } => {
+                    if until > start {
+                        (start, last, moved) = (until, own(&rule), true);
+                    }
+                }
             }
         }
         if !moved {

@@ -96,7 +96,7 @@ pub(crate) fn policy(report: &Report, node: &Node, hash: Hash) -> Option<Policy>
     for node in node.get("rules").map(|node| list(report, node, "rules")).unwrap_or_default() {
         let Some(rule) = rule(report, node, &policy.name) else { continue };
         if !seen.insert(rule.id.clone()) {
-            report.error("PB002", node, &format!("the rule `{}` is there twice", rule.id));
+            report.error("PB002", node, format!("the rule `{}` is there twice", rule.id));
         }
         policy.rules.push(rule);
     }
@@ -217,13 +217,11 @@ impl<'n> Reading<'n> {
     }
 
     fn need(&self, key: &str) -> Option<&'n Node> {
-        match self.params {
-            Some(params) => required(self.report, params, key),
-            None => {
-                self.report.error("PB006", self.node, &format!("the rule has no `params`, and `{key}` must be there"));
-                None
-            }
+        if let Some(params) = self.params {
+            return required(self.report, params, key);
         }
+        self.report.error("PB006", self.node, format!("the rule has no `params`, and `{key}` must be there"));
+        None
     }
 
     fn flag(&self, key: &str) -> bool {
