@@ -80,6 +80,6 @@ async fn promise_broken_once_then_agency_reads_as_printed() {
         Thu 2026-07-02      46   send formal-notice         letter
         Thu 2026-07-16      60   choose agency                                 neither small nor large
                                  outsource agency-iberia; held while placed
-        held 14 days · 6 messages · 1 letter · 2 calls · 1 approval · steps covered 9 of 14"#]]
+        held 14 days · 6 messages · 1 letter · 2 calls · 1 approval · steps covered 9 of 15"#]]
     .assert_eq(table);
 }

@@ -164,6 +164,26 @@ impl Scene {
         if until == from { "now".to_owned() } else { until.local(zone).format("%Y-%m-%d %H:%M").to_string() }
     }
 
+    /// What the first rule alone says, whatever the playbook's own window is.
+    fn alone(&self, channel: Channel, at: &str) -> Verdict {
+        let law = self.law();
+        let bound = Bound::of(&law, &[], &self.facts);
+        let place = Place {
+            playbook: &self.playbook,
+            calendar: &self.calendar,
+            staff: &self.calendar,
+            zone: self.facts.customer.time_zone,
+            contacts: &self.facts.contacts,
+            invoice: &self.facts.invoice.id,
+            inconvenient: &[],
+            customer: "C",
+            several: false,
+            bound: &bound,
+        };
+        let wish = Wish { channel: Some(channel), group: None, class: Class::Dunning, bundled: false };
+        bound.findings(place, wish, None, &[], self.at(at)).remove(0).verdict
+    }
+
     /// When an act may happen, in local words.
     fn may_act(&self, act: &str, at: &str) -> String {
         let law = self.law();
@@ -306,16 +326,16 @@ fn a_week_with_its_own_saturday_never_opens_on_sunday_or_a_holiday() {
     assert_eq!(scene.may(Channel::Sms, "2026-05-09 15:00"), "2026-05-11 07:00", "over Sunday");
     scene.calendar.holidays = Holidays::new(vec![yearly(5, 11)]);
     assert_eq!(scene.may(Channel::Sms, "2026-05-10 12:00"), "2026-05-12 07:00", "over Sunday and a holiday");
+    let until = scene.at("2026-05-12 07:00");
+    let rule = "hours probe/hours".to_owned();
+    assert_eq!(scene.alone(Channel::Sms, "2026-05-11 12:00"), Verdict::Defer { until, rule }, "by the rule itself");
 }
 
 #[test]
 fn every_day_of_the_week_may_include_holidays() {
     let window = |holidays| Kind::Window { open: vec![opening(&[0, 1, 2, 3, 4, 5, 6], "08:00-21:00")], holidays };
     assert_eq!(Scene::new(vec![rule("h", window(false))]).may(Channel::Call, "2026-01-01 12:00"), "2026-01-02 08:00");
-    // The playbook's own window keeps to working days; a calendar without the holiday shows the rule alone.
-    let mut scene = Scene::new(vec![rule("h", window(true))]);
-    scene.calendar.holidays = Holidays::default();
-    assert_eq!(scene.may(Channel::Call, "2026-01-01 12:00"), "now");
+    assert_eq!(Scene::new(vec![rule("h", window(true))]).alone(Channel::Call, "2026-01-01 12:00"), Verdict::Allow);
 }
 
 #[test]

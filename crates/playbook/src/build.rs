@@ -5,6 +5,7 @@ mod checks;
 mod exprs;
 mod fragments;
 pub(crate) mod head;
+mod law;
 mod options;
 mod outlets;
 mod steps;
@@ -135,6 +136,9 @@ pub(crate) fn compile(shared: &Shared<'_>, file: &Arc<str>, node: &Node) -> Opti
     builder.resolve_names();
     builder.check_exprs();
     builder.check_messages();
+    if !shared.pinned {
+        builder.check_law(node);
+    }
     flow::check(&builder, node);
     if report.errors() > before {
         return None;

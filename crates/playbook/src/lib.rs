@@ -6,6 +6,7 @@
 //! would do over time, [`script`] holds every expression, hook and helper.
 
 mod build;
+mod content;
 mod diagnostic;
 mod examples;
 mod flow;
@@ -15,6 +16,7 @@ pub mod report;
 pub mod script;
 mod segments;
 mod select;
+mod statutes;
 mod template;
 mod yaml;
 

@@ -1,18 +1,20 @@
 //! What playbooks share: law, requests, templates, fragments, scripts; and the check of a whole project.
 
 use crate::build;
+use crate::content::{self, Text};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::read::{examples, law, own, policy, rates, requests};
 use crate::script::{ProblemLevel, Scripts};
 use crate::template::{self, Template};
 use crate::yaml::{self, Node, Place};
-use crate::{Checked, Compiled, Files, Library, segments, select};
+use crate::{Checked, Compiled, Files, Library, segments, select, statutes};
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::facts::Registry;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::RequestInfo;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,23 +34,33 @@ pub(crate) struct Shared<'a> {
     /// Calendars and policies.
     pub(crate) law: Law,
     /// Policies as read, for places.
-    #[expect(dead_code, reason = "the checks that name a rule's place come next")]
     pub(crate) policies: BTreeMap<String, Node>,
     /// Registered actions.
     pub(crate) requests: BTreeMap<String, RequestInfo>,
     /// Templates by id.
     pub(crate) templates: BTreeMap<String, Template>,
+    /// What the files of templates say, read when first asked for.
+    pub(crate) texts: OnceCell<BTreeMap<String, Text>>,
     /// Fragments by name, as read.
     pub(crate) fragments: BTreeMap<String, Node>,
     /// Hooks.
     pub(crate) scripts: Scripts,
     /// Stages that some playbook hands over to: `(playbook, stage)`.
     pub(crate) handovers: BTreeSet<(String, String)>,
+    /// Only what a running case was published with is compiled: what policies demand today is the guard's business.
+    pub(crate) pinned: bool,
     /// Names of all playbooks.
     pub(crate) names: BTreeSet<String>,
 }
 
 impl Shared<'_> {
+    /// What a file of a template says.
+    pub(crate) fn text(&self, file: &str) -> Option<&Text> {
+        let files = || self.templates.values().flat_map(|template| &template.files);
+        let all = || files().map(|file| (file.clone(), content::read(&self.source(file)))).collect();
+        self.texts.get_or_init(all).get(file)
+    }
+
     /// The text of a file, for places inside scalars.
     pub(crate) fn source(&self, file: &str) -> Cow<'_, str> {
         let bytes = self.files.get(file).map(Vec::as_slice).unwrap_or_default();
@@ -94,7 +106,8 @@ pub(crate) fn check(files: &Files) -> Checked {
 
 /// Compiles one playbook out of its own sources.
 pub(crate) fn compile_one(files: &Files, name: &str) -> Result<Arc<Compiled>, Vec<Diagnostic>> {
-    let (shared, nodes) = load(files);
+    let (mut shared, nodes) = load(files);
+    shared.pinned = true;
     let wanted = nodes.iter().find(|(_, node)| node.get("playbook").and_then(Node::text) == Some(name));
     if wanted.is_none() {
         let place = Place::top(&Arc::from(PLAYBOOKS));
@@ -117,6 +130,7 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
             examples::read(&report, node, policy);
         }
     }
+    statutes::check(&report, &law, &policies);
     let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node));
     let fragments = fragments(files, &report);
     let facts = Arc::new(registry(files, &report));
@@ -142,7 +156,24 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
     }
     let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
     let requests = requests.unwrap_or_default();
-    (Shared { files, report, facts, law, policies, requests, templates, fragments, scripts, handovers, names }, nodes)
+    (
+        Shared {
+            files,
+            report,
+            facts,
+            law,
+            policies,
+            requests,
+            templates,
+            texts: OnceCell::new(),
+            fragments,
+            scripts,
+            handovers,
+            pinned: false,
+            names,
+        },
+        nodes,
+    )
 }
 
 /// Playbooks stand directly in `workflows/`; four other files with grammars of their own stand beside them.

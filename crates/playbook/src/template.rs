@@ -84,6 +84,11 @@ fn parts(file: &str) -> Option<(&str, Option<Channel>, &str)> {
     (!id.is_empty() && !locale.is_empty() && !locale.contains(['/', '.'])).then_some((id, channel, locale))
 }
 
+/// The channel and the language of a template's file; what a person reads out is said in a call.
+pub(crate) fn spoken(file: &str) -> Option<(Channel, &str)> {
+    parts(file).map(|(_, channel, locale)| (channel.unwrap_or(Channel::Call), locale))
+}
+
 impl Template {
     fn new(header: &Header) -> Self {
         let info = TemplateInfo {

@@ -80,7 +80,7 @@ fn the_standard_playbook_flattens_into_one_forward_list() {
     expect_test::expect_file!["shapes/b2b-standard.txt"].assert_eq(&text);
 
     let covers = &playbook.steps[at("final-notice")].options.covers;
-    assert_eq!(*covers, [at("formal-notice"), at("legal"), at("agency-iberia")]);
+    assert_eq!(*covers, [at("formal-notice"), at("masc-invitation"), at("legal"), at("agency-iberia")]);
     let Outlet::Steps(task) = &playbook.steps[at("overdue-first")].on_error else { panic!("no task") };
     assert_eq!(task[..], [at("overdue-first/on_error/fix-delivery")]);
     assert_eq!(playbook.steps[task[0]].next, at("find-the-reason"));

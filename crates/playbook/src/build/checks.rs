@@ -285,7 +285,7 @@ impl Builder<'_> {
     }
 
     /// Countries that the playbook takes, with the line that says so.
-    fn countries(&self) -> Vec<(String, u32)> {
+    pub(super) fn countries(&self) -> Vec<(String, u32)> {
         let line = self.head.country_line;
         let tests = self.head.applies_to.tests.iter().filter(|(path, _)| path == "customer.country");
         let values = tests.flat_map(|(_, test)| match test {
