@@ -30,7 +30,7 @@ use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::events::NewEvent;
 use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
-use recobro_store::{Tx, inbound, verdicts};
+use recobro_store::{Tx, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Effects of one claim, with those that leave in the same messages.
@@ -96,7 +96,7 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
     engine.settings.faults.pass("deliver.before_claim")?;
     // Whatever has come may forbid what is about to leave, or count against it. It is read first, and nothing is claimed
     // in vain meanwhile.
-    if span.sliced && news_waits(engine, tx).await? {
+    if span.sliced && engine.news_waits(tx).await? {
         return Ok(Vec::new());
     }
     let (lease, _) = lease(engine, tx).await?;
@@ -172,7 +172,7 @@ pub(crate) async fn check_again(
     if handings.is_empty() {
         return Ok(handings);
     }
-    if news_waits(engine, tx).await? {
+    if engine.news_waits(tx).await? {
         let returned = handings.iter().map(|handing| {
             let rule = "news is being read".to_owned();
             returned(&handing.row, &handing.effect, handing.at, rule, Some(handing.at))
@@ -188,11 +188,6 @@ pub(crate) async fn check_again(
     let handings = mark_sending(engine, tx, handings).await?;
     engine.settings.faults.pass("deliver.sending")?;
     Ok(handings)
-}
-
-/// Whether anything has come that is not routed yet; parked rows wait for people.
-async fn news_waits(engine: &Engine, tx: &mut Tx) -> Result<bool, Error> {
-    Ok(inbound::next_at(tx).await?.is_some_and(|at| at <= engine.clock.now()))
 }
 
 /// What a case has not read yet may hold back what it ordered before: a promise, a dispute, an opt-out. The effect goes
@@ -277,7 +272,7 @@ async fn check(
         let at = row.due_at.max(engine.clock.now());
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
-        let Some(facts) = loaded.facts_without(&row.invoice, Some(row.id), at, &engine.settings) else { continue };
+        let Some(facts) = loaded.facts(&row.invoice, at, &engine.settings) else { continue };
         let judged = match ask {
             Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
             Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new(), moved: Vec::new() },

@@ -5,7 +5,7 @@ use crate::{Channels, Clock, Error, Settings};
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_playbook::{Files, Library};
 use recobro_store::playbooks::{self, VersionRow};
-use recobro_store::{Store, Tx, outbox};
+use recobro_store::{Store, Tx, inbound, outbox};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
@@ -113,6 +113,11 @@ impl Engine {
         let longest: std::time::Duration = self.channels.values().map(|channel| channel.longest()).sum();
         let longest_s = i64::try_from(longest.as_secs()).unwrap_or(i64::MAX / 4_000_000);
         self.settings.lease_seconds.max(longest_s + LEASE_MARGIN_S).saturating_mul(1_000_000)
+    }
+
+    /// Whether anything has come that is not taken up yet; parked rows wait for people.
+    pub(crate) async fn news_waits(&self, tx: &mut Tx) -> Result<bool, Error> {
+        Ok(inbound::next_at(tx).await?.is_some_and(|at| at <= self.clock.now()))
     }
 
     /// How far back the contact ledger is read.

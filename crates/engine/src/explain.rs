@@ -2,6 +2,7 @@
 
 use crate::{Engine, Error, db};
 use recobro_kernel::case::{Case, Hold};
+use recobro_kernel::effect::Effect;
 use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
 use recobro_kernel::guard::{self, Finding, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
@@ -136,31 +137,38 @@ pub fn parts(verdict: &Verdict) -> (&'static str, &str, Option<Timestamp>) {
     }
 }
 
+/// An answer about a message as the log keeps it.
+pub(crate) fn row(effect: &Effect, judged: &Judgement, at: Timestamp, policy: &str) -> Option<VerdictRow> {
+    let about = (&effect.customer, &effect.invoice);
+    Some(row_of(effect.id.to_string(), about, (effect.channel?, effect.class), judged, at, policy))
+}
+
 /// An answer as the log keeps it.
-pub(crate) fn row(
-    effect: &recobro_kernel::effect::Effect,
+pub(crate) fn row_of(
+    effect: String,
+    (customer, invoice): (&CustomerId, &InvoiceId),
+    (channel, class): (Channel, Class),
     judged: &Judgement,
     at: Timestamp,
     policy: &str,
-) -> Option<VerdictRow> {
-    let channel = effect.channel?;
+) -> VerdictRow {
     let (verdict, rule, until_at) = parts(&judged.verdict);
     let said: Vec<Said<'_>> = judged
         .findings
         .iter()
         .map(|found| Said { rule: &found.rule, verdict: parts(&found.verdict).0, why: &found.why })
         .collect();
-    Some(VerdictRow {
-        effect: effect.id.to_string(),
+    VerdictRow {
+        effect,
         at,
-        customer: effect.customer.clone(),
-        invoice: effect.invoice.clone(),
+        customer: customer.clone(),
+        invoice: invoice.clone(),
         channel: channel.name().to_owned(),
-        class: effect.class.name().to_owned(),
+        class: class.name().to_owned(),
         verdict: verdict.to_owned(),
         rule: rule.to_owned(),
         until_at,
         findings: serde_json::to_string(&said).unwrap_or_default(),
         policy: policy.to_owned(),
-    })
+    }
 }

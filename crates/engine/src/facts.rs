@@ -7,7 +7,7 @@ use recobro_kernel::facts::{
     ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
     PromiseFacts,
 };
-use recobro_kernel::ids::{CustomerId, EffectId, InvoiceId};
+use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::interest::{self, Debt, Statement, Waiver, Waives};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
@@ -59,24 +59,11 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// The snapshot of one invoice at an instant; nothing where the ledger lost its invoice or customer.
     pub(crate) fn facts(&self, invoice: &InvoiceId, now: Timestamp, settings: &Settings) -> Option<Facts> {
-        self.facts_without(invoice, None, now, settings)
-    }
-
-    /// The snapshot without one row of the contact ledger: an effect's own, which a try before may have left.
-    pub(crate) fn facts_without(
-        &self,
-        invoice: &InvoiceId,
-        own: Option<EffectId>,
-        now: Timestamp,
-        settings: &Settings,
-    ) -> Option<Facts> {
-        let own = own.map(|id| id.to_string());
         let bill = self.bills.get(invoice)?;
         let id = CustomerId(bill.record.customer.clone());
         let client = self.clients.get(&id)?;
         let today = now.date_in(client.record.time_zone);
-        let others = self.contacts.get(&id).into_iter().flatten().filter(|(row, _)| own.as_ref() != Some(row));
-        let contacts = others.map(|(_, contact)| contact.clone()).collect();
+        let contacts = self.contacts.get(&id).into_iter().flatten().map(|(_, contact)| contact.clone()).collect();
         let plan = self.plans.get(invoice).cloned();
         let mut customer = customer_facts(client, today);
         customer.assume_reachable = settings.assume_reachable;

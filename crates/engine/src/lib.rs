@@ -17,6 +17,7 @@
 //! | `engine.quantum` | `from`, `until` | instants |
 
 mod advance;
+pub mod call;
 pub mod clock;
 mod deliver;
 pub mod explain;

@@ -140,11 +140,6 @@ impl Engine {
         let kept_back = rows.iter().filter_map(why).collect();
         Ok(Some(Debits { rows, kept_back }))
     }
-
-    /// Whether anything has come that is not taken up yet; parked rows wait for people.
-    async fn news_waits(&self, tx: &mut Tx) -> Result<bool, Error> {
-        Ok(recobro_store::inbound::next_at(tx).await?.is_some_and(|at| at <= self.clock.now()))
-    }
 }
 
 /// What may be collected, and what not.

@@ -13,6 +13,7 @@ mod news;
 mod work;
 
 pub(crate) use cursor::bucket;
+pub(crate) use work::tries;
 
 use crate::apply::{Stamp, apply, begin};
 use crate::calendar::Calendar;

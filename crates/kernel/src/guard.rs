@@ -6,11 +6,12 @@ pub mod policy;
 pub use bound::{Asked, Bound, Finding};
 pub(crate) use bound::{Together, end, label, room, span_days};
 
-use crate::case::Case;
+use crate::case::{Case, Work};
 use crate::effect::{Effect, EffectKind};
-use crate::facts::{Channel, ContactPoint, Facts};
+use crate::facts::{Channel, Class, ContactPoint, Facts};
 use crate::law::Law;
 use crate::playbook::Playbook;
+use crate::record::Moved;
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
 
@@ -41,7 +42,7 @@ pub struct Judgement {
     /// What the policies' rules answered, where they were asked.
     pub findings: Vec<Finding>,
     /// Every limit that moved the contact, the last as binding: the playbook's own as well.
-    pub moved: Vec<crate::record::Moved>,
+    pub moved: Vec<Moved>,
 }
 
 impl Judgement {
@@ -97,6 +98,43 @@ pub fn dispatch(
     weigh(playbook, facts, law, (wish, point), now)
 }
 
+/// Holds that nobody may call under, also where the call was ordered while they stood.
+const STANDING: [&str; 4] = ["insolvency", "deceased", "attorney", "cease"];
+
+/// Asks for a call when a person opens the number of its task; answers with the number's contact point, which is nothing
+/// where the customer counts as reachable without one.
+///
+/// `facts.contacts` must be the customer's contact ledger, locked, without what this call has noted itself.
+#[must_use]
+pub fn call<'a>(
+    work: &Work,
+    playbook: &Playbook,
+    case: &Case,
+    facts: &'a Facts,
+    law: &Law,
+    now: Timestamp,
+) -> (Judgement, Option<&'a ContactPoint>) {
+    let stop = |rule: &str| (Judgement::of(Verdict::Forbid { rule: rule.to_owned() }), None);
+    if case.paused.is_some() {
+        return stop("paused");
+    }
+    if facts.invoice.claimable_minor() <= 0 {
+        return stop("nothing claimable");
+    }
+    // What stood when the playbook ordered the call did not keep it from calling; what came later does.
+    let later = |hold: &crate::case::Hold| hold.opened_at > work.opened_at && hold.task != Some(work.id);
+    if let Some(hold) = case.holds.iter().find(|hold| later(hold) || STANDING.contains(&hold.name.as_str())) {
+        return stop(&format!("held by {}", hold.name));
+    }
+    let role = work.step.and_then(|step| playbook.steps.get(step)).map_or("billing", |step| step.options.to.as_str());
+    let Some(point) = reach(facts, Channel::Call, role) else { return stop("no open number is known") };
+    let path = work.step.and_then(|step| playbook.steps.get(step)).map_or("", |step| step.path.as_str());
+    let own = crate::decide::tries(case, path, work.occurrence, work.attempt);
+    let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
+    let limits = |place: schedule::Place<'_>| schedule::call_limits(place, &playbook.contact, &own, now);
+    (weigh_by(playbook, facts, law, (wish, point), now, &limits), point)
+}
+
 /// Whether a contact may be made at an instant as far as hours, gaps, caps and policies go, with what each rule says.
 #[must_use]
 pub fn weigh(
@@ -105,6 +143,19 @@ pub fn weigh(
     law: &Law,
     (wish, point): (Wish, Option<&ContactPoint>),
     now: Timestamp,
+) -> Judgement {
+    let limits = |place: schedule::Place<'_>| schedule::limits(place, &playbook.contact, wish, now);
+    weigh_by(playbook, facts, law, (wish, point), now, &limits)
+}
+
+/// [`weigh`] with the limits that the wish has to keep.
+fn weigh_by(
+    playbook: &Playbook,
+    facts: &Facts,
+    law: &Law,
+    (wish, point): (Wish, Option<&ContactPoint>),
+    now: Timestamp,
+    limits: &dyn Fn(schedule::Place<'_>) -> (Timestamp, Vec<Moved>),
 ) -> Judgement {
     let customer = &facts.customer;
     let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
@@ -124,7 +175,7 @@ pub fn weigh(
     let points = &customer.contact_points;
     let closed =
         wish.channel.filter(|_| point.is_some()).and_then(|channel| bound.closes(wish, channel, point, points));
-    let (at, moved) = schedule::limits(place, &playbook.contact, wish, now);
+    let (at, moved) = limits(place);
     let verdict = match (closed, moved.last()) {
         (Some(rule), _) => Verdict::Forbid { rule: rule.to_owned() },
         (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },

@@ -70,6 +70,9 @@ pub struct Start {
     pub moved: Vec<Moved>,
 }
 
+/// How often the two kinds of limits of a call are tried.
+const CALL_ROUNDS: usize = 8;
+
 /// How often the limits are tried before the last answer is taken; each round moves the start at least one date.
 const ROUNDS_MAX: usize = 1_000;
 
@@ -110,6 +113,30 @@ pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp)
         if let Some(until) = inconvenient_end(place, start) {
             start = until;
             note(&mut moved, "hours inconvenient for the customer", until);
+        }
+        if start == before {
+            break;
+        }
+    }
+    (start, moved)
+}
+
+/// The first instant for a call whose earlier tries are `own`: hours, windows and caps are kept to all contacts, the
+/// playbook's gap to what others sent, because between tries its own `every` is the distance.
+#[must_use]
+pub fn call_limits(place: Place<'_>, rules: &ContactRules, own: &[GroupId], at: Timestamp) -> (Timestamp, Vec<Moved>) {
+    let others: Vec<_> = place.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
+    let gapless = ContactRules { min_gap: None, ..rules.clone() };
+    let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
+    let apart = Place { contacts: &others, ..place };
+    let (mut start, mut moved) = (at, Vec::new());
+    // Each of the two only moves forward; a few rounds settle it.
+    for _ in 0..CALL_ROUNDS {
+        let before = start;
+        for (place, rules) in [(apart, rules), (place, &gapless)] {
+            let (until, found) = limits(place, rules, wish, start);
+            start = until;
+            found.into_iter().for_each(|limit| note(&mut moved, &limit.rule, limit.until));
         }
         if start == before {
             break;

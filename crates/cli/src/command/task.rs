@@ -1,10 +1,13 @@
-//! `recobro task list|show|done`.
+//! `recobro task list|show|call|done`.
 
 use crate::failure::{Exit, Failure};
 use crate::reads::{self, TaskRow};
 use crate::session::Session;
 use chrono::NaiveDate;
+use recobro_engine::explain::parts;
 use recobro_engine::{Answer, Who};
+use recobro_kernel::guard::Verdict;
+use recobro_kernel::time::Timestamp;
 use serde::Serialize;
 
 /// Arguments.
@@ -20,6 +23,17 @@ enum Verb {
     List(List),
     /// One task: what is asked, what may be answered, the hash of what is shown
     Show {
+        /// Task id, or its beginning
+        task: String,
+    },
+    /// Open the number of a call: shown only if the guard allows the call now, and counted as an attempt
+    #[command(after_help = "\
+Examples:
+  recobro task call 3f2a --as ana                 the number, or which rule forbids the call and when it may be made
+  recobro task done 3f2a --outcome no_answer      then say how it ended
+
+Exit codes: 0 the number is shown, 3 no such task, 4 the task is closed, 5 a rule forbids the call now.")]
+    Call {
         /// Task id, or its beginning
         task: String,
     },
@@ -68,6 +82,26 @@ struct Done {
 }
 
 #[derive(Serialize)]
+struct Opened<'a> {
+    schema: &'static str,
+    task: &'a str,
+    customer: &'a str,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    rule: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<&'a str>,
+    invoices: &'a [String],
+    at: Timestamp,
+    /// The customer's local time.
+    local: &'a str,
+}
+
+#[derive(Serialize)]
 struct Answered<'a> {
     schema: &'static str,
     task: &'a str,
@@ -79,6 +113,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     match args.verb {
         Verb::List(args) => list(&args, session).await,
         Verb::Show { task } => show(&task, session).await,
+        Verb::Call { task } => call(&task, session).await,
         Verb::Done(args) => done(args, session).await,
     }
 }
@@ -138,6 +173,49 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
         let done = session.again(&format!("task done {} --outcome {outcome}{seen} --as PERSON", row.id));
         session.out.say(&format!("next: {done}{}", session.password_note()));
     }
+    Ok(Exit::Ok)
+}
+
+async fn call(task: &str, session: &Session) -> Result<Exit, Failure> {
+    let engine = session.engine(session.clock().await?).await?;
+    let row = reads::task(engine.store(), task).await?;
+    let who = Who { name: session.config.actor(), why: String::new() };
+    let number = engine.open_number(row.id.parse()?, &who).await?;
+    let (verdict, rule, until) = parts(&number.verdict);
+    let allowed = number.verdict == Verdict::Allow;
+    if session.out.is_json() {
+        session.out.json(&Opened {
+            schema: "recobro/v1/call",
+            task: &row.id,
+            customer: number.customer.as_str(),
+            verdict,
+            rule,
+            until,
+            name: allowed.then_some(number.name.as_str()),
+            number: number.number.as_deref(),
+            invoices: &number.invoices,
+            at: number.at,
+            local: &number.local,
+        })?;
+        return Ok(if allowed { Exit::Ok } else { Exit::Refused });
+    }
+    if !allowed {
+        let next = until.filter(|until| *until < Timestamp::MAX).map(|until| format!("; next from {until}"));
+        let explain = session.again(&format!("guard explain {} --channel call", number.customer));
+        let moved: Vec<&str> = number.moved.iter().map(|moved| moved.rule.as_str()).collect();
+        let why = if moved.is_empty() { rule.to_owned() } else { moved.join(", then ") };
+        return Err(Failure::new(Exit::Refused, format!("no call now: {why}{}", next.unwrap_or_default()))
+            .help(format!("{explain} shows every rule")));
+    }
+    let shown = number.number.as_deref().unwrap_or("no number is known; the customer counts as reachable");
+    let role = if number.role.is_empty() { String::new() } else { format!(" ({})", number.role) };
+    let lines = [
+        format!("{shown}  {}{role}, where it is {}", number.name, number.local),
+        format!("about {}", number.invoices.join(", ")),
+    ];
+    session.out.line(&lines.join("\n"))?;
+    let done = session.again(&format!("task done {} --outcome OUTCOME", row.id));
+    session.out.say(&format!("counted as an attempt; when it ended: {done}"));
     Ok(Exit::Ok)
 }
 

@@ -1,7 +1,7 @@
 //! What waits beside the cursor: a handler's contacts and requests, silence after a message, calls to be opened again.
 
 use super::contact::{Order, Ordered};
-use super::work::Opening;
+use super::work::{Opening, tries};
 use super::{Flow, Walk, ends};
 use crate::case::{PendingContact, Watch};
 use crate::event::Event;
@@ -356,20 +356,8 @@ impl Walk<'_> {
     /// others sent; between the tries of one call the playbook's own `every` is the distance.
     fn call_again_at(&self, position: usize, (occurrence, attempt): (u32, u32), due_at: Timestamp) -> Timestamp {
         let Some(step) = self.step(position) else { return due_at };
-        let tries = |n| GroupId::of_call(self.task_id(&step.path, occurrence, n, None));
-        let own: Vec<GroupId> = (1..attempt).map(tries).collect();
-        let others: Vec<_> = self.contacts.iter().filter(|made| !own.contains(&made.group)).cloned().collect();
-        let rules = &self.playbook.contact;
-        let gapless = crate::playbook::ContactRules { min_gap: None, ..rules.clone() };
-        let wish =
-            Wish { channel: Some(crate::facts::Channel::Call), group: None, class: Class::Dunning, bundled: false };
-        let place = self.schedule();
-        let apart = schedule::Place { contacts: &others, ..place };
-        // Each of the two only moves forward; a few rounds settle it.
-        (0..8).fold(due_at.max(self.now), |at, _| {
-            let at = schedule::limits(apart, rules, wish, at).0;
-            schedule::limits(place, &gapless, wish, at).0
-        })
+        let own = tries(&self.case, &step.path, occurrence, attempt.saturating_sub(1));
+        schedule::call_limits(self.schedule(), &self.playbook.contact, &own, due_at.max(self.now)).0
     }
 
     /// The friendly word while a season keeps a step waiting, at most once per `every`.

@@ -1,7 +1,7 @@
 //! Work for people: opened, answered, asked again, timed out.
 
 use super::{ClosedTask, Flow, Stop, Walk};
-use crate::case::{Approval, End, Phase, Watch, Work};
+use crate::case::{Approval, Case, End, Phase, Watch, Work};
 use crate::effect::NewTask;
 use crate::event::Event;
 use crate::ids::{EffectId, GroupId, Hash, TaskId};
@@ -36,6 +36,23 @@ pub(super) struct Opening {
     pub(super) blocks: bool,
     /// The handler's event.
     pub(super) event: Option<Arc<Event>>,
+}
+
+/// The id of a piece of work: a repeated turn opens the same one.
+fn task_id(case: &Case, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
+    TaskId::derive(&[
+        &case.id.to_string(),
+        &case.generation.to_string(),
+        path,
+        &occurrence.to_string(),
+        &attempt.to_string(),
+        &renews.map_or(String::new(), |position| position.to_string()),
+    ])
+}
+
+/// The groups under which the contact ledger knows the tries of a call before and including one.
+pub(crate) fn tries(case: &Case, path: &str, occurrence: u32, last: u32) -> Vec<GroupId> {
+    (1..=last).map(|attempt| GroupId::of_call(task_id(case, path, occurrence, attempt, None))).collect()
 }
 
 impl Walk<'_> {
@@ -110,14 +127,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn task_id(&self, path: &str, occurrence: u32, attempt: u32, renews: Option<usize>) -> TaskId {
-        TaskId::derive(&[
-            &self.case.id.to_string(),
-            &self.case.generation.to_string(),
-            path,
-            &occurrence.to_string(),
-            &attempt.to_string(),
-            &renews.map_or(String::new(), |position| position.to_string()),
-        ])
+        task_id(&self.case, path, occurrence, attempt, renews)
     }
 
     fn work_limit(&mut self, step: &Step, place: &Place, event: Option<&Arc<Event>>) -> Flow<Option<Timestamp>> {

@@ -1,0 +1,196 @@
+//! Calls by people: the guard is asked when a person opens the number, because a call leaves by no outbox.
+//!
+//! A number that was opened counts as an attempt, like a message of which nobody knows whether it arrived: what the
+//! person answers later says whether somebody was talked to.
+
+use crate::operate::Who;
+use crate::{Engine, Error, db, explain};
+use recobro_kernel::case::{Case, Work};
+use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
+use recobro_kernel::guard::{self, Judgement, Verdict};
+use recobro_kernel::ids::{CustomerId, GroupId, InvoiceId, TaskId};
+use recobro_kernel::record::Moved;
+use recobro_kernel::time::Timestamp;
+use recobro_store::contacts::{self, ContactRow};
+use recobro_store::tasks::{self, TaskRow};
+use recobro_store::{Tx, events, verdicts};
+use std::collections::BTreeSet;
+
+/// Opening the number again within this time is the same attempt, microseconds.
+const SAME_CALL_US: i64 = 15 * 60 * 1_000_000;
+
+/// What a person who opens the number of a call is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Customer.
+    pub customer: CustomerId,
+    /// Their name, or that of the person who answers there.
+    pub name: String,
+    /// Whose number it is.
+    pub role: String,
+    /// The number; nothing where none is known and customers count as reachable.
+    pub number: Option<String>,
+    /// Invoices with an open call to the same customer, the task's own first.
+    pub invoices: Vec<String>,
+    /// The guard's answer; the number is shown only if it allows.
+    pub verdict: Verdict,
+    /// Every limit that moved it, the last as binding.
+    pub moved: Vec<Moved>,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// The customer's local time then.
+    pub local: String,
+}
+
+/// A call with what the guard must know.
+struct Asked {
+    row: TaskRow,
+    case: Case,
+    work: Work,
+    facts: Facts,
+    /// Rows of the contact ledger that this call has noted before, the newest first.
+    own: Vec<(String, Timestamp)>,
+}
+
+impl Engine {
+    /// Asks the guard whether a call may be made now; notes its answer, and the attempt where it allows.
+    ///
+    /// # Errors
+    /// [`Error::NoTask`]; [`Error::Closed`]; [`Error::Refused`] for a task that is no call, and while news waits that
+    /// could forbid it.
+    pub async fn open_number(&self, task: TaskId, who: &Who) -> Result<Number, Error> {
+        let mut tx = self.store.begin().await?;
+        let row = tasks::get(&mut tx, task).await?.ok_or(Error::NoTask(task))?;
+        if row.task.kind != "call" {
+            return Err(Error::Refused(format!("task {task} is no call but `{}`: it has no number", row.task.kind)));
+        }
+        if let Some(outcome) = &row.outcome {
+            return Err(Error::Closed { id: task, state: outcome.clone() });
+        }
+        contacts::lock_budget(&mut tx, std::slice::from_ref(&row.customer)).await?;
+        self.no_news(&mut tx, &row).await?;
+        let (number, contact) = self.ask_for_call(&mut tx, row).await?;
+        tracing::info!(task = %task, who = who.name, verdict = explain::parts(&number.verdict).0, "number asked for");
+        contacts::put(&mut tx, &contact).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    /// What has come and is not read yet may be the payment that makes the call wrong.
+    async fn no_news(&self, tx: &mut Tx, row: &TaskRow) -> Result<(), Error> {
+        let now = self.clock.now();
+        let unread = events::next_of(tx, &[row.no]).await?;
+        if self.news_waits(tx).await? || unread.values().any(|at| *at <= now) {
+            return Err(Error::Refused(
+                "news waits to be taken up, and may say that nobody is to be called: `recobro run`, then again"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn ask_for_call(&self, tx: &mut Tx, row: TaskRow) -> Result<(Number, Vec<ContactRow>), Error> {
+        let now = self.clock.now();
+        let asked = self.asked(tx, row, now).await?;
+        let pin = (asked.case.bundle, asked.case.content);
+        let bundles = self.bundles(tx, &[(pin, &asked.case.playbook)]).await?;
+        let playbook = &bundles[&pin].compiled.playbook;
+        let (judged, point) = guard::call(&asked.work, playbook, &asked.case, &asked.facts, &self.shelf.law, now);
+        self.keep_answer(tx, &asked, &judged, now).await?;
+        let allowed = judged.verdict == Verdict::Allow;
+        let shown = point.filter(|_| allowed).map(|point| point.id.clone());
+        let contact = if allowed { attempt(&asked, now) } else { Vec::new() };
+        Ok((self.number(tx, &asked, (judged, shown, point), now).await?, contact))
+    }
+
+    async fn asked(&self, tx: &mut Tx, row: TaskRow, now: Timestamp) -> Result<Asked, Error> {
+        let lost = |what: &str| Error::Corrupt { what: format!("task {}", row.task.id), cause: format!("no {what}") };
+        let case = db::seen_cases(tx, &[row.no]).await?.remove(&row.no).ok_or_else(|| lost("case"))?;
+        let work = case.work.iter().find(|work| work.id == row.task.id).cloned().ok_or_else(|| lost("open work"))?;
+        let (invoice, customer) = (&row.invoice, &row.customer);
+        let about = (std::slice::from_ref(invoice), std::slice::from_ref(customer));
+        let mut loaded = db::load_facts(self, tx, about, now).await?;
+        let id = row.task.id.to_string();
+        let noted = loaded.contacts.get(customer).into_iter().flatten();
+        let mut own: Vec<_> =
+            noted.filter(|(known, _)| *known == id).map(|(known, made)| (known.clone(), made.at)).collect();
+        own.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+        // The number looked at a second time is the same call; hours later it is another one.
+        let same: BTreeSet<String> =
+            own.iter().filter(|(_, at)| at.plus_us(SAME_CALL_US) > now).map(|(known, _)| known.clone()).collect();
+        loaded.forget(&same);
+        let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
+        Ok(Asked { row, case, work, facts, own })
+    }
+
+    async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
+        let row = &asked.row;
+        let (about, by) = ((&row.customer, &row.invoice), (Channel::Call, Class::Dunning));
+        let policy = self.shelf.law.policy_hash().to_string();
+        verdicts::put(tx, &[explain::row_of(row.task.id.to_string(), about, by, judged, now, &policy)]).await?;
+        Ok(())
+    }
+
+    async fn number(
+        &self,
+        tx: &mut Tx,
+        asked: &Asked,
+        (judged, shown, point): (Judgement, Option<String>, Option<&ContactPoint>),
+        now: Timestamp,
+    ) -> Result<Number, Error> {
+        let customer = asked.row.customer.clone();
+        let filter = tasks::Filter {
+            open: true,
+            kind: Some("call".to_owned()),
+            customer: Some(customer.clone()),
+            no: None,
+            assignee: None,
+        };
+        let open = tasks::list(tx, &filter, None, 1_000).await?;
+        let own = asked.row.invoice.clone();
+        let others = open.into_iter().map(|row| row.invoice).filter(|invoice| *invoice != own);
+        let others: BTreeSet<InvoiceId> = others.collect();
+        let about = (std::slice::from_ref(&own), std::slice::from_ref(&customer));
+        let loaded = db::load_facts(self, tx, about, now).await?;
+        let known = loaded.points.get(&customer);
+        let at = shown.and_then(|id| known?.iter().find(|point| point.fact.id == id));
+        let client = loaded.clients.get(&customer).map_or("", |client| client.record.name.as_str());
+        let zone = asked.facts.customer.time_zone;
+        Ok(Number {
+            name: at.map(|point| point.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(client).to_owned(),
+            role: point.map(|point| point.role.clone()).unwrap_or_default(),
+            number: at.map(|point| point.address.clone()),
+            invoices: std::iter::once(own).chain(others).map(|invoice| invoice.to_string()).collect(),
+            customer,
+            verdict: judged.verdict,
+            moved: judged.moved,
+            at: now,
+            local: now.local(zone).format("%Y-%m-%d %H:%M").to_string(),
+        })
+    }
+}
+
+/// The ledger's rows of an attempt: the newest bears the task's id, because its answer will say how it ended.
+fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
+    let row = &asked.row;
+    let id = row.task.id.to_string();
+    let one = |id: String, at: Timestamp| ContactRow {
+        id,
+        customer: row.customer.clone(),
+        invoice: row.invoice.clone(),
+        no: row.no,
+        channel: Channel::Call.name().to_owned(),
+        class: Class::Dunning.name().to_owned(),
+        stage: row.task.stage.clone(),
+        step: row.task.step.clone(),
+        // Every attempt of the task is one of its tries, which keep the playbook's own distance.
+        group: GroupId::of_call(row.task.id),
+        at,
+        local_on: at.date_in(asked.facts.customer.time_zone),
+        state: "claimed".to_owned(),
+        talk: false,
+    };
+    let before = asked.own.first().filter(|(_, at)| at.plus_us(SAME_CALL_US) <= now);
+    let before = before.map(|(_, at)| one(format!("{id}/{}", at.as_us()), *at));
+    before.into_iter().chain([one(id.clone(), now)]).collect()
+}

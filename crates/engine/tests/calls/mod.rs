@@ -1,0 +1,148 @@
+//! Calls by people: the number of a task is shown only when the guard allows the call at that very moment.
+
+use crate::world::{World, customer, dispute, invoice, library_of, payment, run};
+use recobro_connectors::source::record::{ContactPoint, Record};
+use recobro_engine::call::Number;
+use recobro_engine::explain::parts;
+use recobro_engine::{Engine, Error, Nobody, Who};
+use recobro_kernel::facts::Channel;
+use recobro_kernel::time::Timestamp;
+use recobro_store::contacts::{self, ContactRow};
+use recobro_store::tasks::{self, Filter, TaskRow};
+
+const CALLING: &str = "
+playbook: probe
+version: 1
+title: A call a week
+owner: credit-control
+currency: EUR
+calendar: fr-energy
+policy: [eu-b2b]
+applies_to: {customer.kind: business, priority: 90}
+contact: {locales: [= customer.locale, en], hours: 09:00-18:00, caps: [2 per week], min_gap: 2 days}
+stages:
+  - stage: only
+    steps:
+      - {call: ask, day: 5, within: 10 working days, outcomes: {promised: {do: []}}}
+      - {finish: uncollected}
+whenever:
+  - event: invoice.paid
+    then: {finish: paid}
+  - event: dispute.opened
+    do: [{hold: dispute, until: dispute.closed, at_most: 30 days, on_timeout: {remind: credit-control}}]
+    then: resume
+  - event: promise.made
+    do: [{hold: promise, until: = promise.date}]
+    then: resume
+";
+
+fn with_phone(id: &str) -> Record {
+    let Record::Customer(mut customer) = customer(id) else { unreachable!() };
+    customer.contact_points.push(ContactPoint {
+        channel: Channel::Call,
+        address: "+33 1 23 45 67 89".to_owned(),
+        role: "billing".to_owned(),
+        name: Some("Marie".to_owned()),
+    });
+    Record::Customer(customer)
+}
+
+/// A Monday on which the calls of these invoices were opened at nine.
+async fn opened(world: &World, invoices: &[&str]) -> Engine {
+    let engine = world.try_engine_with(&library_of(&[("workflows/probe.yaml", CALLING)])).await.unwrap();
+    let mut rows = vec![with_phone("C")];
+    rows.extend(invoices.iter().map(|id| invoice(id, "C", "2026-03-02", "2026-04-08")));
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-12"), &Nobody).await.unwrap();
+    move_to(&engine, "2026-04-13T08:00:00Z");
+    while engine.round_once().await.unwrap() {}
+    engine
+}
+
+fn move_to(engine: &Engine, at: &str) {
+    engine.clock().move_to(at.parse().unwrap());
+}
+
+async fn calls(engine: &Engine) -> Vec<TaskRow> {
+    let mut tx = engine.store().read().await.unwrap();
+    let filter = Filter { open: true, kind: Some("call".to_owned()), ..Filter::default() };
+    tasks::list(&mut tx, &filter, None, 100).await.unwrap()
+}
+
+async fn attempts(engine: &Engine) -> Vec<ContactRow> {
+    let mut tx = engine.store().read().await.unwrap();
+    contacts::list(&mut tx, (Timestamp::from_us(0), ""), 100).await.unwrap()
+}
+
+async fn open(engine: &Engine, task: &TaskRow) -> Result<Number, Error> {
+    let who = Who { name: "person:ana".to_owned(), why: String::new() };
+    engine.open_number(task.task.id, &who).await
+}
+
+fn said(number: &Number) -> (&str, &str) {
+    let (verdict, rule, _) = parts(&number.verdict);
+    (verdict, rule)
+}
+
+#[tokio::test]
+async fn the_number_is_shown_within_hours_and_counts_as_an_attempt() {
+    let world = World::new();
+    let engine = opened(&world, &["I"]).await;
+    let task = calls(&engine).await.remove(0);
+    let number = open(&engine, &task).await.unwrap();
+    assert_eq!(said(&number), ("allow", ""));
+    assert_eq!((number.number.as_deref(), number.name.as_str()), (Some("+33 1 23 45 67 89"), "Marie"));
+    assert_eq!(number.local, "2026-04-13 10:00");
+    assert_eq!(attempts(&engine).await.len(), 1);
+    // Looked at again: the same call. An hour later: another one, and the week has room for two.
+    move_to(&engine, "2026-04-13T08:05:00Z");
+    open(&engine, &task).await.unwrap();
+    assert_eq!(attempts(&engine).await.len(), 1);
+    move_to(&engine, "2026-04-13T09:30:00Z");
+    assert_eq!(said(&open(&engine, &task).await.unwrap()), ("allow", ""), "tries of one call keep no gap");
+    assert_eq!(attempts(&engine).await.len(), 2);
+    move_to(&engine, "2026-04-15T08:00:00Z");
+    let third = open(&engine, &task).await.unwrap();
+    assert_eq!((said(&third).0, third.number.as_deref()), ("defer", None));
+    assert_eq!(third.moved[0].rule, "cap 2 per 1 week");
+    assert_eq!(attempts(&engine).await.len(), 2, "what was not allowed is no attempt");
+}
+
+#[tokio::test]
+async fn at_night_the_number_stays_closed_and_the_log_says_why() {
+    let world = World::new();
+    let engine = opened(&world, &["I"]).await;
+    let task = calls(&engine).await.remove(0);
+    move_to(&engine, "2026-04-13T18:30:00Z");
+    let number = open(&engine, &task).await.unwrap();
+    let (verdict, rule, until) = parts(&number.verdict);
+    assert_eq!((verdict, number.number.as_deref()), ("defer", None));
+    assert!(rule.starts_with("hours"), "{rule}");
+    assert_eq!(until.unwrap().to_string(), "2026-04-14T07:00:00.000000Z");
+    let mut tx = engine.store().read().await.unwrap();
+    let (from, to) = ("2026-04-13T00:00:00Z".parse().unwrap(), "2026-04-14T00:00:00Z".parse().unwrap());
+    let log = recobro_store::verdicts::of_customer(&mut tx, &task.customer, (from, to), 10).await.unwrap();
+    assert_eq!((log[0].effect.clone(), log[0].verdict.as_str()), (task.task.id.to_string(), "defer"));
+}
+
+#[tokio::test]
+async fn what_came_after_the_call_was_ordered_keeps_the_number_closed() {
+    let world = World::new();
+    let engine = opened(&world, &["I"]).await;
+    let task = calls(&engine).await.remove(0);
+    engine.receive("test", &mut vec![dispute("D", "I", "2026-04-13", None)].into_iter()).await.unwrap();
+    let refused = open(&engine, &task).await.unwrap_err();
+    assert!(refused.to_string().contains("news waits"), "{refused}");
+    while engine.round_once().await.unwrap() {}
+    let number = open(&engine, &task).await.unwrap();
+    assert_eq!(said(&number), ("forbid", "nothing claimable"));
+
+    let world = World::new();
+    let engine = opened(&world, &["I"]).await;
+    let task = calls(&engine).await.remove(0);
+    engine.receive("test", &mut vec![payment("P", "I", 100_000, "2026-04-13")].into_iter()).await.unwrap();
+    while engine.round_once().await.unwrap() {}
+    let closed = open(&engine, &task).await.unwrap_err();
+    assert!(matches!(closed, Error::Closed { .. }), "{closed}");
+    assert!(attempts(&engine).await.is_empty());
+}
