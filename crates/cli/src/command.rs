@@ -107,6 +107,8 @@ commands! {
     Hold => hold;
     /// What the rules of law and house say to a contact
     Guard => guard;
+    /// What was ordered and has not left; let go what an outage held up
+    Outbox => outbox;
     /// What customers contest
     Dispute => dispute;
     /// Discounts for paying early

@@ -48,6 +48,12 @@ const fn key(name: &'static str, default: &'static str, of: Of, doc: &'static st
 /// Every setting, ordered by name.
 pub(crate) const KEYS: &[Key] = &[
     key("as", "", Of::Text, "who acts, for the record; the system's user where nobody is named"),
+    key(
+        "catch_up.hold_above",
+        "1000",
+        Of::Number,
+        "after an outage of a day, hold contacts for a person where more cases are late than this; 0 never holds",
+    ),
     key("creditor.address", "", Of::Text, "street and postal code printed in messages"),
     key("creditor.city", "", Of::Text, "city printed in messages"),
     key("creditor.country", "ES", Of::Country, "ISO country of the creditor, and of customers without one"),

@@ -46,6 +46,7 @@ const COMMANDS: &[&str] = &[
     "import",
     "ledger",
     "match",
+    "outbox",
     "payment",
     "plan",
     "promise",
@@ -296,6 +297,7 @@ impl Session {
                 email: text("sender.email"),
             },
             payment_link: text("creditor.payment_link"),
+            catch_up_above: usize::try_from(config.number("catch_up.hold_above")).unwrap_or(usize::MAX),
             batch: config.number("worker.batch").clamp(1, 1000) as usize,
             ..Settings::default()
         })

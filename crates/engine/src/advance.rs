@@ -4,11 +4,13 @@
 //! A case's logical now is the latest of its due time, its newest event and the clock. Cases of one customer are taken
 //! in time order, and what the earlier ones of a batch order is foreseen by the later ones.
 
+use crate::catch_up::Holding;
 use crate::db::{self, Claimed};
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
 use crate::people::{Answer, OpenTask, People};
+use crate::priority::rank_of_case;
 use crate::route::ANSWER;
 use crate::route::answer::Answered;
 use crate::run::{Span, Tick};
@@ -25,7 +27,7 @@ use recobro_store::commit::{TurnCommit, commit_turns};
 use recobro_store::inbound::{self, NewInbound};
 use recobro_store::wake::{self, WakeAt};
 use recobro_store::{CaseNo, Tx};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The shortest sleep after a turn that recorded nothing, microseconds.
@@ -55,6 +57,7 @@ pub(crate) struct Desk<'a> {
     opened: u64,
     finished: u64,
     following: Option<CaseId>,
+    holding: Holding,
 }
 
 /// Takes the turns of due and woken cases at or before the span's horizon. Says how many cases were looked at.
@@ -68,16 +71,18 @@ pub(crate) async fn advance(
     people: &dyn People,
     tick: &mut Tick,
 ) -> Result<usize, Error> {
-    let claimed = in_order(engine, tx, span).await?;
+    let mut claimed = in_order(engine, tx, span).await?;
     if claimed.is_empty() {
         return Ok(0);
     }
+    let holding = Holding::of(engine, tx, span, &claimed).await?;
     let invoices: Vec<InvoiceId> = claimed.iter().map(|c| c.case.invoice.clone()).collect();
     let customers: Vec<CustomerId> = claimed.iter().map(|c| c.case.customer.clone()).collect();
     let loaded = db::load_facts(engine, tx, (&invoices, &customers), span.now).await?;
     let pins: Vec<(Pin, &str)> = claimed.iter().map(|c| ((c.case.bundle, c.case.content), &*c.case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
-    let mut desk = Desk::new(engine, people, loaded);
+    let mut desk = Desk { holding, ..Desk::new(engine, people, loaded) };
+    desk.queue(&mut claimed, &bundles);
     for one in &claimed {
         desk.take_turn(one, &bundles[&(one.case.bundle, one.case.content)]);
     }
@@ -118,7 +123,24 @@ impl<'a> Desk<'a> {
             opened: 0,
             finished: 0,
             following: None,
+            holding: Holding::default(),
         }
+    }
+
+    /// Cases of one customer that wake at the same instant decide in the order of their place in its queue: the first
+    /// one takes the slot that is free.
+    fn queue(&self, claimed: &mut [Claimed], bundles: &HashMap<Pin, Arc<Bundle>>) {
+        let mut due: BTreeMap<(CustomerId, Timestamp), usize> = BTreeMap::new();
+        for one in claimed.iter() {
+            *due.entry((one.case.customer.clone(), one.due_at)).or_default() += 1;
+        }
+        let crowded = |one: &Claimed| due.get(&(one.case.customer.clone(), one.due_at)).is_some_and(|count| *count > 1);
+        let place = |one: &Claimed| {
+            let facts = self.facts(&one.case.invoice, one.due_at.max(self.engine.clock.now()))?;
+            let playbook = &bundles.get(&(one.case.bundle, one.case.content))?.compiled.playbook;
+            Some(rank_of_case(&one.case, playbook, &facts))
+        };
+        claimed.sort_by_cached_key(|one| (one.due_at, if crowded(one) { place(one) } else { None }, one.case.id));
     }
 
     /// The snapshot of an invoice at an instant.
@@ -224,7 +246,11 @@ impl<'a> Desk<'a> {
         }
         let follow = turn.follow.take();
         let old = turn.case.id;
-        match turn::commit(before, &turn, &bundle.compiled.playbook, self.following) {
+        let held = before.is_some_and(|one| self.holding.holds(one.no));
+        if let Some(one) = before {
+            self.holding.note(one.no, &turn.body.records);
+        }
+        match turn::commit(before, &turn, &bundle.compiled.playbook, self.following, held) {
             turn::Written::Turn(commit) => self.commits.push(*commit),
             turn::Written::Rest(no, wake) => {
                 // A turn that did nothing must not be due again at once.
@@ -274,6 +300,7 @@ impl<'a> Desk<'a> {
             }
         }
         wake::put(tx, &self.rests).await?;
+        self.holding.write(tx, self.engine.clock.now()).await?;
         receive_answers(tx, &self.answers, self.engine.clock.now()).await?;
         tick.progress.turns += self.commits.len() as u64;
         tick.progress.tasks += self.acts.len() as u64;

@@ -16,6 +16,7 @@ use crate::explain;
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
+use crate::priority::{self, Rank};
 use crate::render::{Line, Recipient, Rendering, render};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
@@ -30,8 +31,9 @@ use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::events::NewEvent;
 use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
-use recobro_store::{Tx, verdicts};
-use std::collections::{BTreeMap, BTreeSet};
+use recobro_store::{CaseNo, Tx, verdicts};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Effects of one claim, with those that leave in the same messages.
 const BATCH: i64 = 1_000;
@@ -245,6 +247,100 @@ enum Ask {
     Nobody,
 }
 
+/// What a check of some rows may know, loaded by a fixed number of queries under the locks of their customers.
+pub(crate) struct Asking {
+    cases: BTreeMap<CaseNo, Case>,
+    bundles: HashMap<Pin, Arc<Bundle>>,
+    loaded: Loaded,
+}
+
+/// The answer to one row.
+struct Judged {
+    at: Timestamp,
+    facts: Facts,
+    judgement: Judgement,
+    /// What the contact adds to the ledger.
+    contact: Option<ContactRow>,
+}
+
+impl Asking {
+    pub(crate) async fn of(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self, Error> {
+        let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
+        contacts::lock_budget(tx, &customers).await?;
+        let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
+        let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
+        let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;
+        // What a check before this one noted of the same effects is no contact made: each counts again as it passes.
+        loaded.forget(&rows.iter().map(|row| row.id.to_string()).collect());
+        let pins: Vec<(Pin, &str)> =
+            cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
+        let bundles = engine.bundles(tx, &pins).await?;
+        Ok(Self { cases, bundles, loaded })
+    }
+
+    fn bundle(&self, row: &OutboxRow) -> Option<(&Case, &Bundle)> {
+        let case = self.cases.get(&row.no)?;
+        Some((case, self.bundles.get(&(case.bundle, case.content))?))
+    }
+
+    /// The place of a row in the queue of its customer; nothing where the ledger lost its invoice or customer.
+    pub(crate) fn rank(&self, engine: &Engine, row: &OutboxRow, effect: &Effect) -> Option<Rank> {
+        let facts = self.loaded.facts(&row.invoice, row.due_at.max(engine.clock.now()), &engine.settings)?;
+        let (_, bundle) = self.bundle(row)?;
+        Some(priority::rank(effect.class, level(bundle, effect), &facts))
+    }
+
+    /// Asks the guard; what it allows counts for what is asked after it.
+    pub(crate) fn judge(&mut self, engine: &Engine, row: &OutboxRow, effect: &Effect) -> Option<(Facts, Judgement)> {
+        let case = self.cases.get(&row.no)?;
+        let bundle = self.bundles.get(&(case.bundle, case.content))?;
+        let judged = judge(engine, (case, bundle), (row, effect), &mut self.loaded, Ask::Guard)?;
+        Some((judged.facts, judged.judgement))
+    }
+}
+
+/// Asks the guard of one row, and notes what it allows for the rows behind it.
+fn judge(
+    engine: &Engine,
+    (case, bundle): (&Case, &Bundle),
+    (row, effect): (&OutboxRow, &Effect),
+    loaded: &mut Loaded,
+    ask: Ask,
+) -> Option<Judged> {
+    let at = row.due_at.max(engine.clock.now());
+    let facts = loaded.facts(&row.invoice, at, &engine.settings)?;
+    let judgement = match ask {
+        Ask::Guard => guard::dispatch(effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
+        Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new(), moved: Vec::new() },
+    };
+    let allowed = judgement.verdict == Verdict::Allow;
+    let contact = if allowed { spend(row, effect, &facts, at, loaded) } else { None };
+    Some(Judged { at, facts, judgement, contact })
+}
+
+/// The effect of a row.
+pub(crate) fn effect_of(row: &OutboxRow) -> Result<Effect, Error> {
+    serde_json::from_str(&row.payload)
+        .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })
+}
+
+/// Rows with their effects in the order in which they are asked: what is due at the same instant by its place in the
+/// queue of its customer.
+fn in_turn(engine: &Engine, asking: &Asking, rows: Vec<OutboxRow>) -> Result<Vec<(OutboxRow, Effect)>, Error> {
+    let mut found = rows.into_iter().map(|row| Ok((effect_of(&row)?, row))).collect::<Result<Vec<_>, Error>>()?;
+    let mut due: BTreeMap<(CustomerId, Timestamp), usize> = BTreeMap::new();
+    for (_, row) in &found {
+        *due.entry((row.customer.clone(), row.due_at)).or_default() += 1;
+    }
+    let crowded = |row: &OutboxRow| due.get(&(row.customer.clone(), row.due_at)).is_some_and(|count| *count > 1);
+    // Only those that share an instant with others of their customer need a place.
+    found.sort_by_cached_key(|(effect, row)| {
+        let place = if crowded(row) { asking.rank(engine, row, effect) } else { None };
+        (row.due_at, place, row.id)
+    });
+    Ok(found.into_iter().map(|(effect, row)| (row, effect)).collect())
+}
+
 /// Asks the guard of every row, in order, each contact counting for the ones behind it. What may not leave is settled
 /// as returned; what may has its row in the contact ledger.
 async fn check(
@@ -254,35 +350,23 @@ async fn check(
     ask: Ask,
     tick: &mut Tick,
 ) -> Result<Vec<Handing>, Error> {
-    let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
-    contacts::lock_budget(tx, &customers).await?;
-    let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
-    let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
-    let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;
-    // What a check before this one noted of the same effects is no contact made: each counts again as it passes.
-    loaded.forget(&rows.iter().map(|row| row.id.to_string()).collect());
-    let pins: Vec<(Pin, &str)> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
-    let bundles = engine.bundles(tx, &pins).await?;
+    let asking = Asking::of(engine, tx, &rows).await?;
+    let rows = in_turn(engine, &asking, rows)?;
+    let Asking { cases, bundles, mut loaded } = asking;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
     let mut bundled = Vec::new();
     let (mut asked, policy) = (Vec::new(), engine.shelf.law.policy_hash().to_string());
-    for row in rows {
-        let effect: Effect = serde_json::from_str(&row.payload)
-            .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
-        let at = row.due_at.max(engine.clock.now());
+    for (row, effect) in rows {
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
-        let Some(facts) = loaded.facts(&row.invoice, at, &engine.settings) else { continue };
-        let judged = match ask {
-            Ask::Guard => guard::dispatch(&effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
-            Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new(), moved: Vec::new() },
-        };
+        let Some(judged) = judge(engine, (case, bundle), (&row, &effect), &mut loaded, ask) else { continue };
+        let Judged { at, facts, judgement, contact } = judged;
         if ask == Ask::Guard {
-            asked.extend(explain::row(&effect, &judged, at, &policy));
+            asked.extend(explain::row(&effect, &judgement, at, &policy));
         }
-        match judged.verdict {
+        spent.extend(contact);
+        match judgement.verdict {
             Verdict::Allow => {
-                spent.extend(spend(&row, &effect, &facts, at, &mut loaded));
                 let ready = Ready { row, effect, at, case, bundle, facts };
                 if ready.effect.bundled {
                     bundled.push(ready);
@@ -306,6 +390,11 @@ async fn check(
         outbox::settle(tx, &returns).await?;
     }
     Ok(handings)
+}
+
+/// The level of the text that an effect sends.
+fn level(bundle: &Bundle, effect: &Effect) -> u8 {
+    bundle.compiled.playbook.templates.get(&effect.subject).map_or(0, |info| info.level)
 }
 
 /// A contact's row of the ledger, noted for the checks behind it.
@@ -358,7 +447,7 @@ fn prepare(engine: &Engine, ready: Ready<'_>, loaded: &Loaded, lines: &[Line]) -
 }
 
 /// The effect goes back to its case, spends nothing.
-fn returned(
+pub(crate) fn returned(
     row: &OutboxRow,
     effect: &Effect,
     at: Timestamp,

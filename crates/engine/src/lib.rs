@@ -18,6 +18,7 @@
 
 mod advance;
 pub mod call;
+pub mod catch_up;
 pub mod clock;
 mod deliver;
 pub mod explain;
@@ -31,6 +32,7 @@ pub mod operate;
 pub mod people;
 pub mod plan;
 pub mod preview;
+mod priority;
 mod promise;
 pub mod receive;
 mod route;

@@ -58,6 +58,8 @@ pub struct Settings {
     pub render: bool,
     /// Rows, cases and effects of one batch.
     pub batch: usize,
+    /// Where more cases than this are late at once after an outage, what they order waits for a person; 0 never holds.
+    pub catch_up_above: usize,
     /// Width of a virtual quantum, minutes; the design says 15.
     pub quantum_minutes: i64,
     /// How long a claimed effect belongs to its worker, seconds; never less than its channels may take.
@@ -91,6 +93,7 @@ impl Default for Settings {
             assume_reachable: false,
             render: true,
             batch: 200,
+            catch_up_above: 1_000,
             quantum_minutes: 15,
             lease_seconds: 300,
             observer: None,

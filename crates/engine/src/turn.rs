@@ -4,6 +4,7 @@ use crate::db::Claimed;
 use recobro_kernel::case::Case;
 use recobro_kernel::chain;
 use recobro_kernel::decide::Turn;
+use recobro_kernel::effect::EffectKind;
 use recobro_kernel::ids::{CaseId, Hash};
 use recobro_kernel::playbook::Playbook;
 use recobro_kernel::time::Timestamp;
@@ -28,8 +29,14 @@ pub(crate) fn stage_of<'a>(playbook: &'a Playbook, path: &str) -> &'a str {
 }
 
 /// Makes the commit of a turn. `before` is the claimed case, nothing for a new one; `follows` the case that a new one
-/// of the same batch continues.
-pub(crate) fn commit(before: Option<&Claimed>, turn: &Turn, playbook: &Playbook, follows: Option<CaseId>) -> Written {
+/// of the same batch continues; `held` says that its contacts wait for a person.
+pub(crate) fn commit(
+    before: Option<&Claimed>,
+    turn: &Turn,
+    playbook: &Playbook,
+    follows: Option<CaseId>,
+    held: bool,
+) -> Written {
     let wake = turn.case.wake.as_ref().map(|wake| WakeAt { due_at: wake.at, priority: Priority::Timer });
     if let (Some(before), true) = (before, turn.body.records.is_empty()) {
         return Written::Rest(before.no, wake);
@@ -55,7 +62,11 @@ pub(crate) fn commit(before: Option<&Claimed>, turn: &Turn, playbook: &Playbook,
         invoice: effect.invoice.clone(),
         lane: effect.lane.clone(),
         payload: serde_json::to_string(effect).expect("an effect is plain data"),
-        birth: Birth::Ready { due_at: effect.ordered_at },
+        birth: if held && effect.kind == EffectKind::Contact && !effect.class.is_exempt() {
+            Birth::Held { due_at: effect.ordered_at }
+        } else {
+            Birth::Ready { due_at: effect.ordered_at }
+        },
     });
     Written::Turn(Box::new(TurnCommit {
         no: before.map(|before| before.no),

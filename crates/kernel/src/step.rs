@@ -448,6 +448,30 @@ impl Verb {
         find(self.name()).expect("every verb stands in the table")
     }
 
+    /// The template that it sends.
+    #[must_use]
+    pub fn template(&self) -> Option<&str> {
+        match self {
+            Self::Send(template) | Self::OfferPlan(template) => Some(template),
+            Self::Call(_)
+            | Self::Task(_)
+            | Self::Approve(_)
+            | Self::Escalate(_)
+            | Self::Outsource(_)
+            | Self::Request(_)
+            | Self::Wait(_)
+            | Self::WaitFor(_)
+            | Self::Choose(_)
+            | Self::Split { .. }
+            | Self::Set(_)
+            | Self::Goto { .. }
+            | Self::Notify(_)
+            | Self::Hold(_)
+            | Self::Finish(_)
+            | Self::Handover(_) => None,
+        }
+    }
+
     /// Whether people do it.
     #[must_use]
     pub fn is_work(&self) -> bool {

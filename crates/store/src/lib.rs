@@ -7,6 +7,7 @@
 
 pub mod artefacts;
 pub mod cases;
+pub mod catch_up;
 pub mod commit;
 pub mod consents;
 pub mod contacts;

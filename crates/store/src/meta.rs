@@ -46,6 +46,30 @@ pub async fn virtual_now(tx: &mut Tx) -> Result<Option<Timestamp>> {
 pub async fn put_virtual_now(tx: &mut Tx, at: Timestamp) -> Result<()> {
     put(tx, VIRTUAL_NOW, &at.as_us().to_string()).await
 }
+const TAKE_AWAY: Query = Query::new("meta.take_away", "DELETE FROM meta WHERE key = $1");
+
+/// Takes a value away.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(tx: &mut Tx, key: &str) -> Result<()> {
+    tx.run(&TAKE_AWAY, args![key]).await?;
+    Ok(())
+}
+const ADD: Query = Query::new(
+    "meta.add",
+    "INSERT INTO meta (key, value) VALUES ($1, $2)
+     ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + $3 AS TEXT)",
+);
+
+/// Adds to a number.
+///
+/// # Errors
+/// Those of the database.
+pub async fn add(tx: &mut Tx, key: &str, more: i64) -> Result<()> {
+    tx.run(&ADD, args![key, more.to_string(), more]).await?;
+    Ok(())
+}
 const FORGET: Query = Query::new("meta.forget", "DELETE FROM meta WHERE key IN ('virtual_now', 'virtual_horizon')");
 
 /// Forgets that the database was ever played: from now on the machine's time holds.
@@ -57,4 +81,4 @@ pub async fn forget_virtual(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-crate::sql::statements! {GET, PUT, FORGET ; }
+crate::sql::statements! {GET, PUT, ADD, TAKE_AWAY, FORGET ; }

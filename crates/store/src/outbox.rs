@@ -25,6 +25,12 @@ pub enum State {
 }
 
 impl State {
+    /// The state of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
     /// The name lists show.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -44,6 +50,11 @@ pub enum Birth {
     /// To be claimed from this instant on.
     Ready {
         /// Instant.
+        due_at: Timestamp,
+    },
+    /// Held until a person releases it.
+    Held {
+        /// When it would have been due.
         due_at: Timestamp,
     },
     /// Carried by the worker that commits it, with fence 1.
@@ -205,15 +216,39 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, lanes: &[String], limit: i64, le
     } else {
         tx.rows(&READY_ON, vec![texts(lanes), now.into(), limit.into()]).await?
     };
-    if ready.is_empty() {
+    leased(tx, ready, lease).await
+}
+
+/// Gives rows found by id to a worker, ordered by due time and id.
+async fn leased(tx: &mut Tx, found: Vec<Row>, lease: &Lease) -> Result<Vec<OutboxRow>> {
+    if found.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = ready.into_iter().map(|mut row| row.next()).collect::<Result<Vec<String>>>()?;
+    let ids = found.into_iter().map(|mut row| row.next()).collect::<Result<Vec<String>>>()?;
     let args = vec![Arg::Texts(ids), lease.until.into(), (&lease.owner).into()];
     let mut claimed = tx.rows(&LEASE, args).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
     claimed.sort_by_key(|row| (row.due_at, row.id));
     Ok(claimed)
 }
+
+const TAKE_HELD: Query = listed!(
+    "outbox.take_held",
+    "UPDATE outbox SET status = 1, fence = fence + 1 WHERE status = 4 AND id",
+    concat!("RETURNING ", fields!())
+);
+
+/// Takes held effects, at most 1,000, with a new fence: they must be settled in the same transaction. What somebody
+/// else took or recalled meanwhile is left out. Ordered by id.
+///
+/// # Errors
+/// Those of the database.
+pub async fn take_held(tx: &mut Tx, effects: &[EffectId]) -> Result<Vec<OutboxRow>> {
+    let mut taken =
+        tx.rows(&TAKE_HELD, vec![texts(effects)]).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
+    taken.sort_by_key(|row| row.id);
+    Ok(taken)
+}
+
 /// By `outbox_customer`.
 const READY_OF: Query = listed!(
     "outbox.ready_of",
@@ -235,14 +270,8 @@ pub async fn claim_of(
     lease: &Lease,
 ) -> Result<Vec<OutboxRow>> {
     let args = vec![texts(customers), lane.into(), now.into(), limit.into()];
-    let ids = tx.rows(&READY_OF, args).await?.into_iter().map(|mut row| row.next()).collect::<Result<Vec<String>>>()?;
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let args = vec![Arg::Texts(ids), lease.until.into(), (&lease.owner).into()];
-    let mut claimed = tx.rows(&LEASE, args).await?.iter_mut().map(read).collect::<Result<Vec<_>>>()?;
-    claimed.sort_by_key(|row| (row.due_at, row.id));
-    Ok(claimed)
+    let ready = tx.rows(&READY_OF, args).await?;
+    leased(tx, ready, lease).await
 }
 static HOLD: Bulk = Bulk::new(
     "outbox.hold",
@@ -533,6 +562,7 @@ pub(crate) async fn insert(tx: &mut Tx, rows: impl Iterator<Item = (CaseNo, &New
     let rows = rows.flat_map(|(no, e)| {
         let (state, due_at, fence, lease_until, owner) = match &e.birth {
             Birth::Ready { due_at } => (State::Ready, *due_at, 0_i64, None, None),
+            Birth::Held { due_at } => (State::Held, *due_at, 0, None, None),
             Birth::Carried { owner, lease_until } => (State::Leased, *lease_until, 1, Some(*lease_until), Some(owner)),
         };
         args![
@@ -681,4 +711,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}
+crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}

@@ -3,10 +3,11 @@
 //! The message speaks with the text of the highest level; it lists every invoice. Each effect keeps its own row, outcome
 //! and history, and shares the message's key, which follows from who is in it.
 
-use super::{Handing, Ready, prepare};
+use super::{Handing, Ready, effect_of, prepare};
 use crate::Engine;
 use crate::Error;
 use crate::facts::Loaded;
+use crate::priority::rank;
 use crate::render::Line;
 use recobro_kernel::effect::Effect;
 use recobro_kernel::ids::{CustomerId, EffectId};
@@ -19,8 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn mates(rows: &[OutboxRow]) -> Result<BTreeMap<String, Vec<CustomerId>>, Error> {
     let mut mates: BTreeMap<String, BTreeSet<CustomerId>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.payload.contains("\"bundled\":true")) {
-        let effect: Effect = serde_json::from_str(&row.payload)
-            .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
+        let effect = effect_of(row)?;
         if effect.bundled {
             mates.entry(row.lane.clone()).or_default().insert(row.customer.clone());
         }
@@ -46,11 +46,8 @@ pub(super) fn merge(
 
 /// One message of a group; a text that cannot be rendered fails alone, and the others leave without it.
 fn messages(engine: &Engine, mut group: Vec<Ready<'_>>, loaded: &Loaded, spent: &mut [ContactRow]) -> Vec<Handing> {
-    // The highest level speaks; of equals the oldest due, then the largest.
-    group.sort_by_key(|one| {
-        let invoice = &one.facts.invoice;
-        (Reverse(level(one)), invoice.due, Reverse(invoice.claimable_minor()), one.effect.id)
-    });
+    // The highest level speaks; of equals the oldest due, then the largest. All are of one class.
+    group.sort_by_key(|one| (rank(one.effect.class, level(one), &one.facts), one.effect.id));
     let mut done = Vec::new();
     while !group.is_empty() {
         let (lines, key, from) = (lines(&group), key(&group), sender(&group));
@@ -94,7 +91,7 @@ fn key(group: &[Ready<'_>]) -> EffectId {
 }
 
 fn level(ready: &Ready<'_>) -> u8 {
-    ready.bundle.compiled.playbook.templates.get(&ready.effect.subject).map_or(0, |info| info.level)
+    super::level(ready.bundle, &ready.effect)
 }
 
 /// The invoices of a message, the oldest due first.

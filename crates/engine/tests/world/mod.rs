@@ -146,6 +146,7 @@ pub(crate) struct World {
     pub(crate) idempotent: bool,
     pub(crate) slice: Option<usize>,
     pub(crate) faults: Faults,
+    catch_up_above: usize,
     acts: Arc<Notes>,
 }
 
@@ -160,6 +161,7 @@ impl World {
             idempotent: true,
             slice: None,
             faults: Faults::none(),
+            catch_up_above: 1_000,
             acts: Arc::default(),
         }
     }
@@ -169,6 +171,11 @@ impl World {
         let mut world = Self::new();
         world.faults = Faults::at(n);
         world
+    }
+
+    /// A world in which more late cases than this wait for a person.
+    pub(crate) fn holding_above(catch_up_above: usize) -> Self {
+        Self { catch_up_above, ..Self::new() }
     }
 
     /// A world on a database of its own on PostgreSQL.
@@ -223,6 +230,7 @@ impl World {
         let settings = Settings {
             worker: name.to_owned(),
             faults,
+            catch_up_above: self.catch_up_above,
             observer: Some(observer),
             payment_link: "https://pay.example.com/{invoice}".to_owned(),
             ..Settings::default()

@@ -55,12 +55,8 @@ fn is_bundled(class: Class) -> bool {
 impl Walk<'_> {
     /// The template's class of a contact step; calls and unknown templates count as dunning.
     pub(super) fn class_of(&self, step: &Step) -> Class {
-        match &step.verb {
-            Verb::Send(template) | Verb::OfferPlan(template) => {
-                self.playbook.templates.get(template).map_or(Class::Dunning, |info| info.class)
-            }
-            _ => Class::Dunning,
-        }
+        let info = step.verb.template().and_then(|template| self.playbook.templates.get(template));
+        info.map_or(Class::Dunning, |info| info.class)
     }
 
     /// The contact wish of a step, nothing where it is no contact.

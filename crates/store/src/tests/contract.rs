@@ -38,6 +38,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(news_wakes_its_case_ahead_of_timers_and_only_once).await;
     each(effects_are_claimed_with_a_fence_and_settled_once).await;
     each(super::guard::what_leaves_together_is_claimed_together).await;
+    each(super::guard::what_an_outage_made_late_is_held_until_it_is_released).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
     each(super::guard::what_the_guard_answered_is_found_by_customer_and_time).await;

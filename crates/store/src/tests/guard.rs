@@ -3,7 +3,7 @@
 use super::contract::{commit, lease};
 use super::world::{at, customer_id, effect, effect_id, first, invoice_id};
 use crate::outbox::{self, State};
-use crate::{Store, verdicts};
+use crate::{CaseNo, Store, catch_up, meta, verdicts};
 use recobro_kernel::ids::Hash;
 
 pub(super) async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
@@ -51,5 +51,36 @@ pub(super) async fn what_leaves_together_is_claimed_together(store: &Store) {
     assert!(outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap().is_empty());
     let later = outbox::claim_of(&mut tx, at(90), ("email", &one), 10, &lease("w", 60)).await.unwrap();
     assert_eq!(later.len(), 1);
+    tx.commit().await.unwrap();
+}
+
+pub(super) async fn what_an_outage_made_late_is_held_until_it_is_released(store: &Store) {
+    let mut opening = first(1);
+    opening.effects = vec![effect(30, 1), effect(31, 1)];
+    opening.effects[0].birth = outbox::Birth::Held { due_at: at(5) };
+    opening.wake = Some(crate::wake::WakeAt { due_at: at(5), priority: crate::wake::Priority::Timer });
+    let no = commit(store, std::slice::from_ref(&opening)).await[0];
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(catch_up::late(&mut tx, at(5), 10).await.unwrap(), 0);
+    assert_eq!(catch_up::late(&mut tx, at(6), 10).await.unwrap(), 1);
+    assert_eq!(catch_up::since(&mut tx).await.unwrap(), None);
+    catch_up::begin(&mut tx, at(6)).await.unwrap();
+    catch_up::count(&mut tx, catch_up::Totals { late: 2, superseded: 1 }).await.unwrap();
+    catch_up::count(&mut tx, catch_up::Totals { late: 1, superseded: 0 }).await.unwrap();
+    assert_eq!(catch_up::totals(&mut tx).await.unwrap(), catch_up::Totals { late: 3, superseded: 1 });
+    catch_up::hold(&mut tx, &[no, no], at(6)).await.unwrap();
+    catch_up::hold(&mut tx, &[no, CaseNo(no.0 + 1)], at(7)).await.unwrap();
+    assert_eq!(catch_up::held(&mut tx, &[no]).await.unwrap().len(), 1);
+    assert_eq!(catch_up::cases(&mut tx).await.unwrap(), 2);
+    catch_up::release(&mut tx, &[no]).await.unwrap();
+    assert_eq!(catch_up::held(&mut tx, &[no]).await.unwrap().len(), 0);
+    let claimed = outbox::claim(&mut tx, at(90), &[], 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [effect_id(31)], "what is held is not claimed");
+    let taken = outbox::take_held(&mut tx, &[effect_id(30), effect_id(31)]).await.unwrap();
+    assert_eq!(taken.iter().map(|row| (row.id, row.fence)).collect::<Vec<_>>(), [(effect_id(30), 1)]);
+    catch_up::release_all(&mut tx).await.unwrap();
+    assert_eq!(catch_up::cases(&mut tx).await.unwrap(), 0);
+    meta::forget(&mut tx, "catch_up.late").await.unwrap();
+    assert_eq!(catch_up::totals(&mut tx).await.unwrap().late, 0);
     tx.commit().await.unwrap();
 }

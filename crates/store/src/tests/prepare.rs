@@ -7,6 +7,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
     let files = [
         crate::artefacts::statements(),
         crate::cases::statements(),
+        crate::catch_up::statements(),
         crate::commit::statements(),
         crate::consents::statements(),
         crate::contacts::statements(),

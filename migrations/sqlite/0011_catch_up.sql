@@ -1,0 +1,4 @@
+-- Cases that were taken too late after an outage: what they order waits for a person while it is here.
+CREATE TABLE catch_up (no INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+-- Effects that wait for a person.
+CREATE INDEX outbox_held ON outbox (id) WHERE status = 4;
