@@ -136,7 +136,9 @@ pub fn call_limits(place: Place<'_>, rules: &ContactRules, own: &[GroupId], at: 
         for (place, rules) in [(apart, rules), (place, &gapless)] {
             let (until, found) = limits(place, rules, wish, start);
             start = until;
-            found.into_iter().for_each(|limit| note(&mut moved, &limit.rule, limit.until));
+            for limit in found {
+                note(&mut moved, &limit.rule, limit.until);
+            }
         }
         if start == before {
             break;
