@@ -97,7 +97,7 @@ const HELD: Query = listed!("catch_up.held", "SELECT no FROM catch_up WHERE no",
 /// # Errors
 /// Those of the database.
 pub async fn held(tx: &mut Tx, cases: &[CaseNo]) -> Result<BTreeSet<CaseNo>> {
-    tx.rows(&HELD, vec![numbers(cases)]).await?.iter_mut().map(|row| row.next()).collect()
+    tx.rows(&HELD, vec![numbers(cases)]).await?.iter_mut().map(crate::sql::Row::next).collect()
 }
 
 const COUNT: Query = Query::new("catch_up.count", "SELECT COUNT(*) FROM catch_up LIMIT 1");
