@@ -181,12 +181,11 @@ async fn queue(engine: &Engine, tx: &mut Tx) -> Result<Vec<Held>, Error> {
             let effect = deliver::effect_of(&row)?;
             // A row whose invoice the ledger lost comes last.
             let rank = asking.rank(engine, &row, &effect);
-            let rank =
-                rank.unwrap_or_else(|| (u8::MAX, std::cmp::Reverse(0), chrono::NaiveDate::MAX, std::cmp::Reverse(0)));
+            let rank = rank.unwrap_or((u8::MAX, std::cmp::Reverse(0), chrono::NaiveDate::MAX, std::cmp::Reverse(0)));
             queue.push(Held { row, effect, rank });
         }
     }
-    queue.sort_by(|a, b| (a.rank, a.row.id).cmp(&(b.rank, b.row.id)));
+    queue.sort_by_key(|one| (one.rank, one.row.id));
     Ok(queue)
 }
 
