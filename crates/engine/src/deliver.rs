@@ -8,6 +8,8 @@
 //!
 //! What a dead worker left as `sending` may have left the house: it is not asked again, but handed over again under its
 //! key where the lane is idempotent, else unknown.
+//!
+//! size: one road from the claim to the settled outcome; what a check may know (`Asking`) is to become a file of its own.
 
 mod together;
 

@@ -1,4 +1,6 @@
 //! One scenario per aggregate; together they run every statement.
+//!
+//! size: the list of scenarios and those of the spine; every later aggregate has a file beside it.
 
 use super::world::{
     at, case_id, contact, customer, customer_id, each, effect, effect_id, event, first, invoice, invoice_id, on, point,
