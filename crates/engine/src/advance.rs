@@ -10,7 +10,7 @@ use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
 use crate::people::{Answer, OpenTask, People};
-use crate::priority::rank_of_case;
+use crate::priority::{crowded, rank_of_case};
 use crate::route::ANSWER;
 use crate::route::answer::Answered;
 use crate::run::{Span, Tick};
@@ -130,11 +130,11 @@ impl<'a> Desk<'a> {
     /// Cases of one customer that wake at the same instant decide in the order of their place in its queue: the first
     /// one takes the slot that is free.
     fn queue(&self, claimed: &mut [Claimed], bundles: &HashMap<Pin, Arc<Bundle>>) {
-        let mut due: BTreeMap<(CustomerId, Timestamp), usize> = BTreeMap::new();
-        for one in claimed.iter() {
-            *due.entry((one.case.customer.clone(), one.due_at)).or_default() += 1;
+        let crowded = crowded(claimed.iter().map(|one| (&one.case.customer, one.due_at)));
+        if crowded.is_empty() {
+            return;
         }
-        let crowded = |one: &Claimed| due.get(&(one.case.customer.clone(), one.due_at)).is_some_and(|count| *count > 1);
+        let crowded = |one: &Claimed| crowded.contains(&(one.case.customer.clone(), one.due_at));
         let place = |one: &Claimed| {
             let facts = self.facts(&one.case.invoice, one.due_at.max(self.engine.clock.now()))?;
             let playbook = &bundles.get(&(one.case.bundle, one.case.content))?.compiled.playbook;

@@ -3,6 +3,7 @@
 //! A number that was opened counts as an attempt, like a message of which nobody knows whether it arrived: what the
 //! person answers later says whether somebody was talked to.
 
+use crate::facts::Loaded;
 use crate::operate::Who;
 use crate::{Engine, Error, db, explain};
 use recobro_kernel::case::{Case, Work};
@@ -48,8 +49,9 @@ struct Asked {
     case: Case,
     work: Work,
     facts: Facts,
-    /// Rows of the contact ledger that this call has noted before, the newest first.
-    own: Vec<(String, Timestamp)>,
+    loaded: Loaded,
+    /// When its number was opened last.
+    opened_at: Option<Timestamp>,
 }
 
 impl Engine {
@@ -112,15 +114,13 @@ impl Engine {
         let mut loaded = db::load_facts(self, tx, about, now).await?;
         let id = row.task.id.to_string();
         let noted = loaded.contacts.get(customer).into_iter().flatten();
-        let mut own: Vec<_> =
-            noted.filter(|(known, _)| *known == id).map(|(known, made)| (known.clone(), made.at)).collect();
-        own.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+        let opened_at = noted.filter(|(known, _)| *known == id).map(|(_, made)| made.at).next();
         // The number looked at a second time is the same call; hours later it is another one.
-        let same: BTreeSet<String> =
-            own.iter().filter(|(_, at)| at.plus_us(SAME_CALL_US) > now).map(|(known, _)| known.clone()).collect();
-        loaded.forget(&same);
+        if opened_at.is_some_and(|at| is_same_call(at, now)) {
+            loaded.forget(&BTreeSet::from([id]));
+        }
         let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
-        Ok(Asked { row, case, work, facts, own })
+        Ok(Asked { row, case, work, facts, loaded, opened_at })
     }
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
@@ -150,11 +150,9 @@ impl Engine {
         let own = asked.row.invoice.clone();
         let others = open.into_iter().map(|row| row.invoice).filter(|invoice| *invoice != own);
         let others: BTreeSet<InvoiceId> = others.collect();
-        let about = (std::slice::from_ref(&own), std::slice::from_ref(&customer));
-        let loaded = db::load_facts(self, tx, about, now).await?;
-        let known = loaded.points.get(&customer);
+        let known = asked.loaded.points.get(&customer);
         let at = shown.and_then(|id| known?.iter().find(|point| point.fact.id == id));
-        let client = loaded.clients.get(&customer).map_or("", |client| client.record.name.as_str());
+        let client = asked.loaded.clients.get(&customer).map_or("", |client| client.record.name.as_str());
         let zone = asked.facts.customer.time_zone;
         Ok(Number {
             name: at.map(|point| point.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(client).to_owned(),
@@ -190,7 +188,12 @@ fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
         state: "claimed".to_owned(),
         talk: false,
     };
-    let before = asked.own.first().filter(|(_, at)| at.plus_us(SAME_CALL_US) <= now);
-    let before = before.map(|(_, at)| one(format!("{id}/{}", at.as_us()), *at));
+    let before = asked.opened_at.filter(|at| !is_same_call(*at, now));
+    let before = before.map(|at| one(format!("{id}/{}", at.as_us()), at));
     before.into_iter().chain([one(id.clone(), now)]).collect()
+}
+
+/// Whether a number opened before is still the same attempt.
+fn is_same_call(before: Timestamp, now: Timestamp) -> bool {
+    before.plus_us(SAME_CALL_US) > now
 }

@@ -330,11 +330,8 @@ pub(crate) fn effect_of(row: &OutboxRow) -> Result<Effect, Error> {
 /// queue of its customer.
 fn in_turn(engine: &Engine, asking: &Asking, rows: Vec<OutboxRow>) -> Result<Vec<(OutboxRow, Effect)>, Error> {
     let mut found = rows.into_iter().map(|row| Ok((effect_of(&row)?, row))).collect::<Result<Vec<_>, Error>>()?;
-    let mut due: BTreeMap<(CustomerId, Timestamp), usize> = BTreeMap::new();
-    for (_, row) in &found {
-        *due.entry((row.customer.clone(), row.due_at)).or_default() += 1;
-    }
-    let crowded = |row: &OutboxRow| due.get(&(row.customer.clone(), row.due_at)).is_some_and(|count| *count > 1);
+    let crowded = priority::crowded(found.iter().map(|(_, row)| (&row.customer, row.due_at)));
+    let crowded = |row: &OutboxRow| crowded.contains(&(row.customer.clone(), row.due_at));
     // Only those that share an instant with others of their customer need a place.
     found.sort_by_cached_key(|(effect, row)| {
         let place = if crowded(row) { asking.rank(engine, row, effect) } else { None };

@@ -3,8 +3,11 @@
 use chrono::NaiveDate;
 use recobro_kernel::case::Case;
 use recobro_kernel::facts::{Class, Facts};
+use recobro_kernel::ids::CustomerId;
 use recobro_kernel::playbook::Playbook;
+use recobro_kernel::time::Timestamp;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// The place in the queue: smaller goes first.
 pub(crate) type Rank = (u8, Reverse<u8>, NaiveDate, Reverse<i64>);
@@ -25,4 +28,15 @@ pub(crate) fn rank_of_case(case: &Case, playbook: &Playbook, facts: &Facts) -> R
     let step = playbook.steps.get(case.cursor.position);
     let info = step.and_then(|step| playbook.templates.get(step.verb.template()?));
     rank(info.map_or(Class::Dunning, |info| info.class), info.map_or(0, |info| info.level), facts)
+}
+
+/// Customers with more than one thing at the same instant: only those need a place.
+pub(crate) fn crowded<'a>(due: impl Iterator<Item = (&'a CustomerId, Timestamp)>) -> BTreeSet<(CustomerId, Timestamp)> {
+    let (mut once, mut more) = (BTreeSet::new(), BTreeSet::new());
+    for (customer, at) in due {
+        if !once.insert((customer, at)) {
+            more.insert((customer.clone(), at));
+        }
+    }
+    more
 }
