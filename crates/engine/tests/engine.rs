@@ -1,5 +1,6 @@
 //! The engine over a real database: what reaches customers, what is held, and what a kill may not change.
 
+mod checker;
 mod workers;
 mod world;
 
