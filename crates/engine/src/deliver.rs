@@ -24,7 +24,7 @@ use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{ContactMade, Facts};
 use recobro_kernel::guard::{self, Judgement, Verdict};
-use recobro_kernel::ids::{CustomerId, EffectId, EventId};
+use recobro_kernel::ids::{CustomerId, EffectId, EventId, GroupId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
@@ -272,8 +272,12 @@ async fn check(
     let mut bundled = Vec::new();
     let (mut asked, policy) = (Vec::new(), engine.shelf.law.policy_hash().to_string());
     for row in rows {
-        let effect: Effect = serde_json::from_str(&row.payload)
+        let mut effect: Effect = serde_json::from_str(&row.payload)
             .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
+        // What was tried in a message leaves again in that message: it is one with it, and with no other.
+        if let Some(key) = row.bundle.as_ref().filter(|_| effect.bundled) {
+            effect.group = GroupId::derive(&["message", key]);
+        }
         let at = row.due_at.max(engine.clock.now());
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];

@@ -246,7 +246,8 @@ impl Engine {
         let cell_us = self.settings.quantum_minutes.max(1) * 60 * 1_000_000;
         let end_of = |unit_us: i64| Timestamp::from_us((now.as_us().div_euclid(unit_us) + 1) * unit_us - 1);
         let cell_end = end_of(cell_us).min(limit);
-        let between = [next.inbound, next.limit].into_iter().flatten().min();
+        // What waits in the outbox is tried again: its contact counts for whatever comes after it on that day.
+        let between = [next.inbound, next.limit, next.outbox].into_iter().flatten().min();
         let horizon = match between {
             // News of this cell may bring more news; look no further than the cell.
             Some(at) if at <= cell_end => cell_end,
