@@ -10,8 +10,6 @@ use std::path::Path;
 /// A playbook with what it binds itself to.
 pub(crate) struct Book {
     pub(crate) own: Own,
-    /// Its steps under the cursor, in order: id, template or call, first day.
-    pub(crate) steps: Vec<(String, &'static str, i64)>,
     pub(crate) text: String,
 }
 
@@ -41,9 +39,9 @@ pub(crate) fn notice_of(template: &str) -> Option<&'static str> {
     NOTICES.iter().find(|(name, _)| *name == template).map(|(_, notice)| *notice)
 }
 
-/// The class of a template.
+/// The class of a template; a call, which has none, asks for money.
 pub(crate) fn class_of(template: &str) -> &'static str {
-    let beside = [("promise-broken", "dunning"), ("thank-you", "courtesy"), ("upcoming-invoice", "courtesy")];
+    let beside = [("", "dunning"), ("promise-broken", "dunning"), ("thank-you", "courtesy"), ("upcoming-invoice", "courtesy")];
     if notice_of(template).is_some() {
         return "legal_notice";
     }
@@ -83,21 +81,41 @@ pub(crate) fn book(random: &mut Random, number: usize) -> Book {
     if let Some(gap) = gap {
         let _ = write!(text, ", min_gap: {gap} days");
     }
+    let mut window = None;
     match random.between(0, 5) {
         0 | 1 => text.push_str(", bundle: customer"),
         2 => {
-            let _ = write!(text, ", bundle: {{by: customer, window: {} days}}", random.between(2, 5));
+            let days = random.between(2, 5);
+            window = Some(days);
+            let _ = write!(text, ", bundle: {{by: customer, window: {days} days}}");
         }
         _ => {}
     }
     text.push_str("}\nstages:\n  - stage: asking\n    steps:\n");
-    let mut steps = Vec::new();
-    stage(random, &mut text, &mut steps);
+    stage(random, &mut text);
     tail(random, &mut text);
     handlers(random, &mut text);
     let minutes = |hour: i64| u32::try_from(hour * 60).unwrap();
-    let own = Own { hours: (minutes(hours.0), minutes(hours.1)), caps, gap, house };
-    Book { own, steps, text }
+    let own = Own { hours: (minutes(hours.0), minutes(hours.1)), caps, gap, house, window };
+    Book { own, text }
+}
+
+impl Book {
+    /// Template and channels of a step or of a handler's contact; nothing for what is no contact.
+    pub(crate) fn message(&self, path: &str) -> Option<(String, Vec<String>)> {
+        let id = path.rsplit('/').next()?;
+        let named = self.text.find(&format!("{{id: {id},")).map(|at| &self.text[at..]);
+        let unnamed = || self.text.find(&format!("{{send: {id},")).map(|at| &self.text[at..]);
+        let item = named.or_else(unnamed)?;
+        let until = |text: &str, ends: &[char]| text.split(ends).next().unwrap_or_default().trim().to_owned();
+        let (send, call) = (item.find("send: "), item.find("call: "));
+        if call.is_some_and(|call| send.is_none_or(|send| call < send)) {
+            return Some((String::new(), vec!["call".to_owned()]));
+        }
+        let template = until(&item[send? + 6..], &[',', '}']);
+        let via = until(&item[item.find("via: [")? + 6..], &[']']);
+        Some((template, via.split(", ").map(str::to_owned).collect()))
+    }
 }
 
 type Cap = (usize, i64, Option<&'static str>);
@@ -122,7 +140,7 @@ fn cap_text((most, days, channel): &Cap) -> String {
 }
 
 /// Asks on random days, the days rising.
-fn stage(random: &mut Random, text: &mut String, steps: &mut Vec<(String, &'static str, i64)>) {
+fn stage(random: &mut Random, text: &mut String) {
     let mut day = random.between(-4, 3);
     if day < 0 {
         let _ = writeln!(text, "      - {{id: s0, send: upcoming-invoice, day: {day}, via: [email]}}");
@@ -153,8 +171,6 @@ fn stage(random: &mut Random, text: &mut String, steps: &mut Vec<(String, &'stat
         }
         if random.chance(200) {
             let _ = write!(text, ", when: 'pool::{}(facts)'", random.word(&["small", "odd", "late"]));
-        } else {
-            steps.push((id, template, day));
         }
         text.push_str("}\n");
     }

@@ -89,19 +89,6 @@ pub(crate) fn wall(at: At, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()
 }
 
-/// The first instant of a day at a place; where the clock jumps over midnight, the first that there is.
-pub(crate) fn start_of(on: NaiveDate, zone: Tz) -> At {
-    let noon = on.and_hms_opt(12, 0, 0).unwrap();
-    let mut at = zone.from_local(noon) - chrono::Duration::hours(12);
-    while wall(at, zone).date() < on {
-        at += chrono::Duration::minutes(15);
-    }
-    while wall(at - chrono::Duration::minutes(15), zone).date() == on {
-        at -= chrono::Duration::minutes(15);
-    }
-    at
-}
-
 /// A wall clock's instant.
 pub(crate) trait Places {
     /// The first instant at which the clock shows this, or the quarter of an hour after a gap.

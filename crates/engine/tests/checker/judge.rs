@@ -15,6 +15,8 @@ pub(crate) struct Customer {
     pub(crate) kind: &'static str,
     pub(crate) zone: Tz,
     pub(crate) vulnerable: bool,
+    /// By which they have an address.
+    pub(crate) channels: Vec<String>,
 }
 
 /// What is owed.
@@ -28,13 +30,16 @@ pub(crate) struct Debt {
     pub(crate) book: usize,
 }
 
-/// What a playbook binds itself to: hours in minutes, caps as (so many, in days, by channel), days between contacts.
+/// What a playbook binds itself to: hours in minutes, caps as (so many, in days, by channel), days between
+/// contacts.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     pub(crate) hours: (u32, u32),
     pub(crate) caps: Vec<(usize, i64, Option<&'static str>)>,
     pub(crate) gap: Option<i64>,
     pub(crate) house: bool,
+    /// Days of a bundle's window.
+    pub(crate) window: Option<i64>,
 }
 
 /// What kind of contact.
@@ -192,6 +197,8 @@ impl Facts {
                     .any(|(days, from, to)| opens(*days, customer.country, now.date()) && (*from..*to).contains(&minute));
                 (!is_open).then(|| format!("at {}", now.format("%a %H:%M:%S")))
             }
+            // Whether a customer wants to be called is asked when the number is opened, not when the work is.
+            Rule::AskedFor if one.what == What::AskedToCall => None,
             Rule::AskedFor => {
                 let asked = self.known(one.at).any(|news| {
                     matches!(news, News::AskedFor { customer, channel }
@@ -243,7 +250,7 @@ impl Facts {
     fn against_own(&self, one: &Contact, customer: &Customer, found: &mut Vec<(&'static str, String)>) {
         let now = wall(one.at, customer.zone);
         let books: BTreeSet<usize> = one.debts.iter().map(|debt| self.debt(debt).book).collect();
-        for own in books.into_iter().map(|book| &self.own[book]) {
+        for own in books.iter().map(|book| &self.own[*book]) {
             let minute = now.hour() * 60 + now.minute();
             if !(own.hours.0..own.hours.1).contains(&minute) || !is_working_day(customer.country, now.date()) {
                 found.push(("playbook hours", format!("at {}", now.format("%a %H:%M:%S"))));
@@ -251,7 +258,13 @@ impl Facts {
             if is_exempt(one.class) {
                 continue;
             }
-            let others = || self.before(one).filter(|other| !is_exempt(other.class) && !is_one_call(one, other));
+            // Of two at the same instant the one that nothing binds may be the second.
+            let binds = |other: &&Contact| {
+                other.at < one.at || other.debts.iter().any(|debt| books.contains(&self.debt(debt).book))
+            };
+            let others = || {
+                self.before(one).filter(|other| !is_exempt(other.class) && !is_one_call(one, other)).filter(binds)
+            };
             let apart = own.gap.and_then(|gap| {
                 let last = others().map(|other| self.day_of(other)).max()?;
                 (now.date() < plus(last, gap)).then(|| format!("the last was on {last}, {gap} days apart"))
@@ -273,7 +286,10 @@ impl Facts {
     fn against_person(&self, one: &Contact, found: &mut Vec<(&'static str, String)>) {
         for news in self.known(one.at) {
             match news {
-                News::OptedOut { customer, channel } if *customer == one.customer && *channel == one.channel => {
+                // The wish closes the customer's own addresses; their attorney's is another one.
+                News::OptedOut { customer, channel }
+                    if *customer == one.customer && *channel == one.channel && one.role != "attorney" =>
+                {
                     found.push(("opted out", format!("nothing more by {channel}")));
                 }
                 News::Represented { customer } if *customer == one.customer && one.role != "attorney" => {

@@ -77,7 +77,12 @@ impl Channel for Lane {
                 let tries = seen.tries.entry(item.key.clone()).or_default();
                 *tries += 1;
                 let drawn = hash(self.seed, &format!("{}/{tries}", item.key)) % 100;
-                let answer = answer(drawn, self.rough && self.name != "staff", &item.key);
+                // What it took before it takes again, or it is away; it never says that it has nothing.
+                let known = seen.keys.contains(&item.key);
+                let answer = match drawn_answer(drawn, self.rough && self.name != "staff", &item.key) {
+                    Delivery::Retry { .. } | Delivery::Refused { .. } if known => drawn_answer(99, false, &item.key),
+                    answer => answer,
+                };
                 let leaves = matches!(answer, Delivery::Accepted { .. } | Delivery::Unknown { .. });
                 // The same key twice is one message.
                 if leaves && seen.keys.insert(item.key.clone()) {
@@ -90,7 +95,7 @@ impl Channel for Lane {
     }
 }
 
-fn answer(drawn: u64, rough: bool, key: &str) -> Delivery {
+fn drawn_answer(drawn: u64, rough: bool, key: &str) -> Delivery {
     let reason = "a bad day".to_owned();
     match drawn {
         0..=5 if rough => Delivery::Retry { reason },

@@ -25,12 +25,8 @@ pub(crate) struct Item {
 pub(crate) struct Portfolio {
     pub(crate) customers: Vec<Customer>,
     pub(crate) debts: Vec<Debt>,
-    /// Due dates by debt.
-    pub(crate) due: BTreeMap<String, NaiveDate>,
     /// In order of time.
     pub(crate) items: Vec<Item>,
-    /// Debts about which nothing ever happens.
-    pub(crate) calm: Vec<String>,
 }
 
 /// Countries with zones that their people live in.
@@ -88,9 +84,10 @@ fn one(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, boo
     let (country, zones) = random.pick(PLACES);
     let zone = if random.chance(100) { *random.pick(ELSEWHERE) } else { *random.pick(zones) };
     let kind = random.word(&["person", "person", "person", "business", "business", "public"]);
-    let customer = Customer { id: id.to_owned(), country, kind, zone, vulnerable: random.chance(250) };
+    let channels = CHANNELS.iter().filter(|_| random.chance(850)).map(|channel| channel.name().to_owned()).collect();
+    let customer = Customer { id: id.to_owned(), country, kind, zone, vulnerable: random.chance(250), channels };
     let begin = zone.from_local(start.and_hms_opt(0, 0, 0).unwrap());
-    all.items.push(Item { at: begin, record: customer_record(random, &customer), news: Vec::new() });
+    all.items.push(Item { at: begin, record: customer_record(&customer), news: Vec::new() });
     let product = if kind == "person" { random.word(&["electricity", "gas", "", "books"]) } else { "" };
     for i in 0..random.between(1, 4) {
         let debt = Debt {
@@ -106,22 +103,17 @@ fn one(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, boo
         let due = plus(issued, *random.pick(&[5, 8, 14]));
         let begin = zone.from_local(issued.and_hms_opt(0, 0, 0).unwrap());
         all.items.push(Item { at: begin, record: invoice_record(&debt, issued, due), news: Vec::new() });
-        let before = all.items.len();
         events(random, all, &debt, due, zone);
-        if all.items.len() == before {
-            all.calm.push(debt.id.clone());
-        }
-        all.due.insert(debt.id.clone(), due);
         all.debts.push(debt);
     }
     about_the_person(random, all, start, &customer);
     all.customers.push(customer);
 }
 
-fn customer_record(random: &mut Random, customer: &Customer) -> Record {
+fn customer_record(customer: &Customer) -> Record {
     let mut points: Vec<ContactPoint> = Vec::new();
     for channel in CHANNELS {
-        if random.chance(850) {
+        if customer.channels.iter().any(|name| name == channel.name()) {
             let address = format!("{}-{}", customer.id.to_lowercase(), channel.name());
             let address = if *channel == Channel::Email { format!("{address}@example.com") } else { address };
             points.push(ContactPoint { channel: *channel, address, role: "billing".to_owned(), name: None });

@@ -1,0 +1,221 @@
+//! Nothing is held for ever. What waited is read from the history; whether it had to is asked of the checker, half hour by
+//! half hour, with the contacts that really were made.
+//!
+//! The bound: once a step has begun to wait, there are at most three whole local dates on which the checker would have
+//! let it leave at some hour between six and ten, the outages of the worker and the drawn days of a bundle's window
+//! aside; and when a world ends, no case sleeps in the past or without a time, and nothing waits in the outbox.
+
+use super::books::Book;
+use super::dates::{At, Places, plus};
+use super::judge::{Complaint, Contact, Facts, What};
+use super::play::{Played, date_of};
+use chrono::NaiveDate;
+use recobro_engine::Engine;
+use recobro_kernel::time::Timestamp;
+use recobro_store::cases::{self, Filter};
+use recobro_store::{CaseNo, history, outbox};
+use serde_json::Value;
+
+/// Whole dates on which something that may leave may still be there.
+const DATES: i64 = 3;
+
+/// Complaints that close a channel, so that the next one is tried.
+const CLOSING: &[&str] = &["opted out", "CO channels", "IT recorded calls"];
+
+/// A step that waited.
+struct Wait {
+    debt: String,
+    step: String,
+    since: At,
+    until: At,
+}
+
+/// What was held too long, and what hangs.
+pub(crate) async fn complaints(played: &Played, books: &[Book]) -> Vec<Complaint> {
+    let mut found = hanging(&played.engine, played.end, &played.facts).await;
+    let waits = waits(&played.engine, played.end).await;
+    for wait in &waits {
+        let debt = played.facts.debt(&wait.debt);
+        let book = &books[debt.book];
+        let bound = DATES + 2 * book.own.window.unwrap_or(0);
+        let dates = free_dates(played, book, wait, bound);
+        if i64::try_from(dates.len()).unwrap() > bound {
+            found.push(Complaint {
+                rule: "held too long",
+                customer: debt.customer.clone(),
+                at: wait.until,
+                text: format!("[held too long] {} `{}` from {} to {}: it might have left on {dates:?}", wait.debt, wait.step, wait.since, wait.until),
+            });
+        }
+    }
+    found
+}
+
+/// Dates inside a wait on which the step might have left.
+fn free_dates(played: &Played, book: &Book, wait: &Wait, bound: i64) -> Vec<NaiveDate> {
+    let facts = &played.facts;
+    let customer = facts.debt(&wait.debt).customer.clone();
+    let (first, last) = (date_of(facts, &customer, wait.since), date_of(facts, &customer, wait.until));
+    let inside = (last - first).num_days() - 1;
+    if inside <= bound {
+        return Vec::new();
+    }
+    let Some((template, via)) = book.message(&wait.step) else { return Vec::new() };
+    let zone = facts.customer(&customer).zone;
+    let down = |on: NaiveDate| {
+        let stood = |(from, to): &(At, At)| {
+            date_of(facts, &customer, *from) <= on && on <= date_of(facts, &customer, *to)
+        };
+        played.outages.iter().any(stood)
+    };
+    let may = |on: NaiveDate| {
+        (12..44).any(|half| {
+            let at = zone.from_local(on.and_hms_opt(half / 2, half % 2 * 30, 0).unwrap());
+            might_leave(facts, (&template, &via), wait, &customer, at)
+        })
+    };
+    (1..=inside).map(|day| plus(first, day)).filter(|on| !down(*on) && may(*on)).collect()
+}
+
+/// Whether it might leave at an instant, by the first channel that is open.
+fn might_leave(facts: &Facts, (template, via): (&str, &[String]), wait: &Wait, customer: &str, at: At) -> bool {
+    for channel in via.iter().filter(|channel| facts.customer(customer).channels.contains(channel)) {
+        let contact = Contact {
+            at,
+            seq: usize::MAX,
+            what: if channel == "call" { What::AskedToCall } else { What::Message },
+            channel: channel.clone(),
+            class: super::books::class_of(template),
+            customer: customer.to_owned(),
+            debts: vec![wait.debt.clone()],
+            role: "billing".to_owned(),
+            step: wait.step.clone(),
+            run: "of its own".to_owned(),
+        };
+        let against = facts.against(&contact);
+        if !against.iter().any(|one| CLOSING.contains(&one.rule)) {
+            return against.is_empty();
+        }
+    }
+    false
+}
+
+/// Cases that sleep without end, and effects that nobody takes.
+async fn hanging(engine: &Engine, end: At, facts: &Facts) -> Vec<Complaint> {
+    let mut tx = engine.store().read().await.unwrap();
+    let mut found = Vec::new();
+    let hour = chrono::Duration::hours(1);
+    let mut push = |debt: &str, text: String| {
+        let customer = facts.debt(debt).customer.clone();
+        found.push(Complaint { rule: "hangs", customer, at: end, text: format!("[hangs] {debt}: {text}") });
+    };
+    for row in cases::list(&mut tx, &Filter::default(), CaseNo(0), 10_000).await.unwrap() {
+        let sleeps = row.next_at.map(Timestamp::to_utc);
+        let status = row.status.name();
+        if status == "waiting_time" && sleeps.is_none_or(|at| at < end - hour) {
+            push(row.invoice.as_str(), format!("sleeps until {sleeps:?} at `{}`", row.step));
+        }
+        if status != "finished" && sleeps.is_some_and(|at| at < end - hour) {
+            push(row.invoice.as_str(), format!("{status}, was due at {sleeps:?}"));
+        }
+        if status == "attention" {
+            push(row.invoice.as_str(), format!("parked at `{}`", row.step));
+        }
+    }
+    for row in outbox::list(&mut tx, None, "", 10_000).await.unwrap() {
+        let waits = !matches!(row.state, outbox::State::Unknown | outbox::State::Held);
+        if waits && row.due_at.to_utc() < end - hour * 24 {
+            push(row.invoice.as_str(), format!("an effect is {:?} since {}", row.state, row.due_at));
+        }
+    }
+    found
+}
+
+/// Every wait of a step or of a handler's contact, by the history.
+async fn waits(engine: &Engine, end: At) -> Vec<Wait> {
+    let mut tx = engine.store().read().await.unwrap();
+    let mut found = Vec::new();
+    for row in cases::list(&mut tx, &Filter::default(), CaseNo(0), 10_000).await.unwrap() {
+        let turns = history::of_case(&mut tx, row.no, 0, 100_000).await.unwrap();
+        let mut reader = Reader { debt: row.invoice.to_string(), cursor: None, beside: Vec::new(), found: Vec::new() };
+        for turn in turns {
+            let body: Value = serde_json::from_str(&turn.body).unwrap();
+            let at = body["at"].as_str().unwrap().parse::<Timestamp>().unwrap().to_utc();
+            for record in body["records"].as_array().unwrap() {
+                reader.read(record, at);
+            }
+        }
+        if row.status.name() != "finished" {
+            reader.end(end);
+        }
+        found.append(&mut reader.found);
+    }
+    found
+}
+
+struct Reader {
+    debt: String,
+    /// The step under the cursor that waits.
+    cursor: Option<(String, At)>,
+    /// What waits beside it, in the order of the case's own list; nothing for what is no contact or is out.
+    beside: Vec<Option<(String, At)>>,
+    found: Vec<Wait>,
+}
+
+impl Reader {
+    fn read(&mut self, record: &Value, at: At) {
+        let step = || record["where"]["step"].as_str().unwrap_or_default().to_owned();
+        match record["kind"].as_str().unwrap_or_default() {
+            "deferred" if record["beside"] != true => {
+                let same = self.cursor.as_ref().is_some_and(|(waiting, _)| *waiting == step());
+                if !same {
+                    self.cursor = Some((step(), at));
+                }
+            }
+            "ordered" | "skipped" | "superseded" | "work_opened" | "ended" | "error" => {
+                self.close(&step(), at);
+            }
+            "jump" | "finished" | "restarted" | "hold_opened" => self.over(at),
+            "watch_opened" => {
+                let contact = record["watch"]["watch"] == "contact";
+                self.beside.push(contact.then(|| (step(), at)));
+            }
+            "watch_closed" => {
+                let index = usize::try_from(record["index"].as_u64().unwrap()).unwrap();
+                if index < self.beside.len()
+                    && let Some((step, since)) = self.beside.remove(index)
+                {
+                    self.note(step, since, at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, step: &str, at: At) {
+        if self.cursor.as_ref().is_some_and(|(waiting, _)| waiting == step) {
+            self.over(at);
+        }
+        let waiting = |slot: &&mut Option<(String, At)>| slot.as_ref().is_some_and(|(waiting, _)| waiting == step);
+        if let Some((step, since)) = self.beside.iter_mut().find(waiting).and_then(Option::take) {
+            self.note(step, since, at);
+        }
+    }
+
+    fn over(&mut self, at: At) {
+        if let Some((step, since)) = self.cursor.take() {
+            self.note(step, since, at);
+        }
+    }
+
+    fn end(&mut self, at: At) {
+        self.over(at);
+        for (step, since) in std::mem::take(&mut self.beside).into_iter().flatten() {
+            self.note(step, since, at);
+        }
+    }
+
+    fn note(&mut self, step: String, since: At, until: At) {
+        self.found.push(Wait { debt: self.debt.clone(), step, since, until });
+    }
+}
