@@ -28,6 +28,7 @@ struct Wait {
     step: String,
     since: At,
     until: At,
+    why: String,
 }
 
 /// What was held too long, and what hangs.
@@ -44,7 +45,10 @@ pub(crate) async fn complaints(played: &Played, books: &[Book]) -> Vec<Complaint
                 rule: "held too long",
                 customer: debt.customer.clone(),
                 at: wait.until,
-                text: format!("[held too long] {} `{}` from {} to {}: it might have left on {dates:?}", wait.debt, wait.step, wait.since, wait.until),
+                text: format!(
+                    "[held too long] {} `{}` from {} to {} because of {}: it might have left on {dates:?}",
+                    wait.debt, wait.step, wait.since, wait.until, wait.why
+                ),
             });
         }
     }
@@ -137,7 +141,7 @@ async fn waits(engine: &Engine, end: At) -> Vec<Wait> {
     let mut found = Vec::new();
     for row in cases::list(&mut tx, &Filter::default(), CaseNo(0), 10_000).await.unwrap() {
         let turns = history::of_case(&mut tx, row.no, 0, 100_000).await.unwrap();
-        let mut reader = Reader { debt: row.invoice.to_string(), cursor: None, beside: Vec::new(), found: Vec::new() };
+        let mut reader = Reader { debt: row.invoice.to_string(), ..Reader::default() };
         for turn in turns {
             let body: Value = serde_json::from_str(&turn.body).unwrap();
             let at = body["at"].as_str().unwrap().parse::<Timestamp>().unwrap().to_utc();
@@ -153,12 +157,18 @@ async fn waits(engine: &Engine, end: At) -> Vec<Wait> {
     found
 }
 
+/// A step that waits, since when, and for what.
+type Waiting = (String, At, String);
+
+#[derive(Default)]
 struct Reader {
     debt: String,
     /// The step under the cursor that waits.
-    cursor: Option<(String, At)>,
+    cursor: Option<Waiting>,
     /// What waits beside it, in the order of the case's own list; nothing for what is no contact or is out.
-    beside: Vec<Option<(String, At)>>,
+    beside: Vec<Option<Waiting>>,
+    /// Holds that are open: no contact waits for the guard then.
+    holds: usize,
     found: Vec<Wait>,
 }
 
@@ -166,56 +176,65 @@ impl Reader {
     fn read(&mut self, record: &Value, at: At) {
         let step = || record["where"]["step"].as_str().unwrap_or_default().to_owned();
         match record["kind"].as_str().unwrap_or_default() {
-            "deferred" if record["beside"] != true => {
-                let same = self.cursor.as_ref().is_some_and(|(waiting, _)| *waiting == step());
+            "deferred" if record["beside"] != true && self.holds == 0 => {
+                let same = self.cursor.as_ref().is_some_and(|(waiting, _, _)| *waiting == step());
                 if !same {
-                    self.cursor = Some((step(), at));
+                    let why: Vec<&str> =
+                        record["moved"].as_array().into_iter().flatten().filter_map(|one| one["rule"].as_str()).collect();
+                    self.cursor = Some((step(), at, why.join(", ")));
                 }
             }
-            "ordered" | "skipped" | "superseded" | "work_opened" | "ended" | "error" => {
-                self.close(&step(), at);
-            }
-            "jump" | "finished" | "restarted" | "hold_opened" => self.over(at),
+            "ordered" | "skipped" | "superseded" | "work_opened" | "ended" | "error" => self.close(&step(), at),
+            "jump" | "finished" | "restarted" => self.over(at),
+            "hold_opened" => self.hold(at),
+            "hold_closed" => self.holds = self.holds.saturating_sub(1),
             "watch_opened" => {
-                let contact = record["watch"]["watch"] == "contact";
-                self.beside.push(contact.then(|| (step(), at)));
+                let contact = record["watch"]["watch"] == "contact" && self.holds == 0;
+                self.beside.push(contact.then(|| (step(), at, "its handler".to_owned())));
             }
             "watch_closed" => {
                 let index = usize::try_from(record["index"].as_u64().unwrap()).unwrap();
                 if index < self.beside.len()
-                    && let Some((step, since)) = self.beside.remove(index)
+                    && let Some(waiting) = self.beside.remove(index)
                 {
-                    self.note(step, since, at);
+                    self.note(waiting, at);
                 }
             }
             _ => {}
         }
     }
 
+    /// A wait that a hold cuts is not followed behind it.
+    fn hold(&mut self, at: At) {
+        self.holds += 1;
+        self.over(at);
+        let cut: Vec<Waiting> = self.beside.iter_mut().filter_map(Option::take).collect();
+        for waiting in cut {
+            self.note(waiting, at);
+        }
+    }
+
     fn close(&mut self, step: &str, at: At) {
-        if self.cursor.as_ref().is_some_and(|(waiting, _)| waiting == step) {
+        if self.cursor.as_ref().is_some_and(|(waiting, _, _)| waiting == step) {
             self.over(at);
         }
-        let waiting = |slot: &&mut Option<(String, At)>| slot.as_ref().is_some_and(|(waiting, _)| waiting == step);
-        if let Some((step, since)) = self.beside.iter_mut().find(waiting).and_then(Option::take) {
-            self.note(step, since, at);
+        let waits = |slot: &&mut Option<Waiting>| slot.as_ref().is_some_and(|(waiting, _, _)| waiting == step);
+        if let Some(waiting) = self.beside.iter_mut().find(waits).and_then(Option::take) {
+            self.note(waiting, at);
         }
     }
 
     fn over(&mut self, at: At) {
-        if let Some((step, since)) = self.cursor.take() {
-            self.note(step, since, at);
+        if let Some(waiting) = self.cursor.take() {
+            self.note(waiting, at);
         }
     }
 
     fn end(&mut self, at: At) {
-        self.over(at);
-        for (step, since) in std::mem::take(&mut self.beside).into_iter().flatten() {
-            self.note(step, since, at);
-        }
+        self.hold(at);
     }
 
-    fn note(&mut self, step: String, since: At, until: At) {
-        self.found.push(Wait { debt: self.debt.clone(), step, since, until });
+    fn note(&mut self, (step, since, why): Waiting, until: At) {
+        self.found.push(Wait { debt: self.debt.clone(), step, since, until, why });
     }
 }

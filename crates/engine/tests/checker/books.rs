@@ -106,7 +106,9 @@ impl Book {
         let id = path.rsplit('/').next()?;
         let named = self.text.find(&format!("{{id: {id},")).map(|at| &self.text[at..]);
         let unnamed = || self.text.find(&format!("{{send: {id},")).map(|at| &self.text[at..]);
-        let item = named.or_else(unnamed)?;
+        let line = named.or_else(unnamed)?.lines().next()?;
+        let ends = ["}, {id", "}, {send", "}]"].iter().filter_map(|end| line.find(end)).min();
+        let item = &line[..ends.unwrap_or(line.len())];
         let until = |text: &str, ends: &[char]| text.split(ends).next().unwrap_or_default().trim().to_owned();
         let (send, call) = (item.find("send: "), item.find("call: "));
         if call.is_some_and(|call| send.is_none_or(|send| call < send)) {

@@ -274,7 +274,10 @@ impl Facts {
                 let since = plus(now.date(), 1 - days);
                 let inside =
                     others().filter(|other| channel.is_none_or(|by| other.channel == by) && self.day_of(other) >= since);
-                let count = inside.map(|other| &other.run).collect::<BTreeSet<_>>().len();
+                // One run counts as one where it is held against a contact; what waits for room waits for each.
+                let each = one.seq == usize::MAX;
+                let name = |other: &Contact| if each { other.seq.to_string() } else { other.run.clone() };
+                let count = inside.map(name).collect::<BTreeSet<_>>().len();
                 if count >= *most && channel.is_none_or(|by| one.channel == by) {
                     found.push(("playbook cap", format!("{count} since {since}, no more than {most} in {days} days")));
                 }

@@ -128,13 +128,13 @@ pub(crate) const LINES: &[Line] = &[
     line("CO channels", &["CO"], PERSON, NOT_POSTED, Rule::AskedFor),
     // 3.7 Colombia: not more than once a day ...
     line("CO once a day", &["CO"], PERSON, NOT_POSTED, Rule::Most { most: 1, days: 1, of: Of::Customer, each: true }),
-    // ... nor a second channel in the same week after a direct contact.
+    // ... nor a second channel in the same week after a direct contact; by the house's stricter reading any message is one.
     line(
         "CO one channel",
         &["CO"],
         PERSON,
         NOT_POSTED,
-        Rule::Apart { days: 7, of: Of::Customer, after_talks: true, other_channel: true },
+        Rule::Apart { days: 7, of: Of::Customer, after_talks: false, other_channel: true },
     ),
 ];
 
