@@ -6,7 +6,7 @@
 //! aside; and when a world ends, no case sleeps in the past or without a time, and nothing waits in the outbox.
 
 use super::books::Book;
-use super::dates::{At, Places, plus};
+use super::dates::{At, instant, plus};
 use super::judge::{Complaint, Contact, Facts, What};
 use super::play::{Played, date_of};
 use chrono::NaiveDate;
@@ -67,14 +67,13 @@ fn free_dates(played: &Played, book: &Book, wait: &Wait, bound: i64) -> Vec<Naiv
     let Some((template, via)) = book.message(&wait.step) else { return Vec::new() };
     let zone = facts.customer(&customer).zone;
     let down = |on: NaiveDate| {
-        let stood = |(from, to): &(At, At)| {
-            date_of(facts, &customer, *from) <= on && on <= date_of(facts, &customer, *to)
-        };
+        let stood =
+            |(from, to): &(At, At)| date_of(facts, &customer, *from) <= on && on <= date_of(facts, &customer, *to);
         played.outages.iter().any(stood)
     };
     let may = |on: NaiveDate| {
         (12..44).any(|half| {
-            let at = zone.from_local(on.and_hms_opt(half / 2, half % 2 * 30, 0).unwrap());
+            let at = instant(zone, on.and_hms_opt(half / 2, half % 2 * 30, 0).unwrap());
             might_leave(facts, (&template, &via), wait, &customer, at)
         })
     };
@@ -179,8 +178,12 @@ impl Reader {
             "deferred" if record["beside"] != true && self.holds == 0 => {
                 let same = self.cursor.as_ref().is_some_and(|(waiting, _, _)| *waiting == step());
                 if !same {
-                    let why: Vec<&str> =
-                        record["moved"].as_array().into_iter().flatten().filter_map(|one| one["rule"].as_str()).collect();
+                    let why: Vec<&str> = record["moved"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|one| one["rule"].as_str())
+                        .collect();
                     self.cursor = Some((step(), at, why.join(", ")));
                 }
             }

@@ -41,7 +41,8 @@ pub(crate) fn notice_of(template: &str) -> Option<&'static str> {
 
 /// The class of a template; a call, which has none, asks for money.
 pub(crate) fn class_of(template: &str) -> &'static str {
-    let beside = [("", "dunning"), ("promise-broken", "dunning"), ("thank-you", "courtesy"), ("upcoming-invoice", "courtesy")];
+    let beside =
+        [("", "dunning"), ("promise-broken", "dunning"), ("thank-you", "courtesy"), ("upcoming-invoice", "courtesy")];
     if notice_of(template).is_some() {
         return "legal_notice";
     }
@@ -232,7 +233,10 @@ fn handlers(random: &mut Random, text: &mut String) {
         ("payment.received", "[{send: part-payment-received, via: [email]}]"),
         ("dispute.opened", "[{send: dispute-received, via: [email]}]"),
         ("contact.unanswered", "[{id: r2, call: silent, within: 2 working days}]"),
-        ("reply.received", "[{id: a1, send: overdue-second, with: {tone: neutral}, via: [email, whatsapp]}, {id: a2, send: overdue-first, via: [sms]}]"),
+        (
+            "reply.received",
+            "[{id: a1, send: overdue-second, with: {tone: neutral}, via: [email, whatsapp]}, {id: a2, send: overdue-first, via: [sms]}]",
+        ),
         ("reply.received", "[{id: a3, send: spoken-reminder, via: [voice]}]"),
         ("dispute.closed", "[{id: a4, send: firm-reminder, via: [email]}]"),
         ("promise.made", "[{send: promise-confirmation, via: [email, whatsapp]}]"),

@@ -1,6 +1,6 @@
 //! Days as the checker knows them: written down one by one, worked out by nobody.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
 /// An instant.
@@ -89,21 +89,12 @@ pub(crate) fn wall(at: At, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()
 }
 
-/// A wall clock's instant.
-pub(crate) trait Places {
-    /// The first instant at which the clock shows this, or the quarter of an hour after a gap.
-    fn from_local(&self, shows: NaiveDateTime) -> At;
-}
-
-impl Places for Tz {
-    fn from_local(&self, shows: NaiveDateTime) -> At {
-        use chrono::TimeZone;
-        let mut shows = shows;
-        loop {
-            if let Some(at) = self.from_local_datetime(&shows).earliest() {
-                return at.with_timezone(&Utc);
-            }
-            shows += chrono::Duration::minutes(15);
+/// The first instant at which a place's clock shows this; where it jumps over it, the quarter of an hour behind.
+pub(crate) fn instant(zone: Tz, mut shows: NaiveDateTime) -> At {
+    loop {
+        if let Some(at) = zone.from_local_datetime(&shows).earliest() {
+            return at.with_timezone(&Utc);
         }
+        shows += chrono::Duration::minutes(15);
     }
 }

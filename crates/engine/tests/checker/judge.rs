@@ -75,19 +75,49 @@ pub(crate) struct Contact {
 /// What became known, and when.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    Paid { debt: String, minor: i64 },
-    Disputed { debt: String, minor: Option<i64> },
-    Agreed { debt: String },
-    Promised { debt: String, date: NaiveDate },
-    Held { customer: String, until: NaiveDate },
+    Paid {
+        debt: String,
+        minor: i64,
+    },
+    Disputed {
+        debt: String,
+        minor: Option<i64>,
+    },
+    Agreed {
+        debt: String,
+    },
+    Promised {
+        debt: String,
+        date: NaiveDate,
+    },
+    Held {
+        customer: String,
+        until: NaiveDate,
+    },
     /// Death, or the wish to hear nothing more.
-    Silenced { customer: String },
-    Represented { customer: String },
-    OptedOut { customer: String, channel: String },
-    AskedFor { customer: String, channel: String },
-    Approved { debt: String },
+    Silenced {
+        customer: String,
+    },
+    Represented {
+        customer: String,
+    },
+    OptedOut {
+        customer: String,
+        channel: String,
+    },
+    AskedFor {
+        customer: String,
+        channel: String,
+    },
+    Approved {
+        debt: String,
+    },
     /// A letter that carries a notice was posted, or was proven to have arrived.
-    Noticed { debt: String, kind: &'static str, proven: bool },
+    Noticed {
+        debt: String,
+        kind: &'static str,
+        proven: bool,
+    },
 }
 
 /// An act that hurts: court, agency, cut.
@@ -192,9 +222,9 @@ impl Facts {
         match line.rule {
             Rule::Hours(open) => {
                 let minute = now.hour() * 60 + now.minute();
-                let is_open = open
-                    .iter()
-                    .any(|(days, from, to)| opens(*days, customer.country, now.date()) && (*from..*to).contains(&minute));
+                let is_open = open.iter().any(|(days, from, to)| {
+                    opens(*days, customer.country, now.date()) && (*from..*to).contains(&minute)
+                });
                 (!is_open).then(|| format!("at {}", now.format("%a %H:%M:%S")))
             }
             // Whether a customer wants to be called is asked when the number is opened, not when the work is.
@@ -262,9 +292,8 @@ impl Facts {
             let binds = |other: &&Contact| {
                 other.at < one.at || other.debts.iter().any(|debt| books.contains(&self.debt(debt).book))
             };
-            let others = || {
-                self.before(one).filter(|other| !is_exempt(other.class) && !is_one_call(one, other)).filter(binds)
-            };
+            let others =
+                || self.before(one).filter(|other| !is_exempt(other.class) && !is_one_call(one, other)).filter(binds);
             let apart = own.gap.and_then(|gap| {
                 let last = others().map(|other| self.day_of(other)).max()?;
                 (now.date() < plus(last, gap)).then(|| format!("the last was on {last}, {gap} days apart"))
@@ -272,8 +301,8 @@ impl Facts {
             found.extend(apart.map(|why| ("playbook gap", why)));
             for (most, days, channel) in &own.caps {
                 let since = plus(now.date(), 1 - days);
-                let inside =
-                    others().filter(|other| channel.is_none_or(|by| other.channel == by) && self.day_of(other) >= since);
+                let inside = others()
+                    .filter(|other| channel.is_none_or(|by| other.channel == by) && self.day_of(other) >= since);
                 // One run counts as one where it is held against a contact; what waits for room waits for each.
                 let each = one.seq == usize::MAX;
                 let name = |other: &Contact| if each { other.seq.to_string() } else { other.run.clone() };
@@ -354,7 +383,8 @@ impl Facts {
         let union = ["ES", "FR", "DE", "IT", "PT", "GB"].contains(&country);
         let cut = act.what == "supply.cut";
         let energy = person && ["electricity", "gas"].contains(&debt.product);
-        let decides = if cut { energy && ["FR", "ES"].contains(&country) } else { person || union || self.own[debt.book].house };
+        let decides =
+            if cut { energy && ["FR", "ES"].contains(&country) } else { person || union || self.own[debt.book].house };
         // 3.8: what hurts needs a human decision on record.
         let approved = self.known(act.at).any(|news| matches!(news, News::Approved { debt } if *debt == act.debt));
         if decides && !approved {
@@ -455,12 +485,18 @@ impl Facts {
             );
             lines.push((one.at, text));
         }
-        let mine = |text: &String| text.contains(&format!("\"{}\"", customer.id)) || text.contains(&format!("\"{}-", customer.id));
+        let mine = |text: &String| {
+            text.contains(&format!("\"{}\"", customer.id)) || text.contains(&format!("\"{}-", customer.id))
+        };
         let news = self.news.iter().filter(|(at, _)| near(*at)).map(|(at, news)| (*at, format!("{news:?}")));
         lines.extend(news.filter(|(_, text)| mine(text)));
         lines.sort();
-        let own: Vec<String> =
-            self.debts.iter().filter(|debt| debt.customer == customer.id).map(|debt| format!("{} {:?}", debt.id, self.own[debt.book])).collect();
+        let own: Vec<String> = self
+            .debts
+            .iter()
+            .filter(|debt| debt.customer == customer.id)
+            .map(|debt| format!("{} {:?}", debt.id, self.own[debt.book]))
+            .collect();
         let lines: Vec<String> = lines
             .into_iter()
             .map(|(at, text)| format!("      {} {text}", wall(at, customer.zone).format("%a %Y-%m-%d %H:%M:%S")))
@@ -472,7 +508,9 @@ impl Facts {
     pub(crate) fn everybody_asked_for_everything(&mut self) {
         let channels = ["email", "sms", "whatsapp", "voice", "call"];
         let asked = self.customers.iter().flat_map(|customer| {
-            channels.iter().map(|channel| News::AskedFor { customer: customer.id.clone(), channel: (*channel).to_owned() })
+            channels
+                .iter()
+                .map(|channel| News::AskedFor { customer: customer.id.clone(), channel: (*channel).to_owned() })
         });
         let asked: Vec<_> = asked.map(|news| (At::UNIX_EPOCH, news)).collect();
         self.news.splice(0..0, asked);

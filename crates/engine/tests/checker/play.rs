@@ -115,7 +115,14 @@ struct Staff {
 
 impl Staff {
     /// The same answer to the same task, whoever asks.
-    fn think(&self, id: &str, kind: &str, subject: &str, opened: Timestamp, today: NaiveDate) -> Option<(Timestamp, Answer)> {
+    fn think(
+        &self,
+        id: &str,
+        kind: &str,
+        subject: &str,
+        opened: Timestamp,
+        today: NaiveDate,
+    ) -> Option<(Timestamp, Answer)> {
         let drawn = hash(self.seed, id);
         let outcome = match (kind, drawn % 10) {
             ("call", 0..=3) => "no_answer",
@@ -205,10 +212,7 @@ impl Stage<'_> {
         for lane in LANES {
             let hour = self.how.rounds.then(|| self.clock.clone());
             let (name, seen) = ((*lane).to_owned(), Arc::clone(&self.seen));
-            channels.insert(
-                name.clone(),
-                Arc::new(Lane { name, seed: self.seed, rough: self.how.rough, seen, hour }),
-            );
+            channels.insert(name.clone(), Arc::new(Lane { name, seed: self.seed, rough: self.how.rough, seen, hour }));
         }
         let settings = Settings {
             worker: "worker".to_owned(),
@@ -237,9 +241,8 @@ impl Stage<'_> {
         let rows: Vec<Record> =
             self.portfolio.items.iter().filter(|item| self.hears(&item.news)).map(|item| item.record.clone()).collect();
         engine.receive("test", &mut rows.into_iter()).await.unwrap();
-        self.news.extend(
-            self.portfolio.items.iter().flat_map(|item| item.news.iter().map(|news| (item.at, news.clone()))),
-        );
+        self.news
+            .extend(self.portfolio.items.iter().flat_map(|item| item.news.iter().map(|news| (item.at, news.clone()))));
         drop(engine);
         loop {
             let until = self.clock.now().plus_us(self.random.between(40, 500) * HOUR_US).min(end);
@@ -285,8 +288,15 @@ impl Stage<'_> {
     /// The post proves some of the letters that carry a notice.
     async fn prove(&mut self, engine: &Engine) {
         let now = self.clock.now();
-        let letters: Vec<Outgoing> =
-            self.seen.lock().unwrap().left.iter().filter(|one| one.item.lane == "letter").map(|one| one.item.clone()).collect();
+        let letters: Vec<Outgoing> = self
+            .seen
+            .lock()
+            .unwrap()
+            .left
+            .iter()
+            .filter(|one| one.item.lane == "letter")
+            .map(|one| one.item.clone())
+            .collect();
         for item in letters {
             let (debt, step) = (item.meta["invoice"].clone(), item.meta["step"].clone());
             let Some(kind) = notice_of(&item.meta["subject"]) else { continue };
@@ -296,7 +306,12 @@ impl Stage<'_> {
             let found = self.portfolio.debts.iter().find(|one| one.id == debt).unwrap();
             let zone = self.portfolio.customers.iter().find(|one| one.id == found.customer).unwrap().zone;
             let on = now.date_in(zone);
-            let fields = [("step", step), ("channel", "letter".to_owned()), ("proof", "receipt".to_owned()), ("on", on.to_string())];
+            let fields = [
+                ("step", step),
+                ("channel", "letter".to_owned()),
+                ("proof", "receipt".to_owned()),
+                ("on", on.to_string()),
+            ];
             let record = Record::Event(OutsideEvent {
                 id: format!("proof-{}", item.key),
                 event: "contact.delivered".to_owned(),

@@ -1,12 +1,13 @@
 //! Random customers, debts and news.
 
-use super::dates::{At, Places, plus};
+use super::dates::{At, instant, plus};
 use super::judge::{Customer, Debt, News};
 use super::random::Random;
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use recobro_connectors::source::record::{
-    self, ContactPoint, Dispute, DisputeChange, Hold, HoldChange, Invoice, OutsideEvent, Payment, Promise, Record, Reply,
+    self, ContactPoint, Dispute, DisputeChange, Hold, HoldChange, Invoice, OutsideEvent, Payment, Promise, Record,
+    Reply,
 };
 use recobro_kernel::facts::Channel;
 use recobro_kernel::money::{Currency, Money};
@@ -67,7 +68,7 @@ fn moment(random: &mut Random, on: NaiveDate, zone: Tz) -> At {
     };
     let minute = u32::try_from(minute.max(0)).unwrap();
     let time = NaiveTime::from_hms_opt(minute / 60, minute % 60, 0).unwrap();
-    zone.from_local(on.and_time(time))
+    instant(zone, on.and_time(time))
 }
 
 /// A portfolio that begins on a day.
@@ -86,7 +87,7 @@ fn one(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, boo
     let kind = random.word(&["person", "person", "person", "business", "business", "public"]);
     let channels = CHANNELS.iter().filter(|_| random.chance(850)).map(|channel| channel.name().to_owned()).collect();
     let customer = Customer { id: id.to_owned(), country, kind, zone, vulnerable: random.chance(250), channels };
-    let begin = zone.from_local(start.and_hms_opt(0, 0, 0).unwrap());
+    let begin = instant(zone, start.and_hms_opt(0, 0, 0).unwrap());
     all.items.push(Item { at: begin, record: customer_record(&customer), news: Vec::new() });
     let product = if kind == "person" { random.word(&["electricity", "gas", "", "books"]) } else { "" };
     for i in 0..random.between(1, 4) {
@@ -101,7 +102,7 @@ fn one(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, boo
         // Several fall due together now and then.
         let issued = if random.chance(400) { start } else { plus(start, random.between(0, 12)) };
         let due = plus(issued, *random.pick(&[5, 8, 14]));
-        let begin = zone.from_local(issued.and_hms_opt(0, 0, 0).unwrap());
+        let begin = instant(zone, issued.and_hms_opt(0, 0, 0).unwrap());
         all.items.push(Item { at: begin, record: invoice_record(&debt, issued, due), news: Vec::new() });
         events(random, all, &debt, due, zone);
         all.debts.push(debt);
