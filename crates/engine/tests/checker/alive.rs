@@ -2,8 +2,9 @@
 //! half hour, with the contacts that really were made.
 //!
 //! The bound: once a step has begun to wait, there are at most three whole local dates on which the checker would have
-//! let it leave at some hour between six and ten, the outages of the worker and the drawn days of a bundle's window
-//! aside; and when a world ends, no case sleeps in the past or without a time, and nothing waits in the outbox.
+//! let it leave for an hour on end between six and ten, the outages of the worker aside, and twice the days of a bundle's
+//! window more where it has one. An hour, because a slot that is free for a moment may go to another contact of the
+//! customer. And when a world ends, no case sleeps in the past or without a time, and nothing waits in the outbox.
 
 use super::books::Book;
 use super::dates::{At, instant, plus};
@@ -72,9 +73,11 @@ fn free_dates(played: &Played, book: &Book, wait: &Wait, bound: i64) -> Vec<Naiv
         played.outages.iter().any(stood)
     };
     let may = |on: NaiveDate| {
+        let mut in_a_row = 0;
         (12..44).any(|half| {
             let at = instant(zone, on.and_hms_opt(half / 2, half % 2 * 30, 0).unwrap());
-            might_leave(facts, (&template, &via), wait, &customer, at)
+            in_a_row = if might_leave(facts, (&template, &via), wait, &customer, at) { in_a_row + 1 } else { 0 };
+            in_a_row == 3
         })
     };
     (1..=inside).map(|day| plus(first, day)).filter(|on| !down(*on) && may(*on)).collect()

@@ -93,8 +93,8 @@ pub(crate) fn book(random: &mut Random, number: usize) -> Book {
         _ => {}
     }
     text.push_str("}\nstages:\n  - stage: asking\n    steps:\n");
-    stage(random, &mut text);
-    tail(random, &mut text);
+    let last = stage(random, &mut text);
+    tail(random, &mut text, last);
     handlers(random, &mut text);
     let minutes = |hour: i64| u32::try_from(hour * 60).unwrap();
     let own = Own { hours: (minutes(hours.0), minutes(hours.1)), caps, gap, house, window };
@@ -142,8 +142,8 @@ fn cap_text((most, days, channel): &Cap) -> String {
     if *days == 1 { format!("{most}{what} per day") } else { format!("{most}{what} per {days} days") }
 }
 
-/// Asks on random days, the days rising.
-fn stage(random: &mut Random, text: &mut String) {
+/// Asks on random days, the days rising. Answers the last one.
+fn stage(random: &mut Random, text: &mut String) -> i64 {
     let mut day = random.between(-4, 3);
     if day < 0 {
         let _ = writeln!(text, "      - {{id: s0, send: upcoming-invoice, day: {day}, via: [email]}}");
@@ -177,12 +177,13 @@ fn stage(random: &mut Random, text: &mut String) {
         }
         text.push_str("}\n");
     }
+    day
 }
 
 /// Court, agency or a cut; what must come before is left out now and then.
-fn tail(random: &mut Random, text: &mut String) {
+fn tail(random: &mut Random, text: &mut String, last: i64) {
     text.push_str("  - stage: tail\n    steps:\n");
-    let mut day = random.between(45, 60);
+    let mut day = random.between(45, 60).max(last);
     let mut letter = |random: &mut Random, text: &mut String, name: &str| {
         if random.chance(750) {
             let _ = write!(text, "      - {{id: {name}, send: {name}, day: {day}, via: [letter], required: true");

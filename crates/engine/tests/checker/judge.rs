@@ -135,6 +135,8 @@ pub(crate) struct Facts {
     pub(crate) debts: Vec<Debt>,
     pub(crate) own: Vec<Own>,
     pub(crate) contacts: Vec<Contact>,
+    /// What nobody saw leave and the ledger counts, because it may have: what waits, waits for these too.
+    pub(crate) doubts: Vec<Contact>,
     pub(crate) acts: Vec<Act>,
     pub(crate) news: Vec<(At, News)>,
 }
@@ -210,7 +212,8 @@ impl Facts {
 
     /// Contacts that were made before this one, at the same customer.
     fn before<'a>(&'a self, one: &'a Contact) -> impl Iterator<Item = &'a Contact> {
-        self.contacts.iter().filter(|other| {
+        let doubts = if one.seq == usize::MAX { &self.doubts[..] } else { &[] };
+        self.contacts.iter().chain(doubts).filter(|other| {
             other.what != What::AskedToCall
                 && other.customer == one.customer
                 && (other.at, other.seq) < (one.at, one.seq)

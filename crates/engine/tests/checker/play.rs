@@ -201,6 +201,8 @@ pub(crate) async fn play(
     };
     let end = begin.plus_us(days * 24 * HOUR_US);
     let engine = if how.rounds { stage.rounds(end).await } else { stage.virtual_run(end).await };
+    // What the last outage kept waiting is done too.
+    let (engine, end) = if how.rounds { (stage.drain(engine).await, stage.clock.now()) } else { (engine, end) };
     stage.hand_on(engine, end.to_utc()).await
 }
 
@@ -429,7 +431,7 @@ impl Stage<'_> {
         };
         let mut tx = engine.store().read().await.unwrap();
         let rows = contacts::list(&mut tx, (Timestamp::from_us(0), ""), 100_000).await.unwrap();
-        let groups: BTreeMap<String, String> = rows.into_iter().map(|row| (row.id, row.group.to_string())).collect();
+        let groups: BTreeMap<String, String> = rows.iter().map(|row| (row.id.clone(), row.group.to_string())).collect();
         let work = tasks::list(&mut tx, &tasks::Filter::default(), None, 100_000).await.unwrap();
         drop(tx);
         let said = self.staff.said.into_inner().unwrap();
@@ -443,6 +445,7 @@ impl Stage<'_> {
         for (seq, contact) in facts.contacts.iter_mut().enumerate() {
             contact.seq = seq;
         }
+        facts.doubts = doubts(&facts, &rows);
         facts.news.sort_by_key(|(at, _)| *at);
         Played { facts, outages: self.outages, engine, end, _dir: self.dir }
     }
@@ -453,6 +456,31 @@ async fn receive(engine: &Engine, source: &str, record: Record) {
     if engine.receive(source, &mut std::iter::once(record.clone())).await.is_err() {
         engine.receive(source, &mut std::iter::once(record)).await.unwrap();
     }
+}
+
+/// Rows of the contact ledger of which nobody saw the message: a worker died, and it may have left.
+fn doubts(facts: &Facts, rows: &[contacts::ContactRow]) -> Vec<Contact> {
+    let unseen = |row: &&contacts::ContactRow| {
+        let same = |one: &Contact| {
+            one.customer == row.customer.as_str()
+                && one.channel == row.channel
+                && (one.at - row.at.to_utc()).num_seconds().abs() < 120
+        };
+        row.channel != "call" && !facts.contacts.iter().any(same)
+    };
+    let doubt = |(seq, row): (usize, &contacts::ContactRow)| Contact {
+        at: row.at.to_utc(),
+        seq: 1_000_000 + seq,
+        what: What::Message,
+        channel: row.channel.clone(),
+        class: if row.class == "dunning" || row.class == "legal_notice" { "dunning" } else { "courtesy" },
+        customer: row.customer.to_string(),
+        debts: vec![row.invoice.to_string()],
+        role: "billing".to_owned(),
+        step: row.step.clone(),
+        run: row.id.clone(),
+    };
+    rows.iter().filter(unseen).enumerate().map(doubt).collect()
 }
 
 /// When the engine's own tables say that something is due.

@@ -7,10 +7,12 @@ use crate::world::{World, customer, invoice, library_of};
 use recobro_engine::Engine;
 use recobro_engine::faults::Faults;
 use recobro_kernel::time::{HOUR_US, Timestamp};
+use recobro_store::CaseNo;
+use recobro_store::cases::{self, Filter};
 use std::collections::BTreeSet;
 
-/// Invoices of the one customer. A campaign takes five hundred.
-const INVOICES: usize = 120;
+/// Invoices of the one customer.
+const INVOICES: usize = 500;
 
 /// Every invoice wants a message of its own.
 const PLAYBOOK: &str = "
@@ -56,6 +58,11 @@ async fn four_workers_on_one_customer_never_exceed_a_cap() {
         let [a, b, c, d] = &engines[..] else { unreachable!("four workers") };
         tokio::join!(drain(a), drain(b), drain(c), drain(d));
     }
+    let mut tx = engines[0].store().read().await.unwrap();
+    let rows = cases::list(&mut tx, &Filter::default(), CaseNo(0), 1_000).await.unwrap();
+    drop(tx);
+    let waiting = rows.iter().filter(|row| row.step == "overdue-first" && row.next_at.is_some());
+    assert_eq!(waiting.count(), INVOICES - 3, "all the others wait for room");
     let facts = seen(&world);
     let complaints = facts.complaints();
     assert!(complaints.is_empty(), "{}", complaints.iter().map(|one| facts.report(one)).collect::<Vec<_>>().join("\n"));
