@@ -135,7 +135,8 @@ pub(crate) struct Facts {
     pub(crate) debts: Vec<Debt>,
     pub(crate) own: Vec<Own>,
     pub(crate) contacts: Vec<Contact>,
-    /// What nobody saw leave and the ledger counts, because it may have: what waits, waits for these too.
+    /// What nobody saw leave and the ledger counts, because it may have, or counted until it was refused: what waits,
+    /// waits for these too.
     pub(crate) doubts: Vec<Contact>,
     pub(crate) acts: Vec<Act>,
     pub(crate) news: Vec<(At, News)>,
@@ -269,7 +270,10 @@ impl Facts {
     /// What a counting rule counts before a contact.
     fn counted<'a>(&'a self, line: &'a Line, one: &'a Contact, of: Of) -> impl Iterator<Item = &'a Contact> {
         self.before(one).filter(move |other| {
+            // Of two at the same instant the one that the house does not bind may be the second.
+            let binds = || other.debts.iter().any(|debt| self.own[self.debt(debt).book].house);
             !is_exempt(other.class)
+                && (other.at < one.at || !line.is_of_the_house() || binds())
                 && line.channels.contains(&other.channel.as_str())
                 && (of == Of::Customer || other.debts.iter().any(|debt| one.debts.contains(debt)))
         })

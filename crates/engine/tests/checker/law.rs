@@ -153,6 +153,11 @@ const fn line(
 }
 
 impl Line {
+    /// Whether it binds only playbooks that name it.
+    pub(crate) fn is_of_the_house(&self) -> bool {
+        HOUSE.iter().any(|line| line.name == self.name)
+    }
+
     /// Whether it speaks of a customer and a channel.
     pub(crate) fn is_about(&self, country: &str, kind: &str, channel: &str) -> bool {
         (self.countries.is_empty() || self.countries.contains(&country))
