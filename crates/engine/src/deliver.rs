@@ -6,8 +6,8 @@
 //! claimed as leaves at once ([`Channel::slice`]), so that news stop what has not begun. A virtual run does both in one
 //! transaction, because nothing can come between.
 //!
-//! What a dead worker left as `sending` may have left the house: it is not asked again, but handed over again under its
-//! key where the lane is idempotent, else unknown.
+//! What a dead worker left as `sending` may have left the house: it is handed over again under its key where the lane is
+//! idempotent and the guard lets it go now, else unknown; never held back.
 //!
 //! size: one road from the claim to the settled outcome; what a check may know (`Asking`) is to become a file of its own.
 
@@ -27,7 +27,7 @@ use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{ContactMade, Facts};
 use recobro_kernel::guard::{self, Judgement, Verdict};
-use recobro_kernel::ids::{CustomerId, EffectId, EventId};
+use recobro_kernel::ids::{CustomerId, EffectId, EventId, GroupId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::contacts::{self, ContactRow};
@@ -42,6 +42,9 @@ const BATCH: i64 = 1_000;
 
 /// Effects that a claim begins with.
 const CLAIM: i64 = 500;
+
+/// Why nobody knows.
+const DIED: &str = "the worker died while it was handing over";
 
 /// The shortest pause of what was not even tried, and of a lane where nothing could be, seconds.
 const NOT_TRIED_S: i64 = 60;
@@ -241,12 +244,13 @@ pub(crate) async fn mark_sending(engine: &Engine, tx: &mut Tx, handings: Vec<Han
     Ok(handings.into_iter().filter(|handing| all(handing).iter().all(|row| !lost.contains(row))).collect())
 }
 
-/// Whether the guard has a say.
+/// What the guard's word means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ask {
+    /// What may not leave goes back to its case.
     Guard,
-    /// It may have left already: what the guard says now would only falsify the record.
-    Nobody,
+    /// It may have left already, so it is never recorded as held back; but it goes again only where it may.
+    Again,
 }
 
 /// What a check of some rows may know, loaded by a fixed number of queries under the locks of their customers.
@@ -296,7 +300,7 @@ impl Asking {
     pub(crate) fn judge(&mut self, engine: &Engine, row: &OutboxRow, effect: &Effect) -> Option<(Facts, Judgement)> {
         let case = self.cases.get(&row.no)?;
         let bundle = self.bundles.get(&(case.bundle, case.content))?;
-        let judged = judge(engine, (case, bundle), (row, effect), &mut self.loaded, Ask::Guard)?;
+        let judged = judge(engine, (case, bundle), (row, effect), &mut self.loaded)?;
         Some((judged.facts, judged.judgement))
     }
 }
@@ -307,23 +311,23 @@ fn judge(
     (case, bundle): (&Case, &Bundle),
     (row, effect): (&OutboxRow, &Effect),
     loaded: &mut Loaded,
-    ask: Ask,
 ) -> Option<Judged> {
     let at = row.due_at.max(engine.clock.now());
     let facts = loaded.facts(&row.invoice, at, &engine.settings)?;
-    let judgement = match ask {
-        Ask::Guard => guard::dispatch(effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at),
-        Ask::Nobody => Judgement { verdict: Verdict::Allow, findings: Vec::new(), moved: Vec::new() },
-    };
+    let judgement = guard::dispatch(effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at);
     let allowed = judgement.verdict == Verdict::Allow;
     let contact = if allowed { spend(row, effect, &facts, at, loaded) } else { None };
     Some(Judged { at, facts, judgement, contact })
 }
 
-/// The effect of a row.
+/// The effect of a row. What was tried in a message leaves again in that message: it is one with it, and with no other.
 pub(crate) fn effect_of(row: &OutboxRow) -> Result<Effect, Error> {
-    serde_json::from_str(&row.payload)
-        .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })
+    let mut effect: Effect = serde_json::from_str(&row.payload)
+        .map_err(|cause| Error::Corrupt { what: format!("effect {}", row.id), cause: cause.to_string() })?;
+    if let Some(key) = row.bundle.as_ref().filter(|_| effect.bundled) {
+        effect.group = GroupId::derive(&["message", key]);
+    }
+    Ok(effect)
 }
 
 /// Rows with their effects in the order in which they are asked: what is due at the same instant by its place in the
@@ -354,14 +358,20 @@ async fn check(
     let Asking { cases, bundles, mut loaded } = asking;
     let (mut handings, mut returns, mut spent) = (Vec::new(), Vec::new(), Vec::new());
     let mut bundled = Vec::new();
-    let (mut asked, policy) = (Vec::new(), engine.shelf.law.policy_hash().to_string());
+    let (mut asked, mut doubts) = (Vec::new(), Vec::new());
+    let policy = engine.shelf.law.policy_hash().to_string();
     for (row, effect) in rows {
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
-        let Some(judged) = judge(engine, (case, bundle), (&row, &effect), &mut loaded, ask) else { continue };
+        let Some(judged) = judge(engine, (case, bundle), (&row, &effect), &mut loaded) else { continue };
         let Judged { at, facts, judgement, contact } = judged;
         if ask == Ask::Guard {
             asked.extend(explain::row(&effect, &judgement, at, &policy));
+        } else if judgement.verdict != Verdict::Allow {
+            // Its row of the ledger stays, and counts for what is asked behind it.
+            spend(&row, &effect, &facts, at, &mut loaded);
+            doubts.push(unknown(&row, at)?);
+            continue;
         }
         spent.extend(contact);
         match judgement.verdict {
@@ -383,6 +393,9 @@ async fn check(
     }
     if !spent.is_empty() {
         contacts::put(tx, &spent).await?;
+    }
+    if !doubts.is_empty() {
+        outbox::mark_unknown(tx, &doubts, DIED).await?;
     }
     if !returns.is_empty() {
         tick.progress.returned += returns.len() as u64;
@@ -557,6 +570,8 @@ fn outcome(handing: &Handing, answer: Delivery) -> Outcome {
         Delivery::Accepted { reference } => Outcome::Accepted(reference),
         Delivery::Refused { reason } => Outcome::Refused(reason),
         Delivery::Unknown { reason } => Outcome::Unknown(reason),
+        // Nothing was said of the try before, which a dead worker had begun.
+        Delivery::NotTried { reason } if handing.row.state == outbox::State::Sending => Outcome::Unknown(reason),
         Delivery::NotTried { reason } => {
             let pause_us = handing.effect.retry.first_s.max(NOT_TRIED_S).saturating_mul(1_000_000);
             Outcome::Later(handing.at.plus_us(pause_us), handing.row.tries, reason)
@@ -739,39 +754,31 @@ fn settled(one: &Settling) -> Result<Settled, Error> {
 
 /// What a sweep found.
 pub(crate) struct Swept {
-    /// Taken over: to be handed over again under the same keys, without asking.
+    /// Taken over: to be handed over again under the same keys.
     pub(crate) again: Vec<Handing>,
     /// Rows that were looked at.
     pub(crate) rows: usize,
 }
 
 /// Looks after what a dead worker held: what it had only claimed is ready again; what may have left goes again with the
-/// same key on idempotent lanes, and is unknown on the others.
+/// same key on idempotent lanes where it may, and is unknown else. In real time a case reads its news first.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, tick: &mut Tick) -> Result<Swept, Error> {
+pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mut Tick) -> Result<Swept, Error> {
+    // What has come and is not routed yet may forbid what is about to go again.
+    if is_real && engine.news_waits(tx).await? {
+        return Ok(Swept { again: Vec::new(), rows: 0 });
+    }
     let lanes = engine.channels.iter().filter(|(_, channel)| channel.idempotent());
     let idempotent: Vec<String> = lanes.map(|(lane, _)| lane.clone()).collect();
     let (lease, now) = lease(engine, tx).await?;
     let found = outbox::sweep(tx, now, &idempotent, &lease, BATCH).await?;
     let rows = found.freed + found.again.len() + found.unsure.len();
-    let reason = "the worker died while it was handing over";
-    let mut unknown = Vec::new();
-    for row in &found.unsure {
-        let fields = vec![("effect", Value::text(row.id.to_string())), ("reason", Value::text(reason))];
-        let news = news(row, "outcome.unknown", row.due_at.max(engine.clock.now()), fields)?;
-        unknown.push(Settled {
-            effect: row.id,
-            no: row.no,
-            fence: row.fence,
-            mark: LedgerMark::Counts,
-            communication: None,
-            news: Some(news),
-        });
-    }
-    if !unknown.is_empty() {
-        outbox::mark_unknown(tx, &unknown, reason).await?;
+    if !found.unsure.is_empty() {
+        let at = |row: &OutboxRow| row.due_at.max(engine.clock.now());
+        let unsure = found.unsure.iter().map(|row| unknown(row, at(row))).collect::<Result<Vec<_>, Error>>()?;
+        outbox::mark_unknown(tx, &unsure, DIED).await?;
     }
     let mut again = found.again;
     if again.is_empty() {
@@ -781,7 +788,21 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, tick: &mut Tick) -> Resu
     for row in &mut again {
         row.tries = (row.tries - 1).max(0);
     }
-    Ok(Swept { again: check(engine, tx, again, Ask::Nobody, tick).await?, rows })
+    if is_real {
+        // What a case has not read yet may forbid it; it stays in the lease, and is looked at again behind that.
+        let numbers = db::unique(&again.iter().map(|row| row.no).collect::<Vec<_>>());
+        let unread = recobro_store::events::next_of(tx, &numbers).await?;
+        again.retain(|row| unread.get(&row.no).is_none_or(|at| *at > engine.clock.now()));
+    }
+    Ok(Swept { again: check(engine, tx, again, Ask::Again, tick).await?, rows })
+}
+
+/// Nobody knows whether it left, and nobody but a person can say.
+fn unknown(row: &OutboxRow, at: Timestamp) -> Result<Settled, Error> {
+    let fields = vec![("effect", Value::text(row.id.to_string())), ("reason", Value::text(DIED))];
+    let news = Some(news(row, "outcome.unknown", at, fields)?);
+    let (effect, no, fence) = (row.id, row.no, row.fence);
+    Ok(Settled { effect, no, fence, mark: LedgerMark::Counts, communication: None, news })
 }
 
 fn act(effect: &Effect, case: &Case, facts: &Facts, at: Timestamp) -> Act {

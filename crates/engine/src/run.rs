@@ -182,7 +182,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let mut handings = Vec::new();
         loop {
-            let swept = deliver::sweep(self, &mut tx, tick).await?;
+            let swept = deliver::sweep(self, &mut tx, false, tick).await?;
             handings.extend(swept.again);
             if swept.rows == 0 {
                 break;
@@ -246,7 +246,8 @@ impl Engine {
         let cell_us = self.settings.quantum_minutes.max(1) * 60 * 1_000_000;
         let end_of = |unit_us: i64| Timestamp::from_us((now.as_us().div_euclid(unit_us) + 1) * unit_us - 1);
         let cell_end = end_of(cell_us).min(limit);
-        let between = [next.inbound, next.limit].into_iter().flatten().min();
+        // What waits in the outbox is tried again: its contact counts for whatever comes after it on that day.
+        let between = [next.inbound, next.limit, next.outbox].into_iter().flatten().min();
         let horizon = match between {
             // News of this cell may bring more news; look no further than the cell.
             Some(at) if at <= cell_end => cell_end,
@@ -371,17 +372,20 @@ impl Engine {
     async fn real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
         let next = Next::read(&mut tx).await?;
-        let swept = deliver::sweep(self, &mut tx, tick).await?;
         tx.commit().await?;
         let now = self.clock.now();
         let span = Span { now, cell_end: now, horizon: now, sliced: true };
-        let mut worked = swept.rows > 0;
         tick.progress.quanta += 1;
-        worked |= self.hand_over_and_settle(swept.again, tick).await?;
-        worked |= self.real_news(span, next, tick).await?;
+        let mut worked = self.real_news(span, next, tick).await?;
         let mut tx = self.store.begin().await?;
         let advanced = advance::advance(self, &mut tx, span, &Nobody, tick).await?;
         tx.commit().await?;
+        // Behind the news: it may forbid what a dead worker was handing over.
+        let mut tx = self.store.begin().await?;
+        let swept = deliver::sweep(self, &mut tx, true, tick).await?;
+        tx.commit().await?;
+        worked |= swept.rows > 0;
+        worked |= self.hand_over_and_settle(swept.again, tick).await?;
         let mut tx = self.store.begin().await?;
         let handings = deliver::claim(self, &mut tx, span, tick).await?;
         tx.commit().await?;

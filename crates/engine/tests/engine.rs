@@ -2,6 +2,7 @@
 
 mod calls;
 mod catch_up;
+mod checker;
 mod workers;
 mod world;
 

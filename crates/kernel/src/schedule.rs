@@ -88,7 +88,8 @@ pub fn limits(place: Place<'_>, rules: &ContactRules, wish: Wish, at: Timestamp)
                 start = until;
                 note(&mut moved, "min_gap", until);
             }
-            for cap in &rules.caps {
+            // A cap on a channel counts that channel's contacts and holds back no other's.
+            for cap in rules.caps.iter().filter(|cap| cap.channel.is_none() || cap.channel == wish.channel) {
                 if let Some(until) = cap_end(place, cap, wish, start) {
                     start = until;
                     note(&mut moved, &format!("cap {}", cap_text(cap)), until);

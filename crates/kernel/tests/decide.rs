@@ -5,8 +5,8 @@ mod world;
 use chrono::Datelike;
 use recobro_kernel::case::Status;
 use recobro_kernel::expr::Arg;
-use recobro_kernel::facts::Class;
-use recobro_kernel::playbook::{Handler, Handover, Outcome, Outlet, Playbook, Repeat, Stage, Step, Then, Verb};
+use recobro_kernel::facts::{Channel, Class};
+use recobro_kernel::playbook::{Cap, Handler, Handover, Outcome, Outlet, Playbook, Repeat, Stage, Step, Then, Verb};
 use recobro_kernel::record::Record;
 use recobro_kernel::time::Span;
 use recobro_kernel::value::Value;
@@ -49,6 +49,29 @@ fn a_finish_keeps_the_pending_thank_you_and_drops_the_reminder() {
     assert_eq!(world.case.wake.as_ref().map(|wake| wake.at), Some(at("2026-05-11T07:00:00Z")), "Monday morning");
     world.run_to_the_end();
     assert_eq!(world.sent(), ["first", "thanks"]);
+}
+
+/// The step names e-mail first, where the customer has no address and the cap no room; the text message may leave.
+#[test]
+fn a_cap_on_a_channel_without_an_address_holds_nothing_back() {
+    let mut playbook = playbook();
+    playbook.contact.caps = vec![Cap { most: 1, per: Span::days(30), channel: Some(Channel::Email) }];
+    let mut world = World::new(playbook);
+    world.reachable_by(Channel::Sms);
+    world.contact_made("2026-04-29");
+    world.until("2026-05-07T00:00:00Z");
+    assert_eq!((world.sent_on("first").as_str(), world.lanes_of("first")), ("2026-05-05", vec!["sms"]));
+}
+
+#[test]
+fn a_cap_on_a_channel_holds_no_other_channel_back() {
+    let mut playbook = playbook();
+    playbook.contact.caps = vec![Cap { most: 1, per: Span::days(30), channel: Some(Channel::Email) }];
+    playbook.steps[0].options.via.remove(0);
+    let mut world = World::new(playbook);
+    world.contact_made("2026-04-29");
+    world.until("2026-05-07T00:00:00Z");
+    assert_eq!((world.sent_on("first").as_str(), world.lanes_of("first")), ("2026-05-05", vec!["sms"]));
 }
 
 /// A friendly note before the due date is no thank-you: it is not sent for an invoice that was paid meanwhile.

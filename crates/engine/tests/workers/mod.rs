@@ -1,7 +1,7 @@
 //! Several workers on one PostgreSQL, and a worker that died between a hand-over and its record: nothing leaves twice,
 //! no payment is lost, and what left is never recorded as held back.
 
-use crate::world::{World, cases, customer, invoice, outcomes, payment, state};
+use crate::world::{World, cases, customer, invoice, library_of, outcomes, payment, state};
 use recobro_connectors::channel::Delivery;
 use recobro_connectors::source::record::Record;
 use recobro_engine::faults::Faults;
@@ -172,7 +172,7 @@ async fn two_payments_of_one_invoice_booked_at_once_both_count() {
 
 #[tokio::test]
 async fn what_left_before_a_kill_is_never_recorded_as_held_back() {
-    for idempotent in [true, false] {
+    for (idempotent, pays) in [(true, false), (true, true), (false, false), (false, true)] {
         let mut world = World::new();
         world.idempotent = idempotent;
         let died = world.worker("a", dying("deliver.delivered")).await.unwrap();
@@ -183,19 +183,23 @@ async fn what_left_before_a_kill_is_never_recorded_as_held_back() {
         let key = keys(&world)[0].clone();
         died.store().clone().close().await;
         drop(died);
-        // The customer paid between the kill and the restart.
         let next = world.worker("a", Faults::none()).await.unwrap();
         next.clock().move_to(now.plus_us(HOUR_US));
-        receive(&next, vec![payment("P", "I", 100_000, "2026-03-02")]).await;
+        if pays {
+            // The customer paid between the kill and the restart.
+            receive(&next, vec![payment("P", "I", 100_000, "2026-03-02")]).await;
+        }
         drain(&next).await;
         let row = ledger(&next).await.into_iter().find(|row| row.id == key).expect("what left stays in the ledger");
-        assert_eq!(row.state, if idempotent { "sent" } else { "unknown" }, "idempotent: {idempotent}");
+        let again = idempotent && !pays;
+        assert_eq!(row.state, if again { "sent" } else { "unknown" }, "idempotent: {idempotent}, pays: {pays}");
         let times = keys(&world).iter().filter(|sent| **sent == key).count();
-        assert_eq!(times, if idempotent { 2 } else { 1 }, "the same key again, or not at all");
-        assert_eq!(outcomes(&next).await, [("I".to_owned(), Some("paid".to_owned()))]);
+        assert_eq!(times, if again { 2 } else { 1 }, "the same key again where it may go, or not at all");
+        let outcome = pays.then(|| "paid".to_owned());
+        assert_eq!(outcomes(&next).await, [("I".to_owned(), outcome)]);
         let mut tx = next.store().read().await.unwrap();
         let left = outbox::list(&mut tx, Some(outbox::State::Unknown), "", 10).await.unwrap();
-        assert_eq!(left.len(), usize::from(!idempotent), "what is unknown is kept for a person");
+        assert_eq!(left.len(), usize::from(!again), "what is unknown is kept for a person");
     }
 }
 
@@ -311,6 +315,44 @@ async fn invoices_of_a_customer_leave_in_one_message_in_real_time_too() {
     let rows = ledger(&engine).await;
     let sent = rows.iter().filter(|row| row.step == "overdue-first" && row.state == "sent").count();
     assert_eq!(sent, 3, "each case has left in it: {rows:?}");
+}
+
+const TOGETHER: &str = "
+playbook: together
+version: 1
+title: One message a week
+owner: credit-control
+currency: EUR
+calendar: es-business
+applies_to: {customer.kind: business}
+contact: {locales: [en], hours: 09:00-18:00, min_gap: 5 days, bundle: customer}
+stages:
+  - stage: only
+    steps:
+      - {send: overdue-first, day: 5, via: [email]}
+      - {finish: needs_review, day: 60}
+whenever:
+  - {event: invoice.paid, then: {finish: paid}}
+";
+
+/// The relay refuses the first message for an hour; meanwhile another invoice falls due. Both are claimed at once.
+#[tokio::test]
+async fn a_message_that_is_tried_again_takes_nobody_along_and_nobody_leaves_beside_it() {
+    let world = World::new();
+    let library = library_of(&[("workflows/together.yaml", TOGETHER)]);
+    let engine = world.try_engine_with(&library).await.unwrap();
+    world.answers.lock().unwrap().push_back(Delivery::Retry { reason: "greylisted".to_owned() });
+    engine.clock().move_to(at("2026-04-07T07:00:00Z"));
+    receive(&engine, vec![customer("C"), invoice("I", "C", "2026-03-02", "2026-04-02")]).await;
+    drain(&engine).await;
+    assert_eq!(keys(&world).len(), 0);
+    receive(&engine, vec![invoice("J", "C", "2026-03-02", "2026-04-02")]).await;
+    engine.clock().move_to(at("2026-04-07T07:15:00Z"));
+    drain(&engine).await;
+    assert_eq!(keys(&world).len(), 1, "five days lie between two messages: {:?}", world.acts());
+    engine.clock().move_to(at("2026-04-13T07:15:00Z"));
+    drain(&engine).await;
+    assert_eq!(keys(&world).len(), 2, "{:?}", world.acts());
 }
 
 #[tokio::test]

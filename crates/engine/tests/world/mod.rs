@@ -210,7 +210,7 @@ impl World {
         self.worker_of(name, faults, library()).await
     }
 
-    async fn worker_of(&self, name: &str, faults: Faults, library: &Library) -> Result<Engine, Error> {
+    pub(crate) async fn worker_of(&self, name: &str, faults: Faults, library: &Library) -> Result<Engine, Error> {
         let store = self.store().await;
         let mut channels = Channels::new();
         for lane in LANES {

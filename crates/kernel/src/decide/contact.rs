@@ -64,7 +64,13 @@ impl Walk<'_> {
         if !crate::schedule::is_contact(step) {
             return None;
         }
-        let named = match step.options.via.get(index) {
+        // Room is asked for on the channel that it would leave by; a cap on one without an address holds nothing.
+        let reaches = |via: &&Via| match via {
+            Via::Channel(channel) => guard::reach(self.facts, *channel, &step.options.to).is_some(),
+            Via::LastWorking => true,
+        };
+        let via = step.options.via.get(index..).unwrap_or_default();
+        let named = match via.iter().find(reaches).or(via.first()) {
             Some(Via::Channel(channel)) => Some(*channel),
             Some(Via::LastWorking) | None => None,
         };

@@ -6,7 +6,7 @@ use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter}
 use recobro_kernel::effect::{Effect, NewTask, Retry};
 use recobro_kernel::event::Event;
 use recobro_kernel::expr::{Arg, Evaluation, Expr, ExprId, RuleError, Rules, View};
-use recobro_kernel::facts::{Channel, Class, ContactMade, CustomerFacts, Facts, InvoiceFacts};
+use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Facts, InvoiceFacts};
 use recobro_kernel::ids::{CaseId, EventId, GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
@@ -417,6 +417,13 @@ impl World {
             talk: false,
             left: true,
         });
+    }
+
+    /// The customer has an address on this channel alone.
+    pub(crate) fn reachable_by(&mut self, channel: Channel) {
+        let (id, role) = ("only".to_owned(), "billing".to_owned());
+        self.facts.customer.contact_points = vec![ContactPoint { id, channel, role, usable: true, opted_in: false }];
+        self.facts.customer.assume_reachable = false;
     }
 
     /// The contact ledger counts a call.
