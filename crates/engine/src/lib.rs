@@ -18,6 +18,7 @@
 
 mod advance;
 pub mod clock;
+pub mod consent;
 mod deliver;
 pub mod explain;
 mod facts;

@@ -94,7 +94,7 @@ impl Walk<'_> {
         // The first channel that reaches the customer is the one it would leave by.
         step.options.via.iter().skip(first).find_map(|via| {
             let Via::Channel(channel) = via else { return None };
-            let point = guard::reach(self.facts, *channel, &step.options.to)?;
+            let point = guard::reach(self.facts, (*channel, class), &step.options.to)?;
             Some(self.group_together((*channel, class), point.map(|point| point.id.as_str())))
         })
     }
@@ -175,8 +175,8 @@ impl Walk<'_> {
                 why.push(format!("{}: no text in {}", channel.name(), locales.join(", ")));
                 continue;
             };
-            let Some(point) = guard::reach(self.facts, channel, &step.options.to) else {
-                why.push(format!("{}: no usable address", channel.name()));
+            let Some(point) = guard::reach(self.facts, (channel, info.class), &step.options.to) else {
+                why.push(format!("{}: {}", channel.name(), self.unreachable(channel, info.class)));
                 continue;
             };
             let wish = Wish { channel: Some(channel), group: None, class: info.class, bundled: false };
@@ -187,6 +187,13 @@ impl Walk<'_> {
             return Ok(Route { via, channel, locale: locale.clone(), to: point.map(|point| point.id.clone()) });
         }
         Err(why)
+    }
+
+    /// Why nobody is reached: there is an address, and the customer wants nothing by it.
+    fn unreachable(&self, channel: Channel, class: Class) -> String {
+        let points = &self.facts.customer.contact_points;
+        let refusing = points.iter().find(|point| point.channel == channel && point.consent.closes(class));
+        refusing.map_or_else(|| "no usable address".to_owned(), |point| point.consent.words(class))
     }
 
     fn last_working(&self) -> Channel {

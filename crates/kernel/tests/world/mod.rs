@@ -214,6 +214,7 @@ fn facts() -> Facts {
             contact_points: vec![],
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
