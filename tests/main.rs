@@ -3,6 +3,7 @@
 mod agreements;
 mod calendars;
 mod checks;
+mod consent;
 mod databases;
 mod entries;
 mod guard;

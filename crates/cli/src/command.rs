@@ -105,6 +105,8 @@ commands! {
     Plan => plan;
     /// What people keep back, and until when
     Hold => hold;
+    /// What customers say about being contacted: channels, purposes, times
+    Consent => consent;
     /// What the rules of law and house say to a contact
     Guard => guard;
     /// What was ordered and has not left; let go what an outage held up

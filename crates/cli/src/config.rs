@@ -74,6 +74,18 @@ pub(crate) const KEYS: &[Key] = &[
         "`file` writes .eml files into the outbox folder; smtp://HOST (STARTTLS), smtps://HOST or smtp+plain://HOST sends",
     ),
     key("mail.user", "", Of::Text, "user at the mail server"),
+    key(
+        "opt_out.secret",
+        "",
+        Of::Secret,
+        "what links that say no are signed with, 16 characters or more; who changes it ends them all",
+    ),
+    key(
+        "opt_out.url",
+        "",
+        Of::Url,
+        "page of links that say no, /u/TOKEN is put behind it; empty: messages name the word to answer",
+    ),
     key("outbox", "outbox", Of::Text, "folder for everything that leaves as a file"),
     key("project", "", Of::Text, "folder with workflows/ and scripts/; the shipped library where empty"),
     key("quiet", "false", Of::Truth, "no talk on stderr, only data and errors"),

@@ -6,6 +6,7 @@ use crate::failure::{Doing, Exit, Failure};
 use crate::out::{Out, Shape};
 use include_dir::{Dir, include_dir};
 use recobro_connectors::channel::{self, LANES, Secret};
+use recobro_engine::consent::OptOutLink;
 use recobro_engine::{Channels, Clock, Creditor, Engine, Sender, Settings};
 use recobro_kernel::facts::Registry;
 use recobro_playbook::{Files, Library, Severity, report};
@@ -36,10 +37,14 @@ fn collect(root: &str, dir: &Dir<'_>, into: &mut Files) {
     }
 }
 
+/// Shortest secret, in characters.
+const SECRET_CHARS_MIN: usize = 16;
+
 /// Commands that failures name as a way out.
 const COMMANDS: &[&str] = &[
     "calendar",
     "case",
+    "consent",
     "dispute",
     "guard",
     "hold",
@@ -298,9 +303,29 @@ impl Session {
             },
             payment_link: text("creditor.payment_link"),
             catch_up_above: usize::try_from(config.number("catch_up.hold_above")).unwrap_or(usize::MAX),
+            opt_out: self.opt_out_link()?,
             batch: config.number("worker.batch").clamp(1, 1000) as usize,
             ..Settings::default()
         })
+    }
+
+    /// What links that say no are signed with, where it is set.
+    pub(crate) fn opt_out_secret(&self) -> Result<Option<Secret>, Failure> {
+        let Some(secret) = self.config.secret("opt_out.secret")? else { return Ok(None) };
+        if secret.chars().count() < SECRET_CHARS_MIN {
+            let why = format!("opt_out.secret: {SECRET_CHARS_MIN} characters or more; a short one can be guessed");
+            return Err(Failure::new(Exit::Configuration, why).help("for example: openssl rand -hex 32"));
+        }
+        Ok(Some(Secret::new(secret)))
+    }
+
+    fn opt_out_link(&self) -> Result<Option<OptOutLink>, Failure> {
+        let Some(url) = self.config.optional("opt_out.url") else { return Ok(None) };
+        let Some(secret) = self.opt_out_secret()? else {
+            let why = "opt_out.url is set and opt_out.secret is not: anybody could make such links";
+            return Err(Failure::new(Exit::Configuration, why).help("opt_out.secret = \"env:NAME\" or \"file:PATH\""));
+        };
+        Ok(Some(OptOutLink { url: url.to_owned(), secret }))
     }
 
     /// The channel of each lane: e-mail as configured, everything else as files.

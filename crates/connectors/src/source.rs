@@ -6,6 +6,7 @@
 //! imported before is found by the store, by source, kind, external id and hash.
 
 mod columns;
+mod consents;
 mod credit_notes;
 mod customers;
 mod disputes;
@@ -79,6 +80,7 @@ pub const SOURCES: &[SourceKind] = &[
     credit_notes::KIND,
     incentives::KIND,
     waivers::KIND,
+    consents::KIND,
     ledger::KIND,
 ];
 

@@ -12,6 +12,7 @@ use crate::route::book::{Bill, Book, Client, Pledge, Quarrel};
 use crate::{Engine, Error};
 use recobro_connectors::source::record;
 use recobro_kernel::case::Case;
+use recobro_kernel::consent::Consent;
 use recobro_kernel::event::Event;
 use recobro_kernel::facts::{
     Channel, Class, ContactMade, ContactPoint, DisputeFacts, IncentiveFacts, PlanFacts, PromiseFacts,
@@ -111,7 +112,9 @@ pub(crate) async fn load_facts(
         loaded.clients.insert(id, client_of(row, tally)?);
     }
     for (id, points) in found.points {
-        loaded.points.insert(id, points.into_iter().filter_map(point_of).collect());
+        let said = crate::consent::standing(found.consents.get(&id).map_or(&[][..], Vec::as_slice));
+        let point = |row: ContactPointRow| point_of(row, &said);
+        loaded.points.insert(id, points.into_iter().filter_map(point).collect());
     }
     for (id, rows) in found.contacts {
         loaded.contacts.insert(id, rows.into_iter().filter_map(contact_of).collect());
@@ -178,9 +181,10 @@ pub(crate) fn unique<T: Ord + Clone>(items: &[T]) -> Vec<T> {
     items.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
-fn point_of(row: ContactPointRow) -> Option<Point> {
+fn point_of(row: ContactPointRow, said: &BTreeMap<Channel, Consent>) -> Option<Point> {
     let channel = Channel::parse(&row.channel)?;
-    let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable, opted_in: false };
+    let consent = said.get(&channel).cloned().unwrap_or_default();
+    let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable, consent };
     Some(Point { fact, name: row.name, address: row.address })
 }
 

@@ -114,9 +114,12 @@ fn weigh(
     (channel, class): (Channel, Class),
     at: Timestamp,
 ) -> (bool, Judgement) {
-    let point: Option<Option<&ContactPoint>> = guard::reach(facts, channel, "billing");
+    let point: Option<Option<&ContactPoint>> = guard::reach(facts, (channel, class), "billing");
+    // Where nothing is open, what is closed is asked about: the answer names who closed it.
+    let closed = || facts.customer.contact_points.iter().find(|known| known.channel == channel);
+    let asked = point.unwrap_or_else(closed);
     let wish = Wish { channel: Some(channel), group: None, class, bundled: false };
-    (point.is_some(), guard::weigh(playbook, facts, &engine.shelf.law, (wish, point.flatten()), at))
+    (point.is_some(), guard::weigh(playbook, facts, &engine.shelf.law, (wish, asked), at))
 }
 
 #[derive(Serialize)]

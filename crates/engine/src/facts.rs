@@ -7,6 +7,7 @@ use recobro_kernel::facts::{
     ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
     PromiseFacts,
 };
+use recobro_kernel::guard::policy::Opening;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::interest::{self, Debt, Statement, Waiver, Waives};
 use recobro_kernel::law::Law;
@@ -142,10 +143,16 @@ pub(crate) fn customer_facts(client: &Client, today: NaiveDate) -> CustomerFacts
         tags: record.tags.clone(),
         contact_points: Vec::new(),
         assume_reachable: false,
-        inconvenient: Vec::new(),
+        inconvenient: times(tally.inconvenient_times.as_deref()),
+        preferred: times(tally.preferred_times.as_deref()),
         exceptions: Vec::new(),
         x: record.x.clone(),
     }
+}
+
+/// Times of the week as they were said; they were read before they were stored.
+fn times(said: Option<&str>) -> Vec<Opening> {
+    said.and_then(|text| recobro_kernel::consent::hours(text).ok()).unwrap_or_default()
 }
 
 /// What promises that matured promised, and what was paid of it.

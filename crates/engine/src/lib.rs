@@ -20,6 +20,7 @@ mod advance;
 pub mod call;
 pub mod catch_up;
 pub mod clock;
+pub mod consent;
 mod deliver;
 pub mod explain;
 mod facts;

@@ -55,6 +55,7 @@ impl Zones {
             Record::Invoice(i) => customer(&i.customer),
             Record::Payment(p) => p.names().find_map(invoice).or_else(|| p.customer.as_deref().and_then(customer)),
             Record::Match(_) => None,
+            Record::Consent(c) => customer(&c.customer),
             Record::Dispute(d) => invoice(&d.invoice),
             Record::Incentive(i) => invoice(&i.invoice),
             Record::Waiver(w) => invoice(&w.invoice),
@@ -94,7 +95,8 @@ impl Zones {
             | Record::Hold(_)
             | Record::Credit(_)
             | Record::Waiver(_)
-            | Record::Incentive(_) => {}
+            | Record::Incentive(_)
+            | Record::Consent(_) => {}
         }
     }
 }
@@ -168,7 +170,7 @@ pub(crate) fn inbound_row(source: &str, record: &Record, at: Timestamp) -> NewIn
         kind: record.kind().to_owned(),
         external_id: record.external_id(),
         at,
-        rank: i64::from(record.rank()),
+        rank: i64::from(record.order()),
         hash: recobro_kernel::ids::Hash::of(body.as_bytes()),
         body,
     }
@@ -217,6 +219,9 @@ async fn look_up(tx: &mut Tx, zones: &mut Zones, batch: &[Record]) -> Result<(),
                 let (first, owner) = named_by(record);
                 clients.extend(owner.map(|id| CustomerId(id.to_owned())));
                 bills.extend(first.map(InvoiceId::from));
+            }
+            Record::Consent(c) => {
+                clients.insert(CustomerId(c.customer.clone()));
             }
             Record::Customer(_) | Record::Match(_) => {}
         }

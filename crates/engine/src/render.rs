@@ -1,6 +1,7 @@
 //! From an effect and its facts to a message: what templates may read, and who it is from and to.
 
 mod interest;
+mod opt_out;
 mod together;
 
 use crate::settings::{Sender, Settings};
@@ -96,6 +97,7 @@ pub(crate) fn render(effect: &Effect, with: &Rendering<'_>) -> Result<Outgoing, 
             let lists = with.templates.lists_invoices(&effect.subject, channel, &effect.locale);
             let list = if lists { None } else { together::list(with.lines, &effect.locale, channel) };
             item.subject_line = done.subject;
+            item.headers = opt_out::headers(effect, with.settings.opt_out.as_ref());
             item.html = Some(list.as_ref().map_or(done.html.clone(), |list| together::html(&done.html, list)));
             item.text = list.map_or(done.text.clone(), |list| format!("{}\n\n{list}\n", done.text.trim_end()));
         }
@@ -177,7 +179,7 @@ fn context(effect: &Effect, with: &Rendering<'_>) -> TemplateContext {
             "address": with.recipient.address,
         },
         "payment_link": link,
-        "opt_out": "",
+        "opt_out": opt_out::variable(effect, settings.opt_out.as_ref()),
         "today": facts.today.to_string(),
         "invoices": invoices,
         "statement": statement,

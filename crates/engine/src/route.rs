@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod book;
 mod classes;
+mod consents;
 mod credits;
 mod disputes;
 mod enter;
@@ -252,6 +253,9 @@ impl Keys {
                     self.all_of.insert(CustomerId(customer.clone()));
                 }
             }
+            Record::Consent(consent) => {
+                self.told.insert(CustomerId(consent.customer.clone()));
+            }
             Record::Reply(reply) => {
                 self.invoices.extend(reply.invoice.iter().cloned());
                 self.told.extend(reply.customer.iter().map(|id| CustomerId(id.clone())));
@@ -309,7 +313,8 @@ impl Keys {
                 | Record::Hold(_)
                 | Record::Credit(_)
                 | Record::Waiver(_)
-                | Record::Incentive(_) => {}
+                | Record::Incentive(_)
+                | Record::Consent(_) => {}
             }
         }
         before != (self.told.len(), self.all_of.len())
@@ -344,7 +349,7 @@ fn touches_entering(book: &Book, row: &Inbound, item: &Result<Item, Parked>, now
             promise.invoices.is_empty() || promise.invoices.iter().any(|name| is_entering(name))
         }
         Record::Reply(_) | Record::Event(_) | Record::Plan(_) | Record::Hold(_) => true,
-        Record::Customer(_) | Record::Invoice(_) => false,
+        Record::Customer(_) | Record::Invoice(_) | Record::Consent(_) => false,
     }
 }
 
@@ -433,6 +438,7 @@ fn take_item(
             Record::Credit(credit) => credits::take(book, row, credit, origin),
             Record::Incentive(incentive) => incentives::take(book, incentive, origin),
             Record::Waiver(waiver) => waivers::take(book, waiver, origin),
+            Record::Consent(consent) => consents::take(book, consent, origin),
         },
     }
 }
@@ -566,6 +572,9 @@ fn take_reply(book: &mut Book, reply: &record::Reply, origin: &Origin<'_>) -> Re
     if !book.clients.contains_key(&customer) {
         return Err(unknown("customer", customer.as_str()));
     }
-    book.take_reply(&customer, &reply.channel, &reply.kind, reply.on, origin);
+    // Who writes nothing but a word that ends messages has said it, whoever reads it.
+    let is_stop = reply.kind == "text" && recobro_kernel::consent::ends_messages(&reply.text);
+    let kind = if is_stop { "opt_out" } else { &reply.kind };
+    book.take_reply(&customer, (&reply.channel, kind), (reply.on, &format!("reply {}", reply.id)), origin);
     Ok(())
 }

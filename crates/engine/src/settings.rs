@@ -1,5 +1,6 @@
 //! What the engine is told once, at its start. Only `cli` reads files and the environment; here are plain values.
 
+use crate::consent::OptOutLink;
 use crate::faults::Faults;
 use chrono_tz::Tz;
 use recobro_connectors::channel::Channel;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub default_sender: Sender,
     /// Link to pay an invoice: `{invoice}` is replaced by its number; empty where there is none.
     pub payment_link: String,
+    /// Where links lead that say no to messages; without it customers are told which word to answer.
+    pub opt_out: Option<OptOutLink>,
     /// Backtest: a customer without contact points counts as reachable on every channel.
     pub assume_reachable: bool,
     /// False in a backtest: nothing is rendered, lanes take empty messages.
@@ -90,6 +93,7 @@ impl Default for Settings {
                 email: "credit-control@example.com".to_owned(),
             },
             payment_link: String::new(),
+            opt_out: None,
             assume_reachable: false,
             render: true,
             batch: 200,

@@ -303,6 +303,7 @@ impl<'a> Walk<'a> {
             customer: self.facts.customer.id.as_str(),
             several: self.facts.customer.open_invoices > 1,
             inconvenient: &self.facts.customer.inconvenient,
+            preferred: &self.facts.customer.preferred,
             bound: self.bound(),
         }
     }

@@ -7,6 +7,7 @@ mod own;
 
 pub use own::{Known, OWN_ROOTS, OwnFact, OwnValues, Registry};
 
+use crate::consent::Consent;
 use crate::ids::{CustomerId, InvoiceId};
 use crate::money::{Currency, Money};
 use crate::plan::Part;
@@ -161,10 +162,18 @@ pub struct ContactPoint {
     pub channel: Channel,
     /// `billing`, `decision_maker`, `legal`, `project`, `collection` or `attorney`.
     pub role: String,
-    /// False after an opt-out or a hard bounce.
+    /// False after a hard bounce.
     pub usable: bool,
-    /// The customer asked for contact by this channel.
-    pub opted_in: bool,
+    /// What the customer said of this channel.
+    pub consent: Consent,
+}
+
+impl ContactPoint {
+    /// Whether messages of a class may go there, as far as it works and the customer's own word goes.
+    #[must_use]
+    pub fn takes(&self, class: Class) -> bool {
+        self.usable && !self.consent.closes(class)
+    }
 }
 
 /// A rule of a policy that two people lifted for a customer, for a time.
@@ -227,6 +236,8 @@ pub struct CustomerFacts {
     pub assume_reachable: bool,
     /// When they are known not to want any contact.
     pub inconvenient: Vec<crate::guard::policy::Opening>,
+    /// When they like to be contacted, where the law leaves such a time.
+    pub preferred: Vec<crate::guard::policy::Opening>,
     /// Rules that are lifted for them today.
     pub exceptions: Vec<Exception>,
     /// The organisation's own facts, `customer.x.*`.

@@ -127,7 +127,9 @@ pub fn call<'a>(
         return stop(&format!("held by {}", hold.name));
     }
     let role = work.step.and_then(|step| playbook.steps.get(step)).map_or("billing", |step| step.options.to.as_str());
-    let Some(point) = reach(facts, Channel::Call, role) else { return stop("no open number is known") };
+    let Some(point) = reach(facts, (Channel::Call, Class::Dunning), role) else {
+        return stop("no open number is known");
+    };
     let path = work.step.and_then(|step| playbook.steps.get(step)).map_or("", |step| step.path.as_str());
     let own = crate::decide::tries(case, path, work.occurrence, work.attempt);
     let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
@@ -170,14 +172,18 @@ fn weigh_by(
         customer: customer.id.as_str(),
         several: customer.open_invoices > 1,
         inconvenient: &customer.inconvenient,
+        preferred: &customer.preferred,
         bound: &bound,
     };
     let points = &customer.contact_points;
     let closed =
         wish.channel.filter(|_| point.is_some()).and_then(|channel| bound.closes(wish, channel, point, points));
+    let refused = point.filter(|point| point.consent.closes(wish.class));
+    let refused = refused.map(|point| format!("{}: {}", point.channel.name(), point.consent.words(wish.class)));
+    // A time that the customer likes is chosen when the step is planned: what is ready to leave does not wait for it.
     let (at, moved) = limits(place);
-    let verdict = match (closed, moved.last()) {
-        (Some(rule), _) => Verdict::Forbid { rule: rule.to_owned() },
+    let verdict = match (closed.map(str::to_owned).or(refused), moved.last()) {
+        (Some(rule), _) => Verdict::Forbid { rule },
         (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
         (None, _) => Verdict::Allow,
     };
@@ -216,14 +222,16 @@ pub fn stopped_by(case: &Case, facts: &Facts, exempt: bool) -> Option<&'static s
     }
 }
 
-/// The contact point for a channel and role: the attorney once one is named, the role, else billing.
+/// The contact point for a message of a class by a channel to a role: the attorney once one is named, the role, else
+/// billing. What the customer refused is not reachable.
 ///
 /// The outer nothing means unreachable; the inner nothing that the customer counts as reachable without an address.
 #[must_use]
-pub fn reach<'a>(facts: &'a Facts, channel: Channel, role: &str) -> Option<Option<&'a ContactPoint>> {
+pub fn reach<'a>(facts: &'a Facts, (channel, class): (Channel, Class), role: &str) -> Option<Option<&'a ContactPoint>> {
     let points = &facts.customer.contact_points;
-    let find = |role: &str| points.iter().find(|p| p.channel == channel && p.role == role && p.usable);
-    let any = || points.iter().find(|p| p.channel == channel && p.usable);
+    let takes = |p: &&ContactPoint| p.channel == channel && p.takes(class);
+    let find = |role: &str| points.iter().find(|p| takes(p) && p.role == role);
+    let any = || points.iter().find(takes);
     let attorney = points.iter().any(|p| p.role == "attorney");
     let found = if attorney { find("attorney") } else { find(role).or_else(|| find("billing")).or_else(any) };
     match found {

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod calendar;
 pub mod case;
 pub mod chain;
+pub mod consent;
 pub mod decide;
 pub mod effect;
 pub mod event;

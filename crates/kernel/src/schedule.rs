@@ -34,6 +34,8 @@ pub struct Place<'a> {
     pub several: bool,
     /// When the customer is known not to want any contact.
     pub inconvenient: &'a [Opening],
+    /// When the customer likes to be contacted.
+    pub preferred: &'a [Opening],
     /// The rules of policies that bind.
     pub bound: &'a Bound<'a>,
 }
@@ -229,16 +231,72 @@ fn first_open(place: Place<'_>, rules: &ContactRules, wish: Wish, from: Timestam
     start
 }
 
+/// How long a time that the customer likes is waited for, in days: each weekday comes once.
+const PREFERENCE_DAYS: i64 = 7;
+
+/// [`limits`], then a time that the customer likes, where one is lawful within a week; else the wish is not kept.
+///
+/// The week begins when the contact was due, or when the limits let it leave later: whoever comes too late for the last
+/// such time does not wait for another week, so that a wish never holds a contact for ever. What confirms, and notices
+/// of the law, do not wait for it.
+#[must_use]
+pub fn wished(
+    place: Place<'_>,
+    rules: &ContactRules,
+    wish: Wish,
+    (from, due): (Timestamp, Timestamp),
+) -> (Timestamp, Vec<Moved>) {
+    let (at, mut moved) = limits(place, rules, wish, from);
+    let waits = matches!(wish.class, Class::Dunning | Class::Courtesy) && wish.channel != Some(Channel::Letter);
+    if !waits || at == Timestamp::MAX || likes(place, at) {
+        return (at, moved);
+    }
+    let since = if at > from { at } else { due };
+    let last = Timestamp::start_of(shift(since.date_in(place.zone), PREFERENCE_DAYS + 1), place.zone);
+    let mut slot = at;
+    while let Some(next) = next_liked(place, slot).filter(|next| *next < last) {
+        let (lawful, why) = limits(place, rules, wish, next);
+        if lawful < last && likes(place, lawful) {
+            for one in why {
+                note(&mut moved, &one.rule, one.until);
+            }
+            note(&mut moved, "hours preferred by the customer", lawful);
+            return (lawful, moved);
+        }
+        slot = lawful;
+    }
+    (at, moved)
+}
+
+/// Whether a time is one that the customer likes; every one where they named none.
+fn likes(place: Place<'_>, at: Timestamp) -> bool {
+    place.preferred.is_empty() || inside(place, place.preferred, at).next().is_some()
+}
+
+/// The first time after an instant that the customer likes.
+fn next_liked(place: Place<'_>, after: Timestamp) -> Option<Timestamp> {
+    let date = after.date_in(place.zone);
+    (0..=PREFERENCE_DAYS).map(|days| shift(date, days)).find_map(|date| {
+        let opens = place.preferred.iter().map(|one| Timestamp::at_local(date, one.hours.from, place.zone));
+        opens.filter(|at| *at > after && likes(place, *at)).min()
+    })
+}
+
+/// The openings that an instant lies in.
+fn inside<'a>(place: Place<'_>, openings: &'a [Opening], at: Timestamp) -> impl Iterator<Item = &'a Opening> {
+    let local = at.local(place.zone);
+    let weekday = u8::try_from(chrono::Datelike::weekday(&local.date()).num_days_from_monday()).ok();
+    openings.iter().filter(move |one| {
+        (one.days.is_empty() || weekday.is_some_and(|weekday| one.days.contains(&weekday)))
+            && one.hours.from <= local.time()
+            && local.time() < one.hours.to
+    })
+}
+
 /// The end of a time at which the customer is known not to want any contact; nothing outside it.
 fn inconvenient_end(place: Place<'_>, at: Timestamp) -> Option<Timestamp> {
     let local = at.local(place.zone);
-    let weekday = u8::try_from(chrono::Datelike::weekday(&local.date()).num_days_from_monday()).ok()?;
-    let inside = |one: &&Opening| {
-        (one.days.is_empty() || one.days.contains(&weekday))
-            && one.hours.from <= local.time()
-            && local.time() < one.hours.to
-    };
-    let ends = place.inconvenient.iter().filter(inside).map(|one| one.hours.to).max()?;
+    let ends = inside(place, place.inconvenient, at).map(|one| one.hours.to).max()?;
     let last = ends >= chrono::NaiveTime::from_hms_opt(23, 59, 0)?;
     Some(if last { end_of(local.date(), place.zone) } else { Timestamp::at_local(local.date(), ends, place.zone) })
 }
@@ -319,7 +377,7 @@ pub fn start(place: Place<'_>, case: &Case, step: &Step, wish: Option<Wish>, now
     // What was due in an earlier window asks for room now, not for the room there was then.
     let from = if own { due } else { due.max(now) };
     let (at, moved) = match wish {
-        Some(wish) => limits(place, &place.playbook.contact, wish, from),
+        Some(wish) => wished(place, &place.playbook.contact, wish, (from, due)),
         None if step.verb.is_work() => {
             let open = place.staff.next_open(from, place.playbook.contact.hours, place.zone);
             (open, Vec::new())

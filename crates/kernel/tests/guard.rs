@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use recobro_kernel::calendar::holidays::{Holidays, On, Rule as Holiday};
 use recobro_kernel::calendar::{Calendar, MonthDay, Season};
 use recobro_kernel::case::{Approval, End, Mark, Marks};
+use recobro_kernel::consent::{Consent, Purpose, Word};
 use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Exception, Facts, InvoiceFacts};
 use recobro_kernel::guard::policy::{
     Collector, Confidence, Counts, Kind, Of, Opening, Policy, Precondition, Rule, Term,
@@ -19,6 +20,9 @@ use recobro_kernel::time::{Hours, Timestamp};
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+#[path = "guard/consent.rs"]
+mod consent;
 
 fn yearly(month: u32, day: u32) -> Holiday {
     Holiday::new("a holiday", vec![On::Yearly(MonthDay { month, day })])
@@ -66,7 +70,11 @@ fn every_day() -> Calendar {
 }
 
 fn point(channel: Channel, role: &str, opted_in: bool) -> ContactPoint {
-    ContactPoint { id: format!("{role}-{}", channel.name()), channel, role: role.to_owned(), usable: true, opted_in }
+    let mut consent = Consent::default();
+    if opted_in {
+        consent.take(&Purpose::ALL, Word::Granted);
+    }
+    ContactPoint { id: format!("{role}-{}", channel.name()), channel, role: role.to_owned(), usable: true, consent }
 }
 
 struct Scene {
@@ -157,6 +165,7 @@ impl Scene {
             customer: "C",
             several: false,
             inconvenient: &[],
+            preferred: &[],
             bound: &bound,
         };
         let wish = Wish { channel: Some(channel), group: None, class: Class::Dunning, bundled: false };
@@ -176,6 +185,7 @@ impl Scene {
             contacts: &self.facts.contacts,
             invoice: &self.facts.invoice.id,
             inconvenient: &[],
+            preferred: &[],
             customer: "C",
             several: false,
             bound: &bound,
@@ -266,6 +276,7 @@ fn facts() -> Facts {
             contact_points: Vec::new(),
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: BTreeMap::new(),
         },
@@ -666,6 +677,7 @@ fn a_lifted_rule_is_silent_and_says_so() {
         customer: "C",
         several: false,
         inconvenient: &[],
+        preferred: &[],
         bound: &bound,
     };
     let wish = Wish { channel: Some(Channel::Email), group: None, class: Class::Dunning, bundled: false };

@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::case::{Approval, End, Mark, Marks};
+use recobro_kernel::consent::{Consent, Purpose, Word};
 use recobro_kernel::facts::{ContactMade, ContactPoint, CustomerFacts, Facts, InvoiceFacts};
 use recobro_kernel::guard::policy::Policy;
 use recobro_kernel::guard::{Asked, Bound, Verdict};
@@ -114,6 +115,7 @@ fn answer(law: &Law, policy: &Arc<Policy>, example: &Example) -> Expect {
                 customer: "",
                 several: false,
                 inconvenient: &[],
+                preferred: &[],
                 bound: &bound,
             };
             let wish = Wish { channel: Some(*channel), group: None, class: *class, bundled: false };
@@ -205,6 +207,7 @@ fn facts(policy: &Policy, example: &Example) -> Facts {
             contact_points: points(example),
             assume_reachable: false,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: BTreeMap::new(),
         },
@@ -248,12 +251,16 @@ fn invoice(product: String) -> InvoiceFacts {
 fn points(example: &Example) -> Vec<ContactPoint> {
     let Ask::Contact { channel, role, roles, opted_in, opted_out, .. } = &example.ask else { return Vec::new() };
     let others = roles.iter().filter(|other| *other != role);
+    let mut consent = Consent::default();
+    for word in [opted_in.then_some(Word::Granted), opted_out.then_some(Word::Withdrawn)].into_iter().flatten() {
+        consent.take(&Purpose::ALL, word);
+    }
     let point = |role: &String| ContactPoint {
         id: format!("{}/{role}", channel.name()),
         channel: *channel,
         role: role.clone(),
-        usable: !opted_out,
-        opted_in: *opted_in,
+        usable: true,
+        consent: consent.clone(),
     };
     std::iter::once(role).chain(others).map(point).collect()
 }

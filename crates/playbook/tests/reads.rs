@@ -77,6 +77,7 @@ fn facts(mut draw: impl FnMut() -> u64) -> Facts {
             contact_points: vec![],
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },

@@ -65,7 +65,7 @@ pub struct ContactPointRow {
     pub name: String,
     /// Address or number; personal.
     pub address: String,
-    /// False after an opt-out or a hard bounce.
+    /// False after a hard bounce.
     pub usable: bool,
     /// When we knew.
     pub known_at: Timestamp,
@@ -119,6 +119,12 @@ pub struct Aggregates {
     /// Active plans.
     #[serde(default)]
     pub open_plans: i64,
+    /// When they like to be contacted, as they said it: `mon-fri 10:00-13:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_times: Option<String>,
+    /// When they want no contact, as they said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inconvenient_times: Option<String>,
     /// Events that stop everything for the customer, later cases included: `attorney.named`, `customer.deceased`, ...
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub stops: BTreeSet<String>,
@@ -221,8 +227,8 @@ pub async fn replace_points(tx: &mut Tx, rows: &[ContactPointRow]) -> Result<()>
     upsert_points(tx, rows).await
 }
 
-/// Writes contact points; a known id is overwritten, but `usable` stays false where an opt-out closed it and the
-/// address is the same.
+/// Writes contact points; a known id is overwritten, but `usable` stays false where it was closed and the address
+/// is the same.
 ///
 /// # Errors
 /// Those of the database.

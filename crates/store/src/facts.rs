@@ -1,5 +1,6 @@
 //! Everything a batch of decisions may know, in a fixed number of queries.
 
+use crate::consents::ConsentRow;
 use crate::contacts::ContactRow;
 use crate::customers::{Aggregates, ContactPointRow, CustomerRow};
 use crate::disputes::DisputeRow;
@@ -9,7 +10,7 @@ use crate::plans::PlanRow;
 use crate::promises::PromiseRow;
 use crate::waivers::WaiverRow;
 use crate::{Result, Tx};
-use crate::{contacts, customers, disputes, incentives, invoices, payments, plans, promises, waivers};
+use crate::{consents, contacts, customers, disputes, incentives, invoices, payments, plans, promises, waivers};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::time::Timestamp;
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub customers: BTreeMap<CustomerId, CustomerRow>,
     /// Contact points, ordered by id.
     pub points: BTreeMap<CustomerId, Vec<ContactPointRow>>,
+    /// What they said about channels, the oldest first.
+    pub consents: BTreeMap<CustomerId, Vec<ConsentRow>>,
     /// Aggregates, empty ones included.
     pub aggregates: BTreeMap<CustomerId, Aggregates>,
     /// Contacts made, oldest first.
@@ -60,7 +63,7 @@ pub struct Loaded {
     /// Charges that are not asked for.
     pub waivers: BTreeMap<InvoiceId, Vec<WaiverRow>>,
 }
-/// Loads the facts of a batch in at most thirteen queries, whatever its size.
+/// Loads the facts of a batch in at most fourteen queries, whatever its size.
 ///
 /// # Errors
 /// Those of the database; [`crate::Error::Corrupt`].
@@ -69,6 +72,9 @@ pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> {
     if !wanted.customers.is_empty() {
         loaded.customers = customers::get(tx, &wanted.customers).await?;
         loaded.points = customers::points(tx, &wanted.customers).await?;
+        for row in consents::of_customers(tx, &wanted.customers).await? {
+            loaded.consents.entry(row.customer.clone()).or_default().push(row);
+        }
         loaded.aggregates = customers::aggregates_seen(tx, &wanted.customers).await?;
         if let Some(since) = wanted.contacts_since {
             loaded.contacts = contacts::since(tx, &wanted.customers, since).await?;

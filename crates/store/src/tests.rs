@@ -2,6 +2,7 @@
 
 mod agreements;
 mod charges;
+mod consents;
 mod contract;
 mod differential;
 mod guard;

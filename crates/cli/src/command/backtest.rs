@@ -345,7 +345,7 @@ impl Range {
         let all = self.from.is_none() && self.to.is_none();
         let of = |invoice: &str| all || self.kept.contains(invoice);
         match record {
-            Record::Customer(_) => true,
+            Record::Customer(_) | Record::Consent(_) => true,
             Record::Invoice(invoice) => {
                 let inside = self.from.is_none_or(|from| invoice.issued >= from)
                     && self.to.is_none_or(|to| invoice.issued <= to);

@@ -1,10 +1,10 @@
 //! The source `customers`: one customer a row.
 
-use super::SourceKind;
 use super::mapping::{CustomerMap, Mapping};
 use super::places;
 use super::record::{ContactPoint, Customer, Record};
 use super::take::{Section, Take};
+use super::{SourceKind, consents};
 use chrono_tz::Tz;
 use recobro_kernel::facts::Channel;
 
@@ -14,11 +14,18 @@ pub(super) const KIND: SourceKind = SourceKind {
     columns: CustomerMap::NAMES,
     by_name: |mapping, has| Mapping { customer: Some(CustomerMap::by_name(has)), ..mapping },
     check: |plan| plan.need(&plan.customer, NEEDS),
-    records: |plan, take, _| customer(take, &plan.customer).map(Record::Customer).into_iter().collect(),
+    records: |plan, take, _| with_consents(take, &plan.customer).unwrap_or_default(),
 };
 
 /// What must be mapped.
 pub(super) const NEEDS: &[&[&str]] = &[&["id"], &["country"]];
+
+/// A customer with their own words about being contacted.
+fn with_consents(take: &mut Take<'_>, fields: &Section) -> Option<Vec<Record>> {
+    let customer = customer(take, fields)?;
+    let consents = consents::of_customer(take, fields, &customer.id);
+    Some(std::iter::once(Record::Customer(customer)).chain(consents).collect())
+}
 
 /// A customer.
 pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer> {

@@ -4,7 +4,7 @@ use super::mapping::Mapping;
 use super::plan::{Plan, Seen};
 use super::record::Record;
 use super::take::Take;
-use super::{SourceKind, customers, disputes, invoices, payments};
+use super::{SourceKind, consents, customers, disputes, invoices, payments};
 use recobro_kernel::time::Timestamp;
 
 pub(super) const KIND: SourceKind = SourceKind {
@@ -26,6 +26,7 @@ fn row(plan: &Plan, take: &mut Take<'_>, seen: &Seen) -> Option<Vec<Record>> {
     let id = customer.as_ref().map_or("?", |customer| customer.id.as_str());
     let invoice = invoices::invoice(take, &plan.invoice, Some(id));
     let (customer, mut invoice) = (customer?, invoice?);
+    let consents = consents::of_customer(take, &plan.customer, &customer.id);
     let zone = customer.time_zone;
     invoice.at = Some(Timestamp::start_of(invoice.issued, zone));
     let payment = payments::of_ledger(take, &plan.payment, &invoice, zone);
@@ -39,6 +40,7 @@ fn row(plan: &Plan, take: &mut Take<'_>, seen: &Seen) -> Option<Vec<Record>> {
         take.report.note("customer differs from its first row, which holds", take.line);
     } else if !seen.has(&customer) {
         records.push(customer);
+        records.extend(consents);
     }
     records.push(Record::Invoice(invoice));
     records.extend(payment.map(Record::Payment));

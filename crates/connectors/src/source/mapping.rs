@@ -55,6 +55,8 @@ pub struct Mapping {
     pub waiver: Option<WaiverMap>,
     /// Fields of the incentive.
     pub incentive: Option<IncentiveMap>,
+    /// Fields of the consent.
+    pub consent: Option<ConsentMap>,
 }
 
 /// Why a mapping file could not be read.
@@ -110,6 +112,7 @@ impl Mapping {
             self.credit.as_ref().map(CreditMap::fields),
             self.waiver.as_ref().map(WaiverMap::fields),
             self.incentive.as_ref().map(IncentiveMap::fields),
+            self.consent.as_ref().map(ConsentMap::fields),
         ];
         sections.iter().flatten().flatten().filter_map(|(_, field)| *field).for_each(&mut add);
         self.own().flat_map(|(_, fields)| fields.values()).for_each(&mut add);
@@ -405,7 +408,8 @@ sections! {
     /// Fields of the customer.
     CustomerMap {
         id, name, kind, segment, country, subdivision, locale, time_zone, risk, account_manager, vulnerable, tags,
-        contact_name, email, phone, sms, whatsapp, letter;
+        contact_name, email, phone, sms, whatsapp, letter, email_opt_in, phone_opt_in, sms_opt_in, voice_opt_in,
+        whatsapp_opt_in, preferred_times, inconvenient_times;
         /// The organisation's own facts by name: `x: {credit_limit: Limit}`.
         x: BTreeMap<String, Field>
     }
@@ -450,6 +454,8 @@ sections! {
     }
     /// Fields of the hold: which one, placed or released, on what, why, whose, until when.
     HoldMap { id, change, invoice, customer, class, reason, owner, until, note, on, by }
+    /// Fields of the consent: whose, about which channel and what for, or about which times; where it can be read.
+    ConsentMap { id, customer, change, channel, purpose, preferred, inconvenient, on, evidence, by }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use super::columns::{Cells, Columns};
 use super::disputes::{DAY_FIELDS, DisputeDays};
 use super::mapping::day::{Day, DayBase};
 use super::mapping::{
-    CreditMap, CustomerMap, DisputeMap, EventMap, Field, HoldMap, IncentiveMap, InvoiceMap, Mapping, PaymentMap,
-    PlanMap, PromiseMap, ReplyMap, WaiverMap,
+    ConsentMap, CreditMap, CustomerMap, DisputeMap, EventMap, Field, HoldMap, IncentiveMap, InvoiceMap, Mapping,
+    PaymentMap, PlanMap, PromiseMap, ReplyMap, WaiverMap,
 };
 use super::record::Record;
 use super::take::{Section, own_field};
@@ -36,6 +36,7 @@ pub(super) struct Plan {
     pub(super) credit: Section,
     pub(super) waiver: Section,
     pub(super) incentive: Section,
+    pub(super) consent: Section,
 }
 
 /// What the rows of a file have named so far: 32 bytes a record, whatever its size.
@@ -122,6 +123,7 @@ impl Plan {
         let credit = section("credit", mapping.credit.as_ref().map(CreditMap::fields))?;
         let waiver = section("waiver", mapping.waiver.as_ref().map(WaiverMap::fields))?;
         let incentive = section("incentive", mapping.incentive.as_ref().map(IncentiveMap::fields))?;
+        let consent = section("consent", mapping.consent.as_ref().map(ConsentMap::fields))?;
         let days = dispute.map_or_else(DisputeDays::default, |map| DisputeDays {
             opens: map.opens.clone(),
             closes: map.closes.0.clone(),
@@ -145,6 +147,7 @@ impl Plan {
             credit,
             waiver,
             incentive,
+            consent,
         })
     }
 
@@ -163,6 +166,9 @@ impl Plan {
             Record::Credit(_) => &self.credit,
             Record::Waiver(_) => &self.waiver,
             Record::Incentive(_) => &self.incentive,
+            // What stands in a customer's row is named by it.
+            Record::Consent(_) if self.customer.is_mapped() => &self.customer,
+            Record::Consent(_) => &self.consent,
         };
         (section, if section.has("id") || !section.has("number") { "id" } else { "number" })
     }

@@ -5,8 +5,10 @@
 //! the instant, else the engine takes 00:00 of the day in the customer's zone.
 
 mod agreements;
+mod consents;
 
 pub use agreements::{Hold, HoldChange, Mandate, Plan, PlanChange, PlanOffer, PlanTerms};
+pub use consents::{Consent, Said};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -46,6 +48,8 @@ pub enum Record {
     Waiver(Waiver),
     /// A discount for paying early.
     Incentive(Incentive),
+    /// What a customer says about being contacted.
+    Consent(Consent),
 }
 
 /// Who owes.
@@ -403,6 +407,7 @@ pub const KINDS: &[&str] = &[
     "credit",
     "waiver",
     "incentive",
+    "consent",
 ];
 
 macro_rules! each {
@@ -421,6 +426,7 @@ macro_rules! each {
             Record::Credit($inner) => $value,
             Record::Waiver($inner) => $value,
             Record::Incentive($inner) => $value,
+            Record::Consent($inner) => $value,
         }
     };
 }
@@ -450,7 +456,15 @@ impl Record {
             Self::Credit(_) => 10,
             Self::Waiver(_) => 11,
             Self::Incentive(_) => 12,
+            Self::Consent(_) => 13,
         }
+    }
+
+    /// Place among records of one instant when they are routed: [`Record::rank`], but a customer's word on contacts comes
+    /// with the customer, before anything is opened for them.
+    #[must_use]
+    pub fn order(&self) -> u8 {
+        if matches!(self, Self::Consent(_)) { 0 } else { self.rank() }
     }
 
     /// The source's id of the record; what happens later to a dispute, a plan or a hold is a record of its own.
@@ -478,6 +492,7 @@ impl Record {
             Self::Credit(credit) => credit.id.clone(),
             Self::Waiver(waiver) => waiver.id.clone(),
             Self::Incentive(incentive) => incentive.id.clone(),
+            Self::Consent(consent) => consent.id.clone(),
         }
     }
 
@@ -497,6 +512,7 @@ impl Record {
             Self::Credit(credit) => Some(credit.on),
             Self::Waiver(waiver) => Some(waiver.on),
             Self::Incentive(incentive) => Some(incentive.on),
+            Self::Consent(consent) => consent.on,
         }
     }
 
@@ -517,6 +533,7 @@ impl Record {
             Self::Credit(credit) => credit.at,
             Self::Waiver(waiver) => waiver.at,
             Self::Incentive(incentive) => incentive.at,
+            Self::Consent(consent) => consent.at,
         }
     }
 
@@ -559,6 +576,7 @@ impl Record {
             "credit" => serde_json::from_str(body).map(Self::Credit),
             "waiver" => serde_json::from_str(body).map(Self::Waiver),
             "incentive" => serde_json::from_str(body).map(Self::Incentive),
+            "consent" => serde_json::from_str(body).map(Self::Consent),
             other => return Err(format!("`{other}` is no kind of record")),
         };
         read.map_err(|error| format!("{kind}: {error}"))

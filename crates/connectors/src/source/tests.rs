@@ -101,7 +101,7 @@ fn a_json_object_without_the_key_says_nothing_of_an_own_fact() {
     expect![[r#"
         1 {"country":"ES","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false}
         2 {"country":"ES","id":"C2","kind":"business","locale":"es","name":"C2","segment":"standard","time_zone":"Europe/Madrid","vulnerable":false,"x":{"arr":"12","seats":"3"}}
-        line 3: holds `x.seets`, which nothing reads; known are id, name, kind, segment, country, subdivision, locale, time_zone, risk, account_manager, vulnerable, tags, contact_name, email, phone, sms, whatsapp, letter, x.arr, x.seats
+        line 3: holds `x.seets`, which nothing reads; known are id, name, kind, segment, country, subdivision, locale, time_zone, risk, account_manager, vulnerable, tags, contact_name, email, phone, sms, whatsapp, letter, email_opt_in, phone_opt_in, sms_opt_in, voice_opt_in, whatsapp_opt_in, preferred_times, inconvenient_times, x.arr, x.seats
     "#]].assert_eq(&read_own("customers", FileKind::JsonLines, None, lines));
 }
 
@@ -216,7 +216,7 @@ fn a_ledger_without_mapping_says_so() {
         "ledgers",
         "a,b\n",
         &expect![[r#"
-            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, plans, holds, credit_notes, incentives, waivers, ledger
+            unknown source `ledgers`; write one of customers, invoices, payments, disputes, promises, replies, events, plans, holds, credit_notes, incentives, waivers, consents, ledger
         "#]],
     );
 }
@@ -344,6 +344,40 @@ fn events_that_others_report_are_read_with_the_fields_of_their_kind() {
             line 5, column 2 `event`: event.event `invoice.paid` is not reported: the ledger raises it from payments, disputes, promises, plans or replies
             line 6, column 2 `event`: event.event `metting.accepted` is none of attorney.named, card.failed, contact.cease_requested, contact.delivered, contact.unanswered, customer.deceased, customer.insolvent, hardship.reported, incentive.expired, incentive.taken, meeting.accepted, payment.claimed, placement.accepted, placement.closed, placement.returned, promise.cancelled, request.done, request.failed
             7 event {"customer":"C1","event":"customer.deceased","fields":{"on":"2026-02-01"},"id":"E6","on":"2026-02-01"}
+        "#]],
+    );
+}
+
+#[test]
+fn words_of_customers_are_read_from_their_own_file_and_from_their_rows() {
+    check_csv(
+        "customers",
+        "id,country,sms_opt_in,email_opt_in,voice_opt_in,preferred_times,inconvenient_times\n\
+         C1,CO,2026-01-05,yes,,mon-fri 10:00-13:00,\nC2,CO,maybe,no,,,lunes 9-12\n",
+        &expect![[r#"
+            2 customer {"country":"CO","id":"C1","kind":"business","locale":"es","name":"C1","segment":"standard","time_zone":"America/Bogota","vulnerable":false}
+            2 consent {"customer":"C1","id":"C1#email","said":{"channel":{"channel":"email","purpose":"dunning","word":"granted"}}}
+            2 consent {"customer":"C1","id":"C1#sms","on":"2026-01-05","said":{"channel":{"channel":"sms","purpose":"dunning","word":"granted"}}}
+            2 consent {"customer":"C1","id":"C1#times","said":{"times":{"preferred":"mon-fri 10:00-13:00"}}}
+            line 3, column 3 `sms_opt_in`: customer.sms_opt_in `maybe` is no date after YYYY-MM-DD
+            line 3, column 7 `inconvenient_times`: customer.inconvenient_times `lunes` is no day of the week; write mon, tue, wed, thu, fri, sat or sun
+        "#]],
+    );
+    check_csv(
+        "consents",
+        "id,customer,on,change,channel,purpose,preferred,inconvenient,evidence\n\
+         1,C1,2026-02-01,granted,sms,,,,form 7\n2,C1,2026-02-02T10:00:00Z,withdrawn,sms,,,,\n\
+         3,C1,2026-02-03,granted,email,courtesy,,,\n4,C1,2026-02-04,,,,none,mon 09:00-12:00,\n\
+         5,C1,2026-02-05,said,telex,fun,,,\n6,C1,2026-02-05,granted,,,,,\n",
+        &expect![[r#"
+            2 consent {"customer":"C1","evidence":"form 7","id":"1","on":"2026-02-01","said":{"channel":{"channel":"sms","purpose":"dunning","word":"granted"}}}
+            3 consent {"at":"2026-02-02T10:00:00.000000Z","customer":"C1","id":"2","on":"2026-02-02","said":{"channel":{"channel":"sms","purpose":"all","word":"withdrawn"}}}
+            4 consent {"customer":"C1","id":"3","on":"2026-02-03","said":{"channel":{"channel":"email","purpose":"courtesy","word":"granted"}}}
+            5 consent {"customer":"C1","id":"4","on":"2026-02-04","said":{"times":{"inconvenient":"mon 09:00-12:00","preferred":""}}}
+            line 6, column 5 `channel`: consent.channel `telex` is none of call, email, letter, sms, voice, whatsapp
+            line 6, column 4 `change`: consent.change `said` is none of granted, lapsed, withdrawn
+            line 6, column 6 `purpose`: consent.purpose `fun` is none of all, courtesy, dunning
+            line 7, column 5 `channel`: consent.channel neither a channel nor times are named
         "#]],
     );
 }

@@ -117,7 +117,9 @@ async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Er
     if !named.is_empty() {
         customers::upsert_points(tx, &named).await?;
     }
-    save_opt_outs(tx, book, &points).await?;
+    if !book.said.is_empty() {
+        consents::put(tx, &book.said).await?;
+    }
     let tallies: BTreeMap<_, _> = book
         .clients
         .iter()
@@ -126,30 +128,6 @@ async fn save_clients(tx: &mut Tx, book: &Book, now: Timestamp) -> Result<(), Er
         .collect();
     if !tallies.is_empty() {
         customers::put_aggregates(tx, &tallies).await?;
-    }
-    Ok(())
-}
-
-/// Closes what customers want nothing by, also the addresses of a channel that they closed before.
-async fn save_opt_outs(tx: &mut Tx, book: &Book, points: &[ContactPointRow]) -> Result<(), Error> {
-    let rows: Vec<consents::OptOut> = book
-        .opted_out
-        .iter()
-        .map(|((customer, channel), (source, at))| consents::OptOut {
-            customer: customer.clone(),
-            channel: channel.clone(),
-            source: source.clone(),
-            booked_on: at.date_in(chrono_tz::Tz::UTC),
-            known_at: *at,
-        })
-        .collect();
-    if !rows.is_empty() {
-        consents::opt_out(tx, &rows).await?;
-    }
-    let touched: Vec<CustomerId> =
-        rows.into_iter().map(|row| row.customer).chain(points.iter().map(|point| point.customer.clone())).collect();
-    if !touched.is_empty() {
-        consents::close_points(tx, &unique(&touched)).await?;
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ impl Book {
                 self.take_hardship(&answered.customer, kind, today, origin);
             }
             "wrong_party" => {
-                self.opt_out(&answered.customer, "call", origin);
+                self.opt_out(&answered.customer, "call", (today, "wrong party"), origin);
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! The working set of one batch: the customers, invoices, promises and disputes that its rows touch, changed in memory
 //! row by row, written back at once. Pure: rows in, ledger changes and events out.
 
+mod consents;
 mod credits;
 mod disputes;
 pub(crate) mod holds;
@@ -259,8 +260,8 @@ pub(crate) struct Book {
     pub(crate) case_of: BTreeMap<InvoiceId, CaseId>,
     /// The database's number of each case.
     pub(crate) numbers: BTreeMap<CaseId, CaseNo>,
-    /// Channels that customers closed in this batch, with who told us and when.
-    pub(crate) opted_out: BTreeMap<(CustomerId, String), (String, Timestamp)>,
+    /// What customers said about channels in this batch.
+    pub(crate) said: Vec<recobro_store::consents::ConsentRow>,
     /// Addresses that somebody named for a customer: an attorney's.
     pub(crate) named_points: Vec<(CustomerId, ContactPoint)>,
     /// Invoices that a newer promise took out of an older one, by promise.
@@ -622,18 +623,12 @@ impl Book {
         }
     }
 
-    /// The customer wants nothing more by a channel.
-    pub(crate) fn opt_out(&mut self, customer: &CustomerId, channel: &str, origin: &Origin<'_>) {
-        self.opted_out.insert((customer.clone(), channel.to_owned()), (origin.source.to_owned(), origin.at));
-    }
-
-    /// The customer answered: the last reply moves, an opt-out closes the channel.
+    /// The customer answered on a day, in a reply that is named: the last reply moves, an opt-out closes the channel.
     pub(crate) fn take_reply(
         &mut self,
         customer: &CustomerId,
-        channel: &str,
-        kind: &str,
-        on: NaiveDate,
+        (channel, kind): (&str, &str),
+        (on, named): (NaiveDate, &str),
         origin: &Origin<'_>,
     ) {
         if let Some(client) = self.clients.get_mut(customer) {
@@ -642,7 +637,7 @@ impl Book {
                 client.tally_changed = true;
             }
             if kind == "opt_out" {
-                self.opt_out(customer, channel, origin);
+                self.opt_out(customer, channel, (on, named), origin);
             }
         }
         let fields = [("channel", Value::text(channel)), ("kind", Value::text(kind))];

@@ -64,9 +64,10 @@ impl Walk<'_> {
         if !crate::schedule::is_contact(step) {
             return None;
         }
+        let class = self.class_of(step);
         // Room is asked for on the channel that it would leave by; a cap on one without an address holds nothing.
         let reaches = |via: &&Via| match via {
-            Via::Channel(channel) => guard::reach(self.facts, *channel, &step.options.to).is_some(),
+            Via::Channel(channel) => guard::reach(self.facts, (*channel, class), &step.options.to).is_some(),
             Via::LastWorking => true,
         };
         let via = step.options.via.get(index..).unwrap_or_default();
@@ -75,7 +76,6 @@ impl Walk<'_> {
             Some(Via::LastWorking) | None => None,
         };
         let channel = if matches!(step.verb, Verb::Call(_)) { Some(Channel::Call) } else { named };
-        let class = self.class_of(step);
         let together = if group.is_none() { self.together(step, index, class) } else { None };
         Some(Wish { channel, group: together.or(group), class, bundled: together.is_some() })
     }
@@ -96,7 +96,7 @@ impl Walk<'_> {
         // The first channel that reaches the customer is the one it would leave by.
         step.options.via.iter().skip(first).find_map(|via| {
             let Via::Channel(channel) = via else { return None };
-            let point = guard::reach(self.facts, *channel, &step.options.to)?;
+            let point = guard::reach(self.facts, (*channel, class), &step.options.to)?;
             Some(self.group_together((*channel, class), point.map(|point| point.id.as_str())))
         })
     }
@@ -177,8 +177,8 @@ impl Walk<'_> {
                 why.push(format!("{}: no text in {}", channel.name(), locales.join(", ")));
                 continue;
             };
-            let Some(point) = guard::reach(self.facts, channel, &step.options.to) else {
-                why.push(format!("{}: no usable address", channel.name()));
+            let Some(point) = guard::reach(self.facts, (channel, info.class), &step.options.to) else {
+                why.push(format!("{}: {}", channel.name(), self.unreachable(channel, info.class)));
                 continue;
             };
             let wish = Wish { channel: Some(channel), group: None, class: info.class, bundled: false };
@@ -189,6 +189,13 @@ impl Walk<'_> {
             return Ok(Route { via, channel, locale: locale.clone(), to: point.map(|point| point.id.clone()) });
         }
         Err(why)
+    }
+
+    /// Why nobody is reached: there is an address, and the customer wants nothing by it.
+    fn unreachable(&self, channel: Channel, class: Class) -> String {
+        let points = &self.facts.customer.contact_points;
+        let refusing = points.iter().find(|point| point.channel == channel && point.consent.closes(class));
+        refusing.map_or_else(|| "no usable address".to_owned(), |point| point.consent.words(class))
     }
 
     fn last_working(&self) -> Channel {

@@ -4,7 +4,7 @@ use super::Verdict;
 use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
 use crate::calendar::Calendar;
 use crate::case::{Approval, Marks, shift};
-use crate::facts::{Channel, ContactMade, ContactPoint, Facts};
+use crate::facts::{Channel, Class, ContactMade, ContactPoint, Facts};
 use crate::ids::{GroupId, InvoiceId};
 use crate::law::Law;
 use crate::schedule::{Place, Wish};
@@ -77,7 +77,7 @@ impl<'l> Bound<'l> {
         points: &[ContactPoint],
     ) -> Option<&'l str> {
         let about = self.rules.iter().filter(|rule| rule.is_about(Some(channel), wish.class));
-        about.copied().find(|rule| is_closed(rule, point, points)).map(|rule| rule.id.as_str())
+        about.copied().find(|rule| is_closed(rule, wish.class, point, points)).map(|rule| rule.id.as_str())
     }
 
     /// Whether an adverse act may happen: preconditions, then moratoria.
@@ -121,9 +121,11 @@ impl<'l> Bound<'l> {
                     (verdict, figures(rule, place, wish, at))
                 }
                 Kind::Consent { .. } | Kind::Recipient { .. } => {
-                    let closed = wish.channel.is_some() && is_closed(rule, point, points);
+                    let closed = wish.channel.is_some() && is_closed(rule, wish.class, point, points);
                     let verdict = if closed { Verdict::Forbid { rule: rule.id.clone() } } else { Verdict::Allow };
-                    (verdict, String::new())
+                    let is_consent = matches!(rule.kind, Kind::Consent { .. });
+                    let said = point.filter(|_| is_consent).map(|point| point.consent.words(wish.class));
+                    (verdict, said.unwrap_or_default())
                 }
                 Kind::Content { .. }
                 | Kind::Precondition(_)
@@ -305,9 +307,12 @@ fn figures(rule: &Rule, place: Place<'_>, wish: Wish, at: Timestamp) -> String {
     }
 }
 
-fn is_closed(rule: &Rule, point: Option<&ContactPoint>, points: &[ContactPoint]) -> bool {
+fn is_closed(rule: &Rule, class: Class, point: Option<&ContactPoint>, points: &[ContactPoint]) -> bool {
     match &rule.kind {
-        Kind::Consent { opted_in } => point.is_some_and(|point| !point.usable || (*opted_in && !point.opted_in)),
+        Kind::Consent { opted_in } => point.is_some_and(|point| {
+            let said = &point.consent;
+            !point.usable || said.refuses(class) || (*opted_in && !said.asks_for(class))
+        }),
         Kind::Recipient { only, never } => {
             let role = point.map_or("", |point| point.role.as_str());
             let somebody = |wanted: &String| points.iter().any(|point| point.role == *wanted);

@@ -2,6 +2,7 @@
 
 use recobro_kernel::apply::fold;
 use recobro_kernel::case::{Case, Status};
+use recobro_kernel::consent::Consent;
 use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter};
 use recobro_kernel::effect::{Effect, NewTask, Retry};
 use recobro_kernel::event::Event;
@@ -214,6 +215,7 @@ fn facts() -> Facts {
             contact_points: vec![],
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
@@ -422,7 +424,8 @@ impl World {
     /// The customer has an address on this channel alone.
     pub(crate) fn reachable_by(&mut self, channel: Channel) {
         let (id, role) = ("only".to_owned(), "billing".to_owned());
-        self.facts.customer.contact_points = vec![ContactPoint { id, channel, role, usable: true, opted_in: false }];
+        self.facts.customer.contact_points =
+            vec![ContactPoint { id, channel, role, usable: true, consent: Consent::default() }];
         self.facts.customer.assume_reachable = false;
     }
 

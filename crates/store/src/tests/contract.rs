@@ -8,7 +8,6 @@ use super::world::{
 };
 use crate::cases::{self, Filter};
 use crate::commit::{TurnCommit, commit_turns};
-use crate::consents;
 use crate::customers::{self, Aggregates};
 use crate::facts::{self, Wanted};
 use crate::inbound::{self, NewInbound, Receipt};
@@ -44,6 +43,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
     each(super::guard::what_the_guard_answered_is_found_by_customer_and_time).await;
+    each(super::consents::words_are_kept_in_the_order_they_were_said).await;
     each(work_is_answered_once).await;
     each(playbooks_and_artefacts_are_addressed_by_content).await;
     each(sums_add_up).await;
@@ -175,20 +175,11 @@ async fn customers_come_back(tx: &mut Tx) -> Aggregates {
     customers::upsert_points(tx, &[point("p1", 1), point("p2", 1), point("p3", 2)]).await.unwrap();
     customers::replace_points(tx, &[point("p4", 1), point("p5", 1)]).await.unwrap();
     assert_eq!(usable_points(tx).await, [("p3", true), ("p4", true), ("p5", true)].map(said), "others take the place");
-    let opt_out = consents::OptOut {
-        customer: customer_id(1),
-        channel: point("p4", 1).channel,
-        source: "test".to_owned(),
-        booked_on: on("2026-05-05"),
-        known_at: at(7),
-    };
-    consents::opt_out(tx, &[opt_out.clone(), opt_out]).await.unwrap();
-    consents::close_points(tx, &[customer_id(1), customer_id(2)]).await.unwrap();
-    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", false), ("p5", false)].map(said));
+    // An address that bounced stays closed when it comes again.
+    let shut = customers::ContactPointRow { usable: false, ..point("p4", 1) };
+    customers::upsert_points(tx, &[shut]).await.unwrap();
     customers::replace_points(tx, &[point("p4", 1), point("p6", 1)]).await.unwrap();
-    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", false), ("p5", false), ("p6", true)].map(said));
-    consents::close_points(tx, &[customer_id(1)]).await.unwrap();
-    assert_eq!(usable_points(tx).await[3], said(("p6", false)), "what comes after the opt-out is closed as well");
+    assert_eq!(usable_points(tx).await, [("p3", true), ("p4", false), ("p6", true)].map(said));
 
     let counted = Aggregates { open_invoices: 3, ..Aggregates::default() };
     customers::put_aggregates(tx, &BTreeMap::from([(customer_id(1), counted.clone())])).await.unwrap();
@@ -305,7 +296,7 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
     };
     contacts::put(&mut tx, &[contact(1, 1, 5)]).await.unwrap();
     let loaded = facts::load(&mut tx, &wanted).await.unwrap();
-    assert_eq!((loaded.invoices.len(), loaded.customers.len(), loaded.points[&customer_id(1)].len()), (2, 1, 3));
+    assert_eq!((loaded.invoices.len(), loaded.customers.len(), loaded.points[&customer_id(1)].len()), (2, 1, 2));
     assert_eq!(loaded.aggregates[&customer_id(1)], counted);
     assert_eq!(loaded.disputes[&invoice_id(1)].id, "d2", "the latest");
     assert_eq!(loaded.contacts[&customer_id(1)], [contact(1, 1, 5)]);

@@ -9,6 +9,7 @@ use crate::consents;
 use crate::outbox::{self, Later, Lease, LedgerMark, Settled, State};
 use crate::{CaseNo, Store, Tx, cases, contacts, customers, events, inbound, invoices, tasks, wake};
 use recobro_kernel::case::Status;
+use recobro_kernel::consent::Word;
 use recobro_kernel::ids::{Hash, TaskId};
 
 /// Numbers from a seed (xorshift): the same on any machine.
@@ -64,18 +65,25 @@ async fn ledger(tx: &mut Tx, dice: &mut Dice) -> String {
     let points: Vec<_> = picked.iter().map(|n| point(&format!("p{}", n % 7), *n)).collect();
     customers::upsert_points(tx, &points).await.unwrap();
     let ids: Vec<_> = picked.iter().map(|n| customer_id(*n)).collect();
-    let opt_outs = ids.iter().zip(&points).take(1).map(|(customer, point)| consents::OptOut {
+    let words = ids.iter().zip(&points).take(3).map(|(customer, point)| consents::ConsentRow {
+        id: format!("{}/{}", point.id, dice.roll(4)),
         customer: customer.clone(),
         channel: point.channel.clone(),
+        purpose: "all".to_owned(),
+        word: Word::ALL[dice.roll(3)],
         source: "test".to_owned(),
         booked_on: on("2026-05-05"),
+        said_at: at(dice.second(9)),
+        dated: dice.roll(2) == 0,
+        evidence: String::new(),
+        said_by: "test".to_owned(),
         known_at: at(1),
     });
-    consents::opt_out(tx, &opt_outs.collect::<Vec<_>>()).await.unwrap();
-    consents::close_points(tx, &ids).await.unwrap();
+    consents::put(tx, &words.collect::<Vec<_>>()).await.unwrap();
+    let said = consents::of_customers(tx, &ids).await.unwrap();
     customers::replace_points(tx, &points[..points.len().min(1)]).await.unwrap();
     let points = customers::points(tx, &ids).await.unwrap();
-    format!("{:?} {points:?}", invoices::open_of(tx, &ids).await.unwrap())
+    format!("{:?} {points:?} {said:?}", invoices::open_of(tx, &ids).await.unwrap())
 }
 
 async fn receive(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {

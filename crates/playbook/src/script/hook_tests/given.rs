@@ -145,6 +145,7 @@ fn blank(currency: Currency, today: chrono::NaiveDate) -> Facts {
             contact_points: Vec::new(),
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },

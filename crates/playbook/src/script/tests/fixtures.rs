@@ -88,6 +88,7 @@ pub(super) fn facts() -> Facts {
             contact_points: Vec::new(),
             assume_reachable: true,
             inconvenient: Vec::new(),
+            preferred: Vec::new(),
             exceptions: Vec::new(),
             x: std::collections::BTreeMap::new(),
         },
