@@ -19,6 +19,7 @@
 mod advance;
 pub mod clock;
 mod deliver;
+pub mod exceptions;
 pub mod explain;
 mod facts;
 pub mod faults;
@@ -41,6 +42,7 @@ mod db;
 mod engine;
 mod error;
 mod render;
+pub mod retention;
 mod turn;
 
 pub use clock::Clock;

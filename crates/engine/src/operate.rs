@@ -22,7 +22,7 @@ pub struct Who {
 
 impl Who {
     /// The name as recorded: what nobody vouches for says so.
-    fn recorded(&self) -> String {
+    pub(crate) fn recorded(&self) -> String {
         if self.name.starts_with("cli:") { format!("{} (unauthenticated)", self.name) } else { self.name.clone() }
     }
 }

@@ -310,7 +310,7 @@ fn marks(example: &Example, zone: Tz) -> Marks {
         proven_on: given.proven,
     };
     let steps = example.notices.iter().enumerate().map(|(i, given)| (format!("notice-{i}"), mark(given)));
-    Marks { steps: steps.collect(), answered_at: None }
+    Marks { steps: steps.collect(), ..Marks::default() }
 }
 
 fn approvals(example: &Example, at: Timestamp) -> Vec<Approval> {

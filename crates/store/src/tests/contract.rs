@@ -40,6 +40,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(super::guard::what_leaves_together_is_claimed_together).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
+    each(super::guard::exceptions_stand_for_whom_two_people_said).await;
     each(super::guard::what_the_guard_answered_is_found_by_customer_and_time).await;
     each(work_is_answered_once).await;
     each(playbooks_and_artefacts_are_addressed_by_content).await;
@@ -296,6 +297,7 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
         invoices: vec![invoice_id(1), invoice_id(2)],
         customers: vec![customer_id(1)],
         contacts_since: Some(at(0)),
+        exceptions_on: Some(on("2026-02-01")),
         promises: true,
         disputes: true,
         plans: true,
