@@ -5,6 +5,7 @@ mod calendars;
 mod checks;
 mod databases;
 mod entries;
+mod exceptions;
 mod guard;
 mod kill;
 mod ledgers;

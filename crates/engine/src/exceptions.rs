@@ -82,9 +82,8 @@ impl Engine {
             None => None,
         };
         let (policy, rule) = self.rule_to_lift(&wish.rule)?;
-        let speaks = |country: &str| policy.jurisdictions.is_empty() || policy.speaks_for(country);
-        if let Some(customer) = customer.as_ref().filter(|customer| !speaks(&customer.country)) {
-            return refuse(format!("policy `{}` does not speak for customers in {}", policy.name, customer.country));
+        if let Some(customer) = &customer {
+            speaks_for(policy, customer)?;
         }
         let zone = customer.as_ref().map_or(self.settings.creditor.time_zone, |customer| customer.time_zone);
         let from_on = fitting_days(wish, now.date_in(zone))?;
@@ -212,6 +211,18 @@ fn is_same(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
+/// An exception from a policy that has nothing to say to a customer is a slip of the hand.
+fn speaks_for(policy: &Policy, customer: &Customer) -> Result<(), Error> {
+    let (name, country, kind) = (&policy.name, &customer.country, &customer.kind);
+    if !policy.jurisdictions.is_empty() && !policy.speaks_for(country) {
+        return refuse(format!("policy `{name}` does not speak for customers in {country}"));
+    }
+    if !policy.debtor_kinds.is_empty() && !policy.debtor_kinds.contains(kind) {
+        return refuse(format!("policy `{name}` does not speak for customers of the kind {kind}"));
+    }
+    Ok(())
+}
+
 fn fitting_days(wish: &Wish, today: NaiveDate) -> Result<NaiveDate, Error> {
     let from = wish.from.unwrap_or(today);
     if from < today {
@@ -305,9 +316,9 @@ async fn note(tx: &mut Tx, ids: &[String], (act, who, why): (&str, &str, &str), 
 
 async fn finish(tx: Tx, trial: bool) -> Result<(), Error> {
     if trial {
-        tx.rollback().await?
+        tx.rollback().await?;
     } else {
-        tx.commit().await?
+        tx.commit().await?;
     }
     Ok(())
 }
