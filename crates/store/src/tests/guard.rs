@@ -7,7 +7,12 @@ use crate::outbox::{self, State};
 use crate::{Store, cases, verdicts};
 use recobro_kernel::ids::Hash;
 
-pub(super) async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
+pub(super) async fn what_the_guard_answered_and_whom_people_except(store: &Store) {
+    what_the_guard_answered_is_found_by_customer_and_time(store).await;
+    exceptions_stand_for_whom_two_people_said(store).await;
+}
+
+async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let allow = verdicts::VerdictRow {
         effect: effect_id(1).to_string(),
@@ -76,7 +81,7 @@ fn exception(id: &str, status: &str, customer: Option<usize>, until: &str) -> Ex
     }
 }
 
-pub(super) async fn exceptions_stand_for_whom_two_people_said(store: &Store) {
+async fn exceptions_stand_for_whom_two_people_said(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let rows = [
         exception("a", "approved", Some(1), "2026-03-01"),
