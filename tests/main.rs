@@ -6,6 +6,7 @@ mod checks;
 mod consent;
 mod databases;
 mod entries;
+mod exceptions;
 mod guard;
 mod kill;
 mod ledgers;

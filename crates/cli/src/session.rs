@@ -4,6 +4,7 @@ use crate::command::Globals;
 use crate::config::{Config, Origin, Surroundings, pasteable};
 use crate::failure::{Doing, Exit, Failure};
 use crate::out::{Out, Shape};
+use crate::reads;
 use include_dir::{Dir, include_dir};
 use recobro_connectors::channel::{self, LANES, Secret};
 use recobro_engine::consent::OptOutLink;
@@ -250,6 +251,12 @@ impl Session {
         self.engine_with(clock, &wiring, channels, self.settings()?).await
     }
 
+    /// The worker's eyes over a database: they publish and move nothing.
+    pub(crate) async fn reader(&self, store: &Store) -> Result<Engine, Failure> {
+        let now = reads::now(store).await?;
+        Ok(Engine::to_read(store.clone(), &self.library()?, self.settings()?, Clock::virtual_at(now)))
+    }
+
     /// The worker, wired otherwise.
     pub(crate) async fn engine_with(
         &self,
@@ -400,7 +407,7 @@ pub(crate) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit>
     use recobro_engine::Error as E;
     if let Some(error) = error.downcast_ref::<E>() {
         return match error {
-            E::NoCase(_) | E::NoTask(_) | E::NoNews(_) => Some(Exit::NotFound),
+            E::NoCase(_) | E::NoTask(_) | E::NoNews(_) | E::NoException(_) => Some(Exit::NotFound),
             E::Closed { .. } | E::Dismissed { .. } => Some(Exit::Conflict),
             E::Refused(_) => Some(Exit::Refused),
             E::Store(store) => exit_of(store),

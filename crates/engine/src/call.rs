@@ -125,7 +125,7 @@ impl Engine {
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
         let row = &asked.row;
-        let (about, by) = ((&row.customer, &row.invoice), (Channel::Call, Class::Dunning));
+        let (about, by) = ((&row.customer, &row.invoice), (Channel::Call.name(), Class::Dunning));
         let policy = self.shelf.law.policy_hash().to_string();
         verdicts::put(tx, &[explain::row_of(row.task.id.to_string(), about, by, judged, now, &policy)]).await?;
         Ok(())

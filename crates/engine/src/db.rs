@@ -100,12 +100,15 @@ pub(crate) async fn load_facts(
         invoices: unique(invoices),
         customers: unique(customers),
         contacts_since: Some(since),
+        // A day of slack: the customer's date may lie behind.
+        exceptions_on: Some(recobro_kernel::case::shift(now.date_in(chrono_tz::Tz::UTC), -1)),
         promises: true,
         disputes: true,
         plans: true,
     };
     let found = recobro_store::facts::load(tx, &wanted).await?;
-    let mut loaded = Loaded { law: Arc::clone(&engine.shelf.law), ..Loaded::default() };
+    let law = Arc::clone(&engine.shelf.law);
+    let mut loaded = Loaded { law, exceptions: found.exceptions, ..Loaded::default() };
     let mut aggregates = found.aggregates;
     for (id, row) in found.customers {
         let tally = aggregates.remove(&id).unwrap_or_default();

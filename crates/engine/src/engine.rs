@@ -54,6 +54,13 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The worker's eyes: reads with the newest law, publishes and moves nothing.
+    #[must_use]
+    pub fn to_read(store: Store, library: &Library, settings: Settings, clock: Clock) -> Self {
+        let (channels, shelf) = (Channels::default(), Shelf::new(library));
+        Self { store, clock, channels, settings, shelf, rests: Mutex::default() }
+    }
+
     /// Publishes what is new on the shelf. Says whether anything was.
     async fn publish(&self, tx: &mut Tx) -> Result<bool, Error> {
         let at = self.clock.now();

@@ -42,6 +42,9 @@ pub enum Error {
         /// How it ended.
         state: String,
     },
+    /// No such exception.
+    #[error("no exception `{0}`")]
+    NoException(String),
     /// No such parked news.
     #[error("no news {0} waits")]
     NoNews(i64),

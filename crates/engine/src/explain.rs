@@ -1,18 +1,23 @@
 //! Why a customer may be contacted now, or why not and when next: the guard's own answer, asked by people.
 
-use crate::{Engine, Error, db};
+use crate::facts::Loaded;
+use crate::library::{Bundle, Pin};
+use crate::{Engine, Error, Settings, db};
 use recobro_kernel::case::{Case, Hold};
 use recobro_kernel::effect::Effect;
 use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
-use recobro_kernel::guard::{self, Finding, Judgement, Verdict};
+use recobro_kernel::guard::deadline::{self, Due};
+use recobro_kernel::guard::{self, Asked, Finding, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::playbook::Playbook;
 use recobro_kernel::record::Moved;
 use recobro_kernel::schedule::Wish;
 use recobro_kernel::time::Timestamp;
 use recobro_store::verdicts::VerdictRow;
-use recobro_store::{Tx, cases, invoices};
+use recobro_store::{CaseNo, Tx, cases};
 use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// A question about a contact.
 #[derive(Clone, Debug)]
@@ -48,6 +53,19 @@ pub struct Answer {
     pub moved: Vec<Moved>,
 }
 
+/// A deadline of an open case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Invoice.
+    pub invoice: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// `open`, `near`, `missed`, `met` or `met late`.
+    pub state: &'static str,
+    /// The deadline.
+    pub due: Due,
+}
+
 impl Engine {
     /// Asks the guard about every open case of a customer, the oldest due first.
     ///
@@ -59,23 +77,77 @@ impl Engine {
         tx.rollback().await?;
         Ok(answers)
     }
+
+    /// The deadlines that have begun for a customer's open cases, met ones as well.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Bundle`].
+    pub async fn deadlines(&self, customer: &CustomerId, at: Timestamp) -> Result<Vec<Running>, Error> {
+        let mut tx = self.store.read().await?;
+        let open = Open::load(self, &mut tx, customer, at).await?;
+        Ok(running(self, &open, at))
+    }
+}
+
+/// The open cases of a customer with what is known of them.
+struct Open {
+    cases: BTreeMap<CaseNo, Case>,
+    loaded: Loaded,
+    bundles: HashMap<Pin, Arc<Bundle>>,
+}
+
+impl Open {
+    async fn load(engine: &Engine, tx: &mut Tx, customer: &CustomerId, at: Timestamp) -> Result<Self, Error> {
+        let owner = [customer.clone()];
+        let open = cases::open_of_customers(tx, &owner).await?;
+        let cases = db::seen_cases(tx, &open.iter().map(|(_, no, _)| *no).collect::<Vec<_>>()).await?;
+        let ids: Vec<InvoiceId> = db::unique(&cases.values().map(|case| case.invoice.clone()).collect::<Vec<_>>());
+        let loaded = db::load_facts(engine, tx, (&ids, &owner), at).await?;
+        let pins: Vec<_> = cases.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
+        let bundles = engine.bundles(tx, &pins).await?;
+        Ok(Self { cases, loaded, bundles })
+    }
+
+    /// Each case with its playbook and facts, the oldest due first.
+    fn cases(&self, at: Timestamp, settings: &Settings) -> Vec<(&Case, &Playbook, Facts)> {
+        let with_facts = self.cases.values().filter_map(|case| {
+            let facts = self.loaded.facts(&case.invoice, at, settings)?;
+            Some((case, &*self.bundles[&(case.bundle, case.content)].compiled.playbook, facts))
+        });
+        let mut all: Vec<_> = with_facts.collect();
+        all.sort_by_key(|(case, _, facts)| (facts.invoice.due, case.invoice.clone()));
+        all
+    }
+}
+
+fn running(engine: &Engine, open: &Open, at: Timestamp) -> Vec<Running> {
+    let mut found = Vec::new();
+    for (case, playbook, facts) in open.cases(at, &engine.settings) {
+        let law = &engine.shelf.law;
+        let customer = &facts.customer;
+        let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+        let asked = Asked {
+            facts: &facts,
+            marks: &case.marks,
+            approvals: &case.approvals,
+            position: None,
+            calendar: &calendar,
+            zone: customer.time_zone,
+            law,
+        };
+        let (invoice, number) = (case.invoice.clone(), facts.invoice.number.clone());
+        for due in deadline::of(&asked, &playbook.policies) {
+            let state = due.state(facts.today);
+            found.push(Running { invoice: invoice.clone(), number: number.clone(), state, due });
+        }
+    }
+    found
 }
 
 async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<Answer>, Error> {
-    let owner = [question.customer.clone()];
-    let mut open = cases::open_of_customers(tx, &owner).await?;
-    open.sort_by_key(|(_, no, _)| *no);
-    let numbers: Vec<_> = open.iter().map(|(_, no, _)| *no).collect();
-    let found = db::seen_cases(tx, &numbers).await?;
-    let ids: Vec<InvoiceId> = db::unique(&found.values().map(|case| case.invoice.clone()).collect::<Vec<_>>());
-    let loaded = db::load_facts(engine, tx, (&ids, &owner), question.at).await?;
-    let pins: Vec<_> = found.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
-    let bundles = engine.bundles(tx, &pins).await?;
-    let due = invoices::get(tx, &ids).await?;
+    let open = Open::load(engine, tx, &question.customer, question.at).await?;
     let mut answers = Vec::new();
-    for case in found.values() {
-        let Some(facts) = loaded.facts(&case.invoice, question.at, &engine.settings) else { continue };
-        let playbook = &bundles[&(case.bundle, case.content)].compiled.playbook;
+    for (case, playbook, facts) in open.cases(question.at, &engine.settings) {
         for channel in &question.channels {
             let (reachable, judged) = weigh(engine, playbook, &facts, (*channel, question.class), question.at);
             answers.push(Answer {
@@ -90,7 +162,6 @@ async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<An
             });
         }
     }
-    answers.sort_by_key(|answer| (due.get(&answer.invoice).map(|row| row.due_on), answer.invoice.clone()));
     Ok(answers)
 }
 
@@ -128,6 +199,9 @@ struct Said<'a> {
     verdict: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     why: &'a str,
+    /// The exception that allows what the rule would not have allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<&'a str>,
 }
 
 /// The name of an answer, its binding rule, and when next.
@@ -142,15 +216,18 @@ pub fn parts(verdict: &Verdict) -> (&'static str, &str, Option<Timestamp>) {
 
 /// An answer about a message as the log keeps it.
 pub(crate) fn row(effect: &Effect, judged: &Judgement, at: Timestamp, policy: &str) -> Option<VerdictRow> {
+    // An act that is no contact is on record where a rule speaks of it.
+    let lane = effect.channel.map(Channel::name);
+    let lane = lane.or_else(|| (!judged.findings.is_empty()).then_some(effect.lane.as_str()))?;
     let about = (&effect.customer, &effect.invoice);
-    Some(row_of(effect.id.to_string(), about, (effect.channel?, effect.class), judged, at, policy))
+    Some(row_of(effect.id.to_string(), about, (lane, effect.class), judged, at, policy))
 }
 
 /// An answer as the log keeps it.
 pub(crate) fn row_of(
     effect: String,
     (customer, invoice): (&CustomerId, &InvoiceId),
-    (channel, class): (Channel, Class),
+    (channel, class): (&str, Class),
     judged: &Judgement,
     at: Timestamp,
     policy: &str,
@@ -159,17 +236,24 @@ pub(crate) fn row_of(
     let said: Vec<Said<'_>> = judged
         .findings
         .iter()
-        .map(|found| Said { rule: &found.rule, verdict: parts(&found.verdict).0, why: &found.why })
+        .map(|found| {
+            let exception = found.exception.as_deref();
+            Said { rule: &found.rule, verdict: parts(&found.verdict).0, why: &found.why, exception }
+        })
         .collect();
+    // What passes thanks to an exception names it where else the binding rule stands.
+    let exceptions: Vec<&str> = judged.exceptions().filter(|_| judged.verdict == Verdict::Allow).collect();
+    let rule =
+        if exceptions.is_empty() { rule.to_owned() } else { format!("allowed by exception {}", exceptions.join(", ")) };
     VerdictRow {
         effect,
         at,
         customer: customer.clone(),
         invoice: invoice.clone(),
-        channel: channel.name().to_owned(),
+        channel: channel.to_owned(),
         class: class.name().to_owned(),
         verdict: verdict.to_owned(),
-        rule: rule.to_owned(),
+        rule,
         until_at,
         findings: serde_json::to_string(&said).unwrap_or_default(),
         policy: policy.to_owned(),

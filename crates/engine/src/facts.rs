@@ -1,10 +1,12 @@
 //! Builds the kernel's snapshot of facts from what a batch loaded: one customer once, whatever the number of its cases.
 
 use crate::Settings;
+use crate::exceptions::stands;
+use crate::route::book::holds::in_class;
 use crate::route::book::{Bill, Client, late_12m};
 use chrono::NaiveDate;
 use recobro_kernel::facts::{
-    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
+    ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Exception, Facts, IncentiveFacts, InvoiceFacts, PlanFacts,
     PromiseFacts,
 };
 use recobro_kernel::guard::policy::Opening;
@@ -14,6 +16,7 @@ use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
 use recobro_kernel::time::Timestamp;
 use recobro_store::customers::Aggregates;
+use recobro_store::exceptions::ExceptionRow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -53,6 +56,8 @@ pub(crate) struct Loaded {
     pub(crate) incentives: HashMap<InvoiceId, IncentiveFacts>,
     /// What is waived of the charges.
     pub(crate) waivers: HashMap<InvoiceId, Vec<Waiver>>,
+    /// Exceptions that were approved, of the customers and of classes.
+    pub(crate) exceptions: Vec<ExceptionRow>,
     /// Rates and calendars.
     pub(crate) law: Arc<Law>,
 }
@@ -70,6 +75,7 @@ impl Loaded {
         customer.assume_reachable = settings.assume_reachable;
         customer.contact_points =
             self.points.get(&id).map(|points| points.iter().map(|p| p.fact.clone()).collect()).unwrap_or_default();
+        customer.exceptions = self.exceptions(bill, client, today, now);
         let mut invoice_facts = invoice_facts(bill);
         invoice_facts.charges_minor = self.statement(invoice, today).map_or(0, |statement| statement.charges_minor());
         Some(Facts {
@@ -83,6 +89,17 @@ impl Loaded {
             contacts_total: client.tally.contacts_total,
             today,
         })
+    }
+
+    /// The rules that are lifted for an invoice and its customer at an instant.
+    fn exceptions(&self, bill: &Bill, client: &Client, today: NaiveDate, now: Timestamp) -> Vec<Exception> {
+        let about = |row: &&ExceptionRow| match (&row.customer, &row.class) {
+            (Some(id), _) => id.as_str() == client.record.id,
+            (None, Some(class)) => in_class(class, Some(bill), &client.record),
+            (None, None) => false,
+        };
+        let standing = self.exceptions.iter().filter(|row| stands(row, today, now)).filter(about);
+        standing.map(|row| Exception { name: row.id.clone(), rule: row.rule.clone() }).collect()
     }
 
     /// Interest and fixed sum of an invoice as of a date; nothing where no table is for its customer.

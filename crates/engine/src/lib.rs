@@ -22,6 +22,7 @@ pub mod catch_up;
 pub mod clock;
 pub mod consent;
 mod deliver;
+pub mod exceptions;
 pub mod explain;
 mod facts;
 pub mod faults;
@@ -45,6 +46,7 @@ mod db;
 mod engine;
 mod error;
 mod render;
+pub mod retention;
 mod turn;
 
 pub use clock::Clock;

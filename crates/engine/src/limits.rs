@@ -1,7 +1,8 @@
-//! What falls due by itself: promises are judged, disputes not answered in time told, discounts ended, plans looked at.
+//! What falls due by itself: promises are judged, disputes not answered in time told, discounts ended, plans looked at,
+//! exceptions begun.
 
 use crate::db::{self, Keys};
-use crate::{Engine, Error, plan, promise};
+use crate::{Engine, Error, exceptions, plan, promise};
 use recobro_kernel::time::Timestamp;
 use recobro_store::{Tx, disputes, incentives, plans, promises};
 
@@ -16,7 +17,8 @@ pub(crate) async fn next_at(tx: &mut Tx) -> Result<Option<Timestamp>, Error> {
     // A promise that waits for the end of a dispute has no limit of its own.
     let promise = promises::next_at(tx).await?.filter(|at| *at < Timestamp::MAX);
     let others = [disputes::next_at(tx).await?, incentives::next_at(tx).await?, plans::next_at(tx).await?];
-    Ok(promise.into_iter().chain(others.into_iter().flatten()).min())
+    let exception = recobro_store::exceptions::next_at(tx).await?;
+    Ok(promise.into_iter().chain(exception).chain(others.into_iter().flatten()).min())
 }
 
 /// Meets every limit at or before `until`. Says how many were looked at.
@@ -27,6 +29,7 @@ pub(crate) async fn meet(engine: &Engine, tx: &mut Tx, until: Timestamp) -> Resu
     let mut met = promise::judge(engine, tx, until).await?;
     met += tell_overdue(engine, tx, until).await?;
     met += expire(engine, tx, until).await?;
+    met += exceptions::begin(engine, tx, until).await?;
     Ok(met + plan::look(engine, tx, until).await?)
 }
 

@@ -1,6 +1,6 @@
 //! Folds records into a case. State is folded, never replayed: changing `decide` never breaks a running case.
 
-use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Watch};
+use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Told, Watch};
 use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::ids::{EffectId, EventId, GroupId};
@@ -103,6 +103,7 @@ pub fn begin(record: &Record, stamp: Stamp) -> Option<Case> {
         splits: old.map_or_else(BTreeMap::new, |o| o.splits.clone()),
         seen: Vec::new(),
         heard: 0,
+        deadlines: BTreeMap::new(),
         trouble: None,
         paused: None,
         wake: None,
@@ -124,8 +125,11 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
             if *answer {
                 Arc::make_mut(&mut case.marks).answered_at = Some(event.at);
             }
-            if event.name == "contact.delivered" {
-                prove(case, event, stamp);
+            match event.name.as_str() {
+                "contact.delivered" => prove(case, event, stamp),
+                "task.done" if crate::step::is_talk(event.text("outcome")) => contacted(case, stamp),
+                "deadline.near" | "deadline.missed" => tell_of(case, event),
+                _ => {}
             }
         }
         Record::Assigned { name, value } => {
@@ -201,6 +205,21 @@ fn prove(case: &mut Case, event: &Event, stamp: Stamp) {
     }
 }
 
+/// The first contact or talk sets the day from which some deadlines run.
+fn contacted(case: &mut Case, stamp: Stamp) {
+    if case.marks.first_contact.is_none() {
+        Arc::make_mut(&mut case.marks).first_contact = Some(stamp.local);
+    }
+}
+
+/// People hear of a deadline once when it is near, and once when it was missed.
+fn tell_of(case: &mut Case, event: &Event) {
+    if let Some(started) = event.field("since").as_date() {
+        let missed = event.name == "deadline.missed";
+        case.deadlines.insert(event.text("rule").to_owned(), Told { started, missed });
+    }
+}
+
 /// Counts an event and remembers its id.
 fn hear(case: &mut Case, event: EventId) {
     // A case written before there was a count begins with what it remembers.
@@ -264,6 +283,9 @@ fn apply_effect(case: &mut Case, record: &Record, stamp: Stamp) {
             mark.sent += 1;
             mark.sent_at = Some(stamp.at);
             mark.notice.clone_from(notice);
+            if state.as_ref().is_some_and(|state| state.kind == EffectKind::Contact) {
+                contacted(case, stamp);
+            }
             if let Some(state) = state {
                 if state.of_cursor {
                     case.cursor.occurrence += 1;

@@ -223,6 +223,9 @@ pub struct Marks {
     /// When the customer last answered anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<Timestamp>,
+    /// The day of the first contact that left, or of the first talk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_contact: Option<NaiveDate>,
 }
 
 impl Marks {
@@ -510,6 +513,9 @@ pub struct Case {
     /// Events consumed in all: the sequence number of the newest, of which a handler's ids are made.
     #[serde(default)]
     pub heard: u32,
+    /// Deadlines of which people were told, by rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deadlines: BTreeMap<String, Told>,
     /// Parked: the cause for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -522,6 +528,15 @@ pub struct Case {
     /// Times the turn was aborted by the wall clock.
     #[serde(default)]
     pub aborted: u32,
+}
+
+/// What people were told of a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The day that it ran from: one that begins anew is told anew.
+    pub started: NaiveDate,
+    /// That it was missed; else that it was near.
+    pub missed: bool,
 }
 
 /// The end of the previous step on the main line.
@@ -545,6 +560,27 @@ impl Case {
     pub fn is_held(&self) -> bool {
         !self.holds.is_empty()
     }
+
+    /// Whether its step or a contact beside it waits for a later day that a limit or the law named.
+    #[must_use]
+    pub fn is_deferred(&self) -> bool {
+        let cursor = &self.cursor;
+        let by_limit = cursor.not_before.is_some() && cursor.rule.as_deref().is_some_and(is_limit);
+        let beside = |watch: &Watch| matches!(watch, Watch::Contact(contact) if contact.effect.is_none());
+        (by_limit && cursor.phase == Phase::Pending) || self.watches.iter().any(beside)
+    }
+
+    /// Whether people were told that a deadline that runs from a day is near, or that it was missed.
+    #[must_use]
+    pub fn was_told(&self, rule: &str, started: NaiveDate, missed: bool) -> bool {
+        self.deadlines.get(rule).is_some_and(|told| told.started == started && (told.missed || !missed))
+    }
+}
+
+/// Whether a wait has its day from hours, gaps, caps or the law: worked out again, it may be another one.
+#[must_use]
+pub fn is_limit(rule: &str) -> bool {
+    rule == "min_gap" || ["hours", "cap ", "gap ", "law "].iter().any(|kind| rule.starts_with(kind))
 }
 
 #[cfg(test)]

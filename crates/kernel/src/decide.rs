@@ -7,6 +7,7 @@
 mod beside;
 mod contact;
 mod cursor;
+mod deadlines;
 mod ends;
 mod holds;
 mod news;
@@ -252,14 +253,15 @@ impl<'a> Walk<'a> {
     fn move_on(&mut self) -> Flow {
         // Each round ends a hold, work, a watch or a step; the bound is far above any playbook's length.
         for _ in 0..10_000 {
-            if self.case.trouble.is_some() || self.case.paused.is_some() {
-                return Ok(());
+            if self.is_stopped() {
+                // Nobody goes on here, but the days of law and house go on.
+                return self.alert_deadlines().map(drop);
             }
             self.wake = None;
             let timers = !self.case.is_finished() && self.fire_timers()?;
             let watches = self.move_watches()?;
             // All that waits beside goes before the cursor, not only the first of it.
-            if timers || watches {
+            if timers || watches || self.alert_deadlines()? {
                 continue;
             }
             if self.case.is_finished() || self.case.is_held() || !self.advance()? {
@@ -269,6 +271,11 @@ impl<'a> Walk<'a> {
         let place = self.place(self.case.cursor.position);
         self.park(place, "the case moves without end; report this playbook".to_owned());
         Err(Stop::Parked)
+    }
+
+    /// Whether it waits for people to let it go on.
+    fn is_stopped(&self) -> bool {
+        self.case.trouble.is_some() || self.case.paused.is_some()
     }
 
     fn emit(&mut self, record: Record) {
@@ -443,9 +450,9 @@ impl<'a> Walk<'a> {
         if case.is_finished() {
             (Status::Finished, wake)
         } else if case.trouble.is_some() {
-            (Status::Attention, None)
+            (Status::Attention, self.next_deadline())
         } else if case.paused.is_some() {
-            (Status::Paused, None)
+            (Status::Paused, self.next_deadline())
         } else if case.is_held() {
             (Status::Held, wake)
         } else {

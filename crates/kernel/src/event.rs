@@ -88,9 +88,12 @@ events! {
     "customer.changed" Customer {"field": Text, "from": Text, "to": Text};
     "customer.deceased" Customer {"on?": Date};
     "customer.insolvent" Customer {"court?": Text, "claim_deadline?": Date};
+    "deadline.missed" Invoice {"rule": Text, "what": Text, "since": Date, "until": Date};
+    "deadline.near" Invoice {"rule": Text, "what": Text, "since": Date, "until": Date};
     "dispute.closed" Invoice {"outcome": OneOf(DISPUTE_ENDS), "amount?": Amount, "reason?": Text};
     "dispute.opened" Invoice {"reason": Text, "amount": Amount};
     "dispute.overdue" Invoice {"reason": Text, "owner?": Text};
+    "exception.begun" Internal {"exception": Text, "rule": Text, "until": Date, "asked_by": Text, "approved_by": Text};
     "hardship.reported" Customer {"kind?": Text};
     "hold.placed" Invoice {"hold": Text, "reason": Text, "until": Date, "owner?": Text};
     "hold.released" Invoice {"hold": Text, "reason?": Text};

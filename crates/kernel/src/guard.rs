@@ -1,6 +1,7 @@
 //! May this contact leave now? One function, asked when a turn predicts, at the claim and again before the hand-over.
 
 mod bound;
+pub mod deadline;
 pub mod policy;
 
 pub use bound::{Asked, Bound, Finding};
@@ -49,6 +50,11 @@ impl Judgement {
     fn of(verdict: Verdict) -> Self {
         Self { verdict, findings: Vec::new(), moved: Vec::new() }
     }
+
+    /// The exceptions without which the answer would have been another one.
+    pub fn exceptions(&self) -> impl Iterator<Item = &str> {
+        self.findings.iter().filter_map(|found| found.exception.as_deref())
+    }
 }
 
 /// The dispatch check: something claimable, not held, not finished, reachable, inside the window, gap and caps kept?
@@ -84,7 +90,9 @@ pub fn dispatch(
             zone: customer.time_zone,
             law,
         };
-        return Judgement::of(bound.before(act_name(effect), now, &asked));
+        let act = act_name(effect);
+        let findings = bound.act_findings(act, now, &asked);
+        return Judgement { verdict: bound.before(act, now, &asked), findings, moved: Vec::new() };
     }
     let wish =
         Wish { channel: effect.channel, group: Some(effect.group), class: effect.class, bundled: effect.bundled };

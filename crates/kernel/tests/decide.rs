@@ -6,10 +6,13 @@ use chrono::Datelike;
 use recobro_kernel::case::Status;
 use recobro_kernel::expr::Arg;
 use recobro_kernel::facts::{Channel, Class};
+use recobro_kernel::guard::policy::{Awaited, Begins, Confidence, Counts, Deadline, Kind, Of, Policy, Rule, Term};
+use recobro_kernel::law::Law;
 use recobro_kernel::playbook::{Cap, Handler, Handover, Outcome, Outlet, Playbook, Repeat, Stage, Step, Then, Verb};
 use recobro_kernel::record::Record;
 use recobro_kernel::time::Span;
 use recobro_kernel::value::Value;
+use std::sync::Arc;
 use world::{World, at, playbook};
 
 #[test]
@@ -492,4 +495,116 @@ fn a_call_and_the_messages_of_one_list_count_as_one_contact() {
         world.until("2026-06-10T00:00:00Z");
         assert_eq!(world.sent_on("copy"), "2026-05-11", "in one list: {listed}");
     }
+}
+
+fn law_of(kind: Kind) -> Law {
+    let rule = Rule {
+        id: "house/probe".to_owned(),
+        kind,
+        channels: [].into(),
+        classes: [Class::Dunning].into(),
+        before: [].into(),
+        applies: [].into(),
+        from: None,
+        to: None,
+        source: "test".to_owned(),
+        confidence: Confidence::House,
+        exceptions: true,
+    };
+    let (name, jurisdictions) = ("house".to_owned(), vec!["ES".to_owned()]);
+    let policy = Policy { name, jurisdictions, rules: vec![rule], ..Policy::default() };
+    Law { policies: [("house".to_owned(), Arc::new(policy))].into(), ..Law::default() }
+}
+
+fn days(count: i64) -> Span {
+    Span::days(count)
+}
+
+#[test]
+fn a_wait_that_a_rule_named_is_worked_out_again_when_the_rule_is_lifted() {
+    let one_in_twenty_days = || {
+        let (most, per) = (1, days(20));
+        law_of(Kind::Frequency { most, per, of: Of::Customer, counts: Counts::Attempts, each: false })
+    };
+    let mut worlds = [true, false].map(|lifted| {
+        let mut world = World::new(playbook());
+        world.under(one_in_twenty_days());
+        world.until("2026-05-20T00:00:00Z");
+        assert_eq!(world.sent(), ["first"], "the second one waits for the oldest to leave the window");
+        assert!(world.case.is_deferred());
+        if lifted {
+            world.lift("house/probe");
+        }
+        world.tell("exception.begun", "2026-05-20T08:00:00Z", &[("exception", Value::text("EX-1"))]);
+        world.until("2026-05-21T00:00:00Z");
+        world
+    });
+    assert_eq!(worlds[0].sent_on("second"), "2026-05-20", "it has its own day again");
+    assert_eq!(worlds[1].sent(), ["first"], "without the fact the news alone lifts nothing");
+    worlds[1].until("2026-05-26T00:00:00Z");
+    assert_eq!(worlds[1].sent_on("second"), "2026-05-25", "twenty days after the first one");
+}
+
+fn deadline(awaits: Awaited, within: i64, after: Begins, alert: i64) -> Kind {
+    let within = Term::Span(days(within));
+    Kind::Deadline(Box::new(Deadline { awaits, within, after, alert: days(alert) }))
+}
+
+fn told(world: &World) -> Vec<String> {
+    let events = world.records().filter_map(|record| match record {
+        Record::Event { event, .. } => event.name.strip_prefix("deadline.").map(|name| {
+            let until = event.field("until").as_date().unwrap();
+            format!("{name} {} {until}", event.at.to_utc().date_naive())
+        }),
+        _ => None,
+    });
+    events.collect()
+}
+
+#[test]
+fn people_hear_of_a_deadline_before_it_passes_and_when_it_was_missed_once_each() {
+    let mut world = World::new(playbook());
+    // Forty days from the issue, 4 April: 14 May is the last one.
+    world.under(law_of(deadline(Awaited::Notice("never_given".to_owned()), 40, Begins::Issue, 7)));
+    world.run_to_the_end();
+    // The days begin in Madrid at 22:00 of the evening before.
+    assert_eq!(told(&world), ["near 2026-05-06 2026-05-14", "missed 2026-05-14 2026-05-14"]);
+    assert_eq!(world.opened.iter().filter(|(kind, _)| kind == "fix").count(), 1, "work while there is time");
+    assert_eq!(world.ordered("a deadline was missed"), 1);
+    assert_eq!(world.case.outcome, Some(Outcome::Uncollected), "it holds nothing back");
+}
+
+#[test]
+fn a_deadline_that_was_met_says_nothing() {
+    let mut playbook = playbook();
+    playbook.templates.get_mut("first").unwrap().notice = vec!["told".to_owned()];
+    let mut world = World::new(playbook);
+    world.under(law_of(deadline(Awaited::Notice("told".to_owned()), 40, Begins::Issue, 7)));
+    world.run_to_the_end();
+    assert_eq!(told(&world), [""; 0]);
+}
+
+#[test]
+fn a_deadline_from_the_first_contact_begins_with_it() {
+    let mut world = World::new(playbook());
+    world.under(law_of(deadline(Awaited::Notice("validation".to_owned()), 5, Begins::FirstContact, 2)));
+    world.until("2026-05-05T06:00:00Z");
+    assert_eq!(told(&world), [""; 0]);
+    // The first reminder leaves on 5 May; 10 May is the last day.
+    world.until("2026-05-12T00:00:00Z");
+    assert_eq!(told(&world), ["near 2026-05-07 2026-05-10", "missed 2026-05-10 2026-05-10"]);
+}
+
+#[test]
+fn a_paused_case_still_hears_of_its_deadlines() {
+    let mut world = World::new(playbook());
+    world.under(law_of(deadline(Awaited::Notice("never_given".to_owned()), 40, Begins::Issue, 7)));
+    world.until("2026-05-05T00:00:00Z");
+    world.operator("pause", "2026-05-05T00:00:00Z");
+    world.until("2026-05-05T12:00:00Z");
+    assert_eq!(world.case.status, Status::Paused);
+    assert_eq!(world.case.wake.as_ref().map(|wake| wake.at), Some(at("2026-05-06T22:00:00Z")));
+    world.waiting_at("2026-05-06T22:00:00Z");
+    assert_eq!(told(&world), ["near 2026-05-06 2026-05-14"]);
+    assert_eq!(world.case.status, Status::Paused);
 }

@@ -1,12 +1,14 @@
 //! What policies' rules answer: each kind of rule on days worked out by hand, in zones whose clocks change.
 
+mod lifted;
+
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use recobro_kernel::calendar::holidays::{Holidays, On, Rule as Holiday};
 use recobro_kernel::calendar::{Calendar, MonthDay, Season};
 use recobro_kernel::case::{Approval, End, Mark, Marks};
 use recobro_kernel::consent::{Consent, Purpose, Word};
-use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Exception, Facts, InvoiceFacts};
+use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Facts, InvoiceFacts};
 use recobro_kernel::guard::policy::{
     Collector, Confidence, Counts, Kind, Of, Opening, Policy, Precondition, Rule, Term,
 };
@@ -53,6 +55,7 @@ fn rule(name: &str, kind: Kind) -> Rule {
         to: None,
         source: "test".to_owned(),
         confidence: Confidence::House,
+        exceptions: true,
     }
 }
 
@@ -655,37 +658,6 @@ fn a_policy_binds_its_place_kind_product_and_collector_whatever_the_playbook_say
     assert_eq!(scene(|s| s.policy.products = vec!["gas".to_owned()]), 0);
     assert_eq!(scene(|s| s.policy.collectors = vec![Collector::ThirdParty]), 0, "we collect our own");
     assert_eq!(scene(|s| s.policy.jurisdictions = Vec::new()), 0, "nobody named it");
-}
-
-#[test]
-fn a_lifted_rule_is_silent_and_says_so() {
-    let mut scene = Scene::new(vec![rule("once", frequency(0, "1 day", Of::Customer))]);
-    assert_eq!(scene.binding("2026-05-04"), 1);
-    let exception = Exception { name: "EX-1".to_owned(), rule: "probe/once".to_owned() };
-    scene.facts.customer.exceptions = vec![exception];
-    assert_eq!(scene.binding("2026-05-04"), 0);
-    assert_eq!(scene.may(Channel::Email, "2026-05-04 10:00"), "now");
-    let law = scene.law();
-    let bound = Bound::of(&law, &[], &scene.facts);
-    let place = Place {
-        playbook: &scene.playbook,
-        calendar: &scene.calendar,
-        staff: &scene.calendar,
-        zone: scene.facts.customer.time_zone,
-        contacts: &[],
-        invoice: &scene.facts.invoice.id,
-        customer: "C",
-        several: false,
-        inconvenient: &[],
-        preferred: &[],
-        bound: &bound,
-    };
-    let wish = Wish { channel: Some(Channel::Email), group: None, class: Class::Dunning, bundled: false };
-    let found = bound.findings(place, wish, None, &[], scene.at("2026-05-04 10:00"));
-    assert_eq!(
-        found.iter().map(|one| (one.rule.as_str(), one.why.as_str())).collect::<Vec<_>>(),
-        [("probe/once", "exception EX-1")]
-    );
 }
 
 #[test]

@@ -8,9 +8,9 @@ use chrono_tz::Tz;
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::case::{Approval, End, Mark, Marks};
 use recobro_kernel::consent::{Consent, Purpose, Word};
-use recobro_kernel::facts::{ContactMade, ContactPoint, CustomerFacts, Facts, InvoiceFacts};
+use recobro_kernel::facts::{ContactMade, ContactPoint, CustomerFacts, DisputeFacts, Facts, InvoiceFacts};
 use recobro_kernel::guard::policy::Policy;
-use recobro_kernel::guard::{Asked, Bound, Verdict};
+use recobro_kernel::guard::{Asked, Bound, Verdict, deadline};
 use recobro_kernel::ids::{GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
@@ -102,6 +102,21 @@ fn answer(law: &Law, policy: &Arc<Policy>, example: &Example) -> Expect {
                 law: &law,
             };
             wait(&bound, act, &asked, at)
+        }
+        Ask::Deadline(rule) => {
+            let marks = Marks { first_contact: example.since, ..marks(example, zone) };
+            let asked = Asked {
+                facts: &facts,
+                marks: &marks,
+                approvals: &[],
+                position: None,
+                calendar: &calendar,
+                zone,
+                law: &law,
+            };
+            let found = deadline::of(&asked, &named).into_iter().find(|due| short(&due.rule) == rule);
+            // What has not begun asks for nothing.
+            found.map_or(Expect::Allow, |due| Expect::Stands(due.state(facts.today).to_owned(), due.last))
         }
         Ask::Contact { channel, class, .. } => {
             let playbook = playbook();
@@ -223,6 +238,10 @@ fn facts(policy: &Policy, example: &Example) -> Facts {
         give(&mut facts, path, text);
     }
     facts.contacts = contacts(example, facts.customer.time_zone);
+    if let Some(since) = example.since {
+        (facts.invoice.issued, facts.invoice.due) = (since, since);
+        facts.dispute = Some(DisputeFacts { reason: "other".to_owned(), outcome: None, opened_on: since });
+    }
     facts
 }
 
@@ -317,7 +336,7 @@ fn marks(example: &Example, zone: Tz) -> Marks {
         proven_on: given.proven,
     };
     let steps = example.notices.iter().enumerate().map(|(i, given)| (format!("notice-{i}"), mark(given)));
-    Marks { steps: steps.collect(), answered_at: None }
+    Marks { steps: steps.collect(), ..Marks::default() }
 }
 
 fn approvals(example: &Example, at: Timestamp) -> Vec<Approval> {

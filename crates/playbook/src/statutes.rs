@@ -20,7 +20,7 @@ pub(crate) fn check(report: &Report, law: &Law, nodes: &BTreeMap<String, Node>) 
             let place = || rule_place(nodes, &rule.id);
             match &rule.kind {
                 RuleKind::Precondition(wanted) => figure(report, law, wanted.since.as_ref(), place),
-                RuleKind::Deadline { within, .. } => figure(report, law, Some(within), place),
+                RuleKind::Deadline(deadline) => figure(report, law, Some(&deadline.within), place),
                 RuleKind::Moratorium { season: Some(season), .. } => known_season(report, law, policy, season, place),
                 RuleKind::Moratorium { season: None, .. }
                 | RuleKind::Window { .. }

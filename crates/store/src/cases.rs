@@ -176,6 +176,47 @@ pub async fn open_of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<
     let mut rows = tx.rows(&OPEN_OF_CUSTOMERS, vec![texts(customers)]).await?;
     rows.iter_mut().map(|row| Ok((row.next()?, row.next()?, row.next()?))).collect()
 }
+/// What is left of a case, or runs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LifeRow {
+    /// Customer.
+    pub customer: CustomerId,
+    /// Invoice.
+    pub invoice: InvoiceId,
+    /// Playbook.
+    pub playbook: String,
+    /// Whether it is over.
+    pub finished: bool,
+    /// The last turn.
+    pub moved_at: Timestamp,
+}
+
+/// By `cases_customer`.
+const LIVES: Query = listed!(
+    "cases.lives",
+    "SELECT customer, invoice, playbook, finished, moved_at FROM cases WHERE customer",
+    "ORDER BY customer, no LIMIT 1000000"
+);
+
+/// Returns all cases of customers, ordered by customer and number, with their last turns.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lives(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<LifeRow>> {
+    let mut rows = tx.rows(&LIVES, vec![texts(customers)]).await?;
+    rows.iter_mut()
+        .map(|row| {
+            Ok(LifeRow {
+                customer: row.next()?,
+                invoice: row.next()?,
+                playbook: row.next()?,
+                finished: row.next()?,
+                moved_at: row.next()?,
+            })
+        })
+        .collect()
+}
+
 /// By `cases_invoice`.
 const COUNT_OF: Query =
     listed!("cases.count_of", "SELECT invoice, COUNT(*) FROM cases WHERE invoice", "GROUP BY invoice ORDER BY invoice");
@@ -368,4 +409,4 @@ fn read_row(row: &mut Row) -> Result<CaseRow> {
     })
 }
 
-crate::sql::statements! {LOAD, SEEN, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, WAKING, RESTING, FINISHED, COUNT_OPEN ; }
+crate::sql::statements! {LOAD, SEEN, BY_ID, OPEN_OF, LATEST_OF, OPEN_OF_CUSTOMERS, LIVES, COUNT_OF, LIST, LIST_OF_CUSTOMER, LIST_OF_INVOICE, WAKING, RESTING, FINISHED, COUNT_OPEN ; }

@@ -4,13 +4,16 @@ use crate::consents::ConsentRow;
 use crate::contacts::ContactRow;
 use crate::customers::{Aggregates, ContactPointRow, CustomerRow};
 use crate::disputes::DisputeRow;
+use crate::exceptions::ExceptionRow;
 use crate::incentives::IncentiveRow;
 use crate::invoices::InvoiceRow;
 use crate::plans::PlanRow;
 use crate::promises::PromiseRow;
 use crate::waivers::WaiverRow;
 use crate::{Result, Tx};
-use crate::{consents, contacts, customers, disputes, incentives, invoices, payments, plans, promises, waivers};
+use crate::{
+    consents, contacts, customers, disputes, exceptions, incentives, invoices, payments, plans, promises, waivers,
+};
 use chrono::NaiveDate;
 use recobro_kernel::ids::{CustomerId, InvoiceId};
 use recobro_kernel::time::Timestamp;
@@ -25,6 +28,8 @@ pub struct Wanted {
     pub customers: Vec<CustomerId>,
     /// Contacts made at or after this instant; none are loaded without it.
     pub contacts_since: Option<Timestamp>,
+    /// Exceptions that last to this day or longer; none are loaded without it.
+    pub exceptions_on: Option<NaiveDate>,
     /// Load the latest promise of each invoice.
     pub promises: bool,
     /// Load the latest dispute of each invoice.
@@ -48,6 +53,8 @@ pub struct Loaded {
     pub aggregates: BTreeMap<CustomerId, Aggregates>,
     /// Contacts made, oldest first.
     pub contacts: BTreeMap<CustomerId, Vec<ContactRow>>,
+    /// Exceptions of the customers, and those of classes.
+    pub exceptions: Vec<ExceptionRow>,
     /// Latest promise that covers the invoice.
     pub promises: BTreeMap<InvoiceId, PromiseRow>,
     /// Latest dispute.
@@ -78,6 +85,9 @@ pub async fn load(tx: &mut Tx, wanted: &Wanted) -> Result<Loaded> {
         loaded.aggregates = customers::aggregates_seen(tx, &wanted.customers).await?;
         if let Some(since) = wanted.contacts_since {
             loaded.contacts = contacts::since(tx, &wanted.customers, since).await?;
+        }
+        if let Some(on) = wanted.exceptions_on {
+            loaded.exceptions = exceptions::standing(tx, &wanted.customers, on).await?;
         }
     }
     if wanted.invoices.is_empty() {

@@ -16,6 +16,7 @@ pub mod debits;
 pub mod disputes;
 mod error;
 pub mod events;
+pub mod exceptions;
 pub mod facts;
 pub mod history;
 pub mod holds;

@@ -16,13 +16,13 @@ pub struct VerdictRow {
     pub customer: CustomerId,
     /// Invoice.
     pub invoice: InvoiceId,
-    /// Channel.
+    /// Channel; the lane of an act that is no contact.
     pub channel: String,
     /// Class.
     pub class: String,
     /// `allow`, `defer` or `forbid`.
     pub verdict: String,
-    /// The binding rule; empty where it was allowed.
+    /// The binding rule; where it was allowed empty, or the exceptions thanks to which it was.
     pub rule: String,
     /// Earliest next try.
     pub until_at: Option<Timestamp>,

@@ -1,6 +1,9 @@
-//! `recobro guard`: what policies say to a contact, and whether they answer their own examples.
+//! `recobro guard`: what policies say to a contact, who lifts them, and whether they answer their own examples.
 
+mod exception;
 mod explain;
+pub(crate) mod lifted;
+mod retention;
 
 use crate::failure::{Exit, Failure};
 use crate::out::table;
@@ -24,6 +27,18 @@ Examples:
   recobro guard explain C7 --channel sms --at 2026-06-30T20:30        one channel, at the customer's time
   recobro guard explain C7 --log --at 2026-06-03                      what it answered on a day")]
     Explain(explain::Args),
+    /// Rules that two people lift, for a customer or a class, for a time
+    Exception(exception::Args),
+    /// What is past the time for which policies let it be kept: counts, deletes nothing
+    #[command(after_help = "\
+Examples:
+  recobro guard retention                        today
+  recobro guard retention --as-of 2028-12-31     on a day to come
+
+For each rule of the kind `retention`: the finished cases that it is about, those whose last activity lies longer back than
+it lets them be kept, the customers of whom nothing is open and everything it is about is past, and the day of the oldest.
+Nothing is deleted, here or by the worker; what must be deleted is deleted elsewhere.")]
+    Retention(retention::Args),
     /// Run the examples of a policy, or of all
     #[command(after_help = "\
 Examples:
@@ -58,6 +73,8 @@ struct Said<'a> {
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
     match args.verb {
         Verb::Explain(args) => explain::run(args, session).await,
+        Verb::Exception(args) => exception::run(args, session).await,
+        Verb::Retention(args) => retention::run(args, session).await,
         Verb::Test(test) => run_examples(&test, session),
     }
 }

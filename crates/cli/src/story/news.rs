@@ -31,6 +31,9 @@ pub(super) fn told(event: &Event, broken: u32) -> Option<String> {
             _ => format!("reply by {}", event.text("channel")),
         },
         "channel.opted_out" => format!("opted out of {}", event.text("channel")),
+        "deadline.near" => format!("deadline near: {} by {}", event.text("what"), day(event.field("until"))),
+        "deadline.missed" => format!("deadline missed: {} by {}", event.text("what"), day(event.field("until"))),
+        "exception.begun" => format!("exception {} lifts {}", event.text("exception"), event.text("rule")),
         "contact.failed" => format!("bounce{}", text("step")),
         name if name.starts_with("operator.") => {
             let verb = name.trim_start_matches("operator.");

@@ -466,7 +466,7 @@ impl Walk<'_> {
 
 /// Rules of the playbook's own pacing, which may defer a step until it is given up.
 fn is_cap_or_window(rule: &str) -> bool {
-    rule == "min_gap" || ["hours", "cap ", "gap "].iter().any(|kind| rule.starts_with(kind))
+    crate::case::is_limit(rule) && !rule.starts_with("law ")
 }
 
 /// A stable number below `of` from a key: the same on any machine, database and run.

@@ -252,6 +252,7 @@ pub(super) fn hand_over(walk: &mut Walk<'_>, handover: &Handover) {
             .map(|(path, mark)| (format!("{}:{path}", case.playbook), mark.clone()))
             .collect(),
         answered_at: case.marks.answered_at,
+        first_contact: case.marks.first_contact,
     };
     // The new playbook knows nothing of the step that opened a hold: only its event, date and limit go along.
     let kept = case.holds.iter().filter(|hold| hold.name != "placement" && hold.task.is_none());

@@ -2,7 +2,7 @@
 
 use super::holds::JUDGED;
 use super::{Flow, Stop, Walk, ends};
-use crate::case::{End, InFlight, PendingContact, Phase, Status, Watch};
+use crate::case::{End, InFlight, PendingContact, Phase, Status, Watch, is_limit};
 use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::ids::EffectId;
@@ -84,7 +84,7 @@ impl Walk<'_> {
             return true;
         }
         let topic = event.name.split('.').next().unwrap_or("");
-        matches!(topic, "invoice" | "dispute" | "promise" | "plan" | "hold" | "operator" | "outcome")
+        matches!(topic, "invoice" | "dispute" | "promise" | "plan" | "hold" | "exception" | "operator" | "outcome")
     }
 
     /// Takes one event. An error means it stays unread.
@@ -118,6 +118,10 @@ impl Walk<'_> {
         self.emit(Record::Event { event: (*event).clone(), answer });
         if let Some(act) = event.name.strip_prefix("operator.") {
             self.operator(act, &event);
+            return Ok(());
+        }
+        if event.name == "exception.begun" {
+            self.plan_again(&format!("exception {}", event.text("exception")));
             return Ok(());
         }
         if answer {
@@ -317,6 +321,24 @@ impl Walk<'_> {
                 what: format!("operator's {other}"),
                 reason: "not possible in this version".to_owned(),
             }),
+        }
+    }
+
+    /// What the limits said before no longer holds: the waits that have their day from them are worked out again.
+    fn plan_again(&mut self, reason: &str) {
+        let cursor = self.case.cursor.clone();
+        let by_limit = cursor.not_before.is_some() && cursor.rule.as_deref().is_some_and(is_limit);
+        if by_limit && cursor.phase == Phase::Pending {
+            let place = self.place(cursor.position);
+            let (channel, round, reason) = (cursor.channel, cursor.round, reason.to_owned());
+            self.emit(Record::Again { place, channel, round, not_before: None, reason });
+        }
+        for index in 0..self.case.watches.len() {
+            let Watch::Contact(contact) = &self.case.watches[index] else { continue };
+            if contact.effect.is_none() && contact.not_before.is_some() {
+                let contact = PendingContact { not_before: None, ..contact.clone() };
+                self.emit(Record::WatchMoved { index, contact });
+            }
         }
     }
 

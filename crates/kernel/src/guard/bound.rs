@@ -36,7 +36,12 @@ pub struct Finding {
     pub why: String,
     /// Statute or house rule.
     pub source: String,
+    /// The exception that allows what the rule would not have allowed.
+    pub exception: Option<String>,
 }
+
+/// What a rule answers, with the figures behind it; nothing where it has no say.
+type Answer = Option<(Verdict, String)>;
 
 impl<'l> Bound<'l> {
     /// The rules that bind contacts about an invoice, of the policies of its customer's place and of those that the
@@ -51,7 +56,9 @@ impl<'l> Bound<'l> {
                 continue;
             }
             for rule in policy.rules.iter().filter(|rule| rule.holds_for(customer, invoice, on)) {
-                match customer.exceptions.iter().find(|one| one.rule == rule.id) {
+                let lifted = || customer.exceptions.iter().find(|one| one.rule == rule.id);
+                // What may not be lifted any more binds at once, whoever had agreed before.
+                match lifted().filter(|_| rule.stands_because().is_none()) {
                     Some(one) => bound.excepted.push((rule, one.name.clone())),
                     None => bound.rules.push(rule),
                 }
@@ -110,38 +117,36 @@ impl<'l> Bound<'l> {
         points: &[ContactPoint],
         at: Timestamp,
     ) -> Vec<Finding> {
-        let mut found = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.is_about(wish.channel, wish.class)) {
-            let (verdict, why) = match &rule.kind {
-                Kind::Window { .. } | Kind::Frequency { .. } | Kind::Gap { .. } => {
-                    let verdict = match end(rule, place, wish, at) {
-                        Some(until) => Verdict::Defer { until, rule: label(rule) },
-                        None => Verdict::Allow,
-                    };
-                    (verdict, figures(rule, place, wish, at))
-                }
-                Kind::Consent { .. } | Kind::Recipient { .. } => {
-                    let closed = wish.channel.is_some() && is_closed(rule, wish.class, point, points);
-                    let verdict = if closed { Verdict::Forbid { rule: rule.id.clone() } } else { Verdict::Allow };
-                    let is_consent = matches!(rule.kind, Kind::Consent { .. });
-                    let said = point.filter(|_| is_consent).map(|point| point.consent.words(wish.class));
-                    (verdict, said.unwrap_or_default())
-                }
-                Kind::Content { .. }
-                | Kind::Precondition(_)
-                | Kind::Moratorium { .. }
-                | Kind::Deadline { .. }
-                | Kind::Retention { .. } => continue,
-            };
-            found.push(Finding { rule: rule.id.clone(), verdict, why, source: rule.source.clone() });
-        }
-        let lifted = self.excepted.iter().filter(|(rule, _)| rule.is_about(wish.channel, wish.class));
-        found.extend(lifted.map(|(rule, name)| Finding {
+        self.ask(|rule| {
+            if rule.is_about(wish.channel, wish.class) { answer(rule, place, wish, (point, points), at) } else { None }
+        })
+    }
+
+    /// What every rule about an act that is no contact answers at an instant.
+    #[must_use]
+    pub fn act_findings(&self, act: &str, at: Timestamp, asked: &Asked<'_>) -> Vec<Finding> {
+        self.ask(|rule| rule.before.contains(act).then(|| (act_verdict(rule, at, asked), String::new())))
+    }
+
+    /// The answers of all rules; what would have held back and is lifted names its exception.
+    fn ask(&self, answer: impl Fn(&Rule) -> Answer) -> Vec<Finding> {
+        let finding = |rule: &Rule, (verdict, why), exception| Finding {
             rule: rule.id.clone(),
-            verdict: Verdict::Allow,
-            why: format!("exception {name}"),
+            verdict,
+            why,
             source: rule.source.clone(),
-        }));
+            exception,
+        };
+        let mut found: Vec<Finding> =
+            self.rules.iter().filter_map(|rule| Some(finding(rule, answer(rule)?, None))).collect();
+        for (rule, name) in &self.excepted {
+            let Some((verdict, why)) = answer(rule) else { continue };
+            let allowed = verdict == Verdict::Allow;
+            let by =
+                if allowed { format!("exception {name} not needed") } else { format!("allowed by exception {name}") };
+            let why = if why.is_empty() { by } else { format!("{why}; {by}") };
+            found.push(finding(rule, (Verdict::Allow, why), (!allowed).then(|| name.clone())));
+        }
         found
     }
 
@@ -168,6 +173,37 @@ pub struct Asked<'a> {
     pub zone: Tz,
     /// Figures.
     pub law: &'a Law,
+}
+
+/// What a rule about contacts answers at an instant.
+fn answer(
+    rule: &Rule,
+    place: Place<'_>,
+    wish: Wish,
+    (point, points): (Option<&ContactPoint>, &[ContactPoint]),
+    at: Timestamp,
+) -> Answer {
+    match &rule.kind {
+        Kind::Window { .. } | Kind::Frequency { .. } | Kind::Gap { .. } => {
+            let verdict = match end(rule, place, wish, at) {
+                Some(until) => Verdict::Defer { until, rule: label(rule) },
+                None => Verdict::Allow,
+            };
+            Some((verdict, figures(rule, place, wish, at)))
+        }
+        Kind::Consent { .. } | Kind::Recipient { .. } => {
+            let closed = wish.channel.is_some() && is_closed(rule, wish.class, point, points);
+            let verdict = if closed { Verdict::Forbid { rule: rule.id.clone() } } else { Verdict::Allow };
+            let is_consent = matches!(rule.kind, Kind::Consent { .. });
+            let said = point.filter(|_| is_consent).map(|point| point.consent.words(wish.class));
+            Some((verdict, said.unwrap_or_default()))
+        }
+        Kind::Content { .. }
+        | Kind::Precondition(_)
+        | Kind::Moratorium { .. }
+        | Kind::Deadline(_)
+        | Kind::Retention { .. } => None,
+    }
 }
 
 /// How a moved start names a rule: caps and windows can be told from what never gives up.
@@ -355,7 +391,7 @@ fn precondition(rule: &Rule, wanted: &Precondition, at: Timestamp, asked: &Asked
 }
 
 /// The length of a term: the rule's own policy says it, else the one nearest to the customer; nothing where none does.
-fn term_of(term: &Term, rule: &Rule, asked: &Asked<'_>) -> Option<Span> {
+pub(super) fn term_of(term: &Term, rule: &Rule, asked: &Asked<'_>) -> Option<Span> {
     let (customer, invoice) = (&asked.facts.customer, &asked.facts.invoice);
     let own = |name: &str| asked.law.policies.get(rule.id.split('/').next().unwrap_or_default())?.values.get(name);
     match term {

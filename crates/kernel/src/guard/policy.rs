@@ -114,7 +114,12 @@ pub struct Rule {
     pub source: String,
     /// How sure that is.
     pub confidence: Confidence,
+    /// Two people may lift it for a customer or a class, for a time; asked through [`Rule::stands_because`].
+    pub exceptions: bool,
 }
+
+/// The longest exception, in days: what must last longer is a change of the policy.
+pub const EXCEPTION_DAYS: i64 = 90;
 
 /// On which days of the week, and between which hours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,14 +213,7 @@ pub enum Kind {
         eves: bool,
     },
     /// Something must have happened by a day: it alerts, it never sends.
-    Deadline {
-        /// The notice that must be given.
-        notice: String,
-        /// So long ...
-        within: Term,
-        /// ... after the issue or the due date.
-        after_due: bool,
-    },
+    Deadline(Box<Deadline>),
     /// How long personal data is kept.
     Retention {
         /// So long.
@@ -230,6 +228,45 @@ pub enum Term {
     Span(Span),
     /// `law.<name>`.
     Law(String),
+}
+
+/// What must have happened by a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// What is awaited.
+    pub awaits: Awaited,
+    /// So long ...
+    pub within: Term,
+    /// ... after this; its day is not counted.
+    pub after: Begins,
+    /// People hear of it so long before its last day.
+    pub alert: Span,
+}
+
+/// What meets a deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A notice of this kind is given.
+    Notice(String),
+    /// The dispute is answered.
+    Dispute,
+    /// The customer answers, whatever they say.
+    Customer,
+}
+
+/// What a deadline runs from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// The invoice's date of issue.
+    Issue,
+    /// Its due date.
+    Due,
+    /// The first contact about it that left, or the first talk.
+    FirstContact,
+    /// The day its latest dispute was opened.
+    Dispute,
+    /// A notice of this kind: the day it was proven, else the day it was given.
+    Notice(String),
 }
 
 /// What must be there before an adverse act.
@@ -309,6 +346,27 @@ impl Rule {
                 Some(found) => found.iter().any(|text| wanted.contains(text)),
                 None => true,
             })
+    }
+
+    /// Why no exception can lift it; nothing where two people can.
+    #[must_use]
+    pub fn stands_because(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Consent { .. } => Some("it is the customer's own word, and only they can take it back"),
+            Kind::Recipient { .. } => Some("who may be contacted is the right of others"),
+            Kind::Content { .. } => Some("it speaks of texts; change the text"),
+            Kind::Precondition(wanted) if wanted.approve > 0 => {
+                Some("it asks for the decision of people on this very act; give it on the case")
+            }
+            Kind::Deadline(_) | Kind::Retention { .. } => Some("it holds no contact back"),
+            Kind::Window { .. }
+            | Kind::Frequency { .. }
+            | Kind::Gap { .. }
+            | Kind::Precondition(_)
+            | Kind::Moratorium { .. } => {
+                (!self.exceptions).then_some("its policy allows none; what law asks is lifted by nobody")
+            }
+        }
     }
 
     /// Whether it speaks of a contact: a channel that is not chosen yet is met by rules on every channel only.

@@ -7,7 +7,7 @@ use recobro_kernel::decide::{Decided, Entry, Follow, Input, Turn, decide, enter}
 use recobro_kernel::effect::{Effect, NewTask, Retry};
 use recobro_kernel::event::Event;
 use recobro_kernel::expr::{Arg, Evaluation, Expr, ExprId, RuleError, Rules, View};
-use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Facts, InvoiceFacts};
+use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, CustomerFacts, Exception, Facts, InvoiceFacts};
 use recobro_kernel::ids::{CaseId, EventId, GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
@@ -294,6 +294,17 @@ impl World {
         };
         world.take(*turn);
         world
+    }
+
+    /// From the next turn on a law holds.
+    pub(crate) fn under(&mut self, law: Law) {
+        self.law = Arc::new(law);
+    }
+
+    /// From the next turn on a rule is lifted.
+    pub(crate) fn lift(&mut self, rule: &str) {
+        let exception = Exception { name: "EX-1".to_owned(), rule: rule.to_owned() };
+        self.facts.customer.exceptions.push(exception);
     }
 
     pub(crate) fn clock_day(&self) -> i64 {

@@ -64,7 +64,7 @@ impl<'a> Builder<'a> {
             | Kind::Consent { .. }
             | Kind::Recipient { .. }
             | Kind::Moratorium { .. }
-            | Kind::Deadline { .. }
+            | Kind::Deadline(_)
             | Kind::Retention { .. } => {}
         }
     }

@@ -15,6 +15,7 @@ const KEYS: &[&str] = &[
     "collector",
     "contact",
     "contacts",
+    "deadline",
     "example",
     "expect",
     "given",
@@ -23,6 +24,7 @@ const KEYS: &[&str] = &[
     "opted_out",
     "role",
     "roles",
+    "since",
 ];
 
 /// Facts that an example may give beside those a rule may ask for.
@@ -40,6 +42,8 @@ pub(crate) struct Example {
     pub(crate) contacts: Vec<Made>,
     pub(crate) notices: Vec<Given>,
     pub(crate) approved_by: Vec<String>,
+    /// The day of what a deadline runs from: issue, due date, first contact or dispute.
+    pub(crate) since: Option<NaiveDate>,
     pub(crate) collector: Option<Collector>,
     pub(crate) expect: Expect,
 }
@@ -50,6 +54,8 @@ pub(crate) enum Ask {
     Contact { channel: Channel, class: Class, role: String, roles: Vec<String>, opted_in: bool, opted_out: bool },
     /// `escalate`, `outsource`, or an action.
     Act(String),
+    /// A deadline of the policy: the rule's own name.
+    Deadline(String),
 }
 
 /// A contact before.
@@ -76,6 +82,8 @@ pub(crate) enum Expect {
     /// Until a local time; the rule's own name.
     Defer(NaiveDateTime, String),
     Forbid(String),
+    /// How a deadline stands, and its last day.
+    Stands(String, NaiveDate),
 }
 
 impl std::fmt::Display for Expect {
@@ -84,6 +92,7 @@ impl std::fmt::Display for Expect {
             Self::Allow => f.write_str("allow"),
             Self::Defer(until, rule) => write!(f, "defer until {} by {rule}", until.format("%Y-%m-%d %H:%M")),
             Self::Forbid(rule) => write!(f, "forbid by {rule}"),
+            Self::Stands(state, last) => write!(f, "{state} by {last}"),
         }
     }
 }
@@ -108,12 +117,13 @@ fn example(report: &Report, node: &Node, policy: &Policy) -> Option<Example> {
         found
     });
     Some(Example {
-        ask: ask(report, node)?,
+        ask: ask(report, node, policy)?,
         given: node.get("given").map(|node| given(report, node)).unwrap_or_default(),
         contacts: all("contacts").iter().filter_map(|node| made(report, node)).collect(),
         notices: all("notices").iter().filter_map(|node| notice(report, node)).collect(),
         approved_by: node.get("approved_by").map(|node| names(report, node)).unwrap_or_default(),
         collector,
+        since: node.get("since").and_then(|node| date(report, node)),
         place: node.place.clone(),
         title: title?,
         at: at?,
@@ -121,7 +131,10 @@ fn example(report: &Report, node: &Node, policy: &Policy) -> Option<Example> {
     })
 }
 
-fn ask(report: &Report, node: &Node) -> Option<Ask> {
+fn ask(report: &Report, node: &Node, policy: &Policy) -> Option<Ask> {
+    if let Some(rule) = node.get("deadline") {
+        return rule_named(report, rule, policy).map(Ask::Deadline);
+    }
     match (node.get("contact"), node.get("act")) {
         (Some(contact), None) => Some(Ask::Contact {
             channel: channel(report, contact)?,
@@ -133,7 +146,11 @@ fn ask(report: &Report, node: &Node) -> Option<Ask> {
         }),
         (None, Some(act)) => name(report, act).map(Ask::Act),
         (Some(_), Some(_)) | (None, None) => {
-            report.error("PB006", node, "an example asks for one thing: `contact: CHANNEL` or `act: NAME`");
+            report.error(
+                "PB006",
+                node,
+                "an example asks for one thing: `contact: CHANNEL`, `act: NAME` or `deadline: RULE`",
+            );
             None
         }
     }
@@ -212,7 +229,11 @@ fn expect(report: &Report, node: &Node, policy: &Policy) -> Option<Expect> {
         wrong(report, node, "`allow`, `{defer: TIME, rule: NAME}` or `{forbid: RULE}`");
         return None;
     }
-    only(report, node, "`expect`", &["defer", "forbid", "rule"]);
+    only(report, node, "`expect`", &["by", "defer", "forbid", "rule", "state"]);
+    if let Some(state) = node.get("state") {
+        let last = required(report, node, "by").and_then(|node| date(report, node));
+        return Some(Expect::Stands(text(report, state)?, last?));
+    }
     if let Some(rule) = node.get("forbid") {
         return rule_named(report, rule, policy).map(Expect::Forbid);
     }

@@ -7,10 +7,11 @@ use crate::yaml::Node;
 use recobro_kernel::calendar::weekday;
 use recobro_kernel::facts::{Channel, Class};
 use recobro_kernel::guard::policy::{
-    Collector, Confidence, Counts, Kind, Of, Opening, PATHS, Policy, Precondition, Rule, Term,
+    Awaited, Begins, Collector, Confidence, Counts, Deadline, Kind, Of, Opening, PATHS, Policy, Precondition, Rule,
+    Term,
 };
 use recobro_kernel::ids::Hash;
-use recobro_kernel::time::Hours;
+use recobro_kernel::time::{Hours, Span};
 use recobro_kernel::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,7 @@ const RULE_KEYS: &[&str] = &[
     "confidence",
     "effective_from",
     "effective_to",
+    "exceptions",
     "kind",
     "params",
     "rule",
@@ -58,7 +60,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("content", &["refuse", "require"]),
     ("precondition", &["approve", "evidence", "notice", "proof", "since"]),
     ("moratorium", &["eves", "season", "verdict"]),
-    ("deadline", &["after", "notice", "within"]),
+    ("deadline", &["after", "alert", "answer", "notice", "within"]),
     ("retention", &["keep"]),
 ];
 
@@ -161,7 +163,8 @@ fn rule(report: &Report, node: &Node, policy: &str) -> Option<Rule> {
         report.error("PB006", node, "the rule does not say what it comes before: `before: [escalate]`");
     }
     let confidence = node.get("confidence").and_then(|node| one_of(report, node, &["house", "known", "verified"]));
-    Some(Rule {
+    let confidence = confidence.as_deref().and_then(Confidence::parse).unwrap_or_default();
+    let mut rule = Rule {
         id: format!("{policy}/{}", id?),
         classes: classes(report, node.get("classes"), &kind),
         kind,
@@ -171,8 +174,21 @@ fn rule(report: &Report, node: &Node, policy: &str) -> Option<Rule> {
         from: node.get("effective_from").and_then(|node| date(report, node)),
         to: node.get("effective_to").and_then(|node| date(report, node)),
         source,
-        confidence: confidence.as_deref().and_then(Confidence::parse).unwrap_or_default(),
-    })
+        confidence,
+        exceptions: true,
+    };
+    rule.exceptions = exceptions(report, node.get("exceptions"), &rule);
+    Some(rule)
+}
+
+/// Whether two people may lift a rule: one of the house where nothing is said, one of law only where the row says so.
+fn exceptions(report: &Report, node: Option<&Node>, rule: &Rule) -> bool {
+    let Some(node) = node else { return rule.confidence == Confidence::House };
+    let lifts = one_of(report, node, &["none", "two_people"]).as_deref() == Some("two_people");
+    if let (true, Some(why)) = (lifts, rule.stands_because()) {
+        report.error("PB006", node, format!("nobody can lift this rule: {why}"));
+    }
+    lifts
 }
 
 /// The classes that a rule is about. Counting rules speak of what asks for money, the others of every message.
@@ -273,13 +289,35 @@ impl<'n> Reading<'n> {
                 forbid: self.word("verdict", &["defer", "forbid"]).as_deref() == Some("forbid"),
                 eves: self.flag("eves"),
             },
-            "deadline" => Kind::Deadline {
-                notice: self.need("notice").and_then(|node| name(report, node))?,
-                within: self.need("within").and_then(|node| self.term("within", node))?,
-                after_due: self.word("after", &["due", "issue"]).as_deref() == Some("due"),
-            },
+            "deadline" => Kind::Deadline(Box::new(self.deadline()?)),
             _ => Kind::Retention { keep: self.need("keep").and_then(|node| span(report, "keep", node))? },
         })
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let answer = self.word("answer", &["customer", "dispute"]);
+        let awaits = match answer.as_deref() {
+            Some("dispute") => Awaited::Dispute,
+            Some(_) => Awaited::Customer,
+            None => Awaited::Notice(self.need("notice").and_then(|node| name(self.report, node))?),
+        };
+        let after = match self.get("after") {
+            None if awaits == Awaited::Dispute => Begins::Dispute,
+            None => Begins::Issue,
+            Some(node) => match node.text().unwrap_or_default() {
+                "dispute" => Begins::Dispute,
+                "due" => Begins::Due,
+                "first_contact" => Begins::FirstContact,
+                "issue" => Begins::Issue,
+                _ => Begins::Notice(name(self.report, node)?),
+            },
+        };
+        let within = self.need("within").and_then(|node| self.term("within", node))?;
+        let alert = match self.get("alert") {
+            Some(node) => span(self.report, "alert", node)?,
+            None => Span::working_days(3),
+        };
+        Some(Deadline { awaits, within, after, alert })
     }
 
     fn of(&self) -> Of {

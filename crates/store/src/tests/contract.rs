@@ -42,7 +42,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(super::guard::what_an_outage_made_late_is_held_until_it_is_released).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
     each(the_contact_ledger_counts).await;
-    each(super::guard::what_the_guard_answered_is_found_by_customer_and_time).await;
+    each(super::guard::what_the_guard_answered_and_whom_people_except).await;
     each(super::consents::words_are_kept_in_the_order_they_were_said).await;
     each(work_is_answered_once).await;
     each(playbooks_and_artefacts_are_addressed_by_content).await;
@@ -285,11 +285,11 @@ async fn the_ledger_is_written_and_read_in_batches(store: &Store) {
         .await
         .unwrap();
     assert_eq!(disputes::list(&mut tx, true, "", 10).await.unwrap()[0].id, "d2");
-
     let wanted = Wanted {
         invoices: vec![invoice_id(1), invoice_id(2)],
         customers: vec![customer_id(1)],
         contacts_since: Some(at(0)),
+        exceptions_on: Some(on("2026-02-01")),
         promises: true,
         disputes: true,
         plans: true,

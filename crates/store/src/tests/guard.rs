@@ -1,12 +1,18 @@
 //! What the guard answered, and what leaves together.
 
 use super::contract::{commit, lease};
-use super::world::{at, customer_id, effect, effect_id, first, invoice_id};
+use super::world::{at, customer_id, effect, effect_id, first, invoice_id, on};
+use crate::exceptions::{self, ActRow, ExceptionRow};
 use crate::outbox::{self, State};
-use crate::{CaseNo, Store, catch_up, meta, verdicts};
+use crate::{CaseNo, Store, cases, catch_up, meta, verdicts};
 use recobro_kernel::ids::Hash;
 
-pub(super) async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
+pub(super) async fn what_the_guard_answered_and_whom_people_except(store: &Store) {
+    what_the_guard_answered_is_found_by_customer_and_time(store).await;
+    exceptions_stand_for_whom_two_people_said(store).await;
+}
+
+async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let allow = verdicts::VerdictRow {
         effect: effect_id(1).to_string(),
@@ -83,4 +89,75 @@ pub(super) async fn what_an_outage_made_late_is_held_until_it_is_released(store:
     meta::forget(&mut tx, "catch_up.late").await.unwrap();
     assert_eq!(catch_up::totals(&mut tx).await.unwrap().late, 0);
     tx.commit().await.unwrap();
+}
+
+fn exception(id: &str, status: &str, customer: Option<usize>, until: &str) -> ExceptionRow {
+    ExceptionRow {
+        id: id.to_owned(),
+        rule: "house/hours".to_owned(),
+        customer: customer.map(customer_id),
+        class: customer.is_none().then(|| "customer.segment=key".to_owned()),
+        reason: "agreed".to_owned(),
+        note: String::new(),
+        from_on: on("2026-01-02"),
+        until_on: on(until),
+        status: status.to_owned(),
+        asked_by: "person:ana".to_owned(),
+        asked_at: at(1),
+        decided_by: (status != "asked").then(|| "person:bo".to_owned()),
+        decided_at: (status != "asked").then(|| at(2)),
+        ended_by: (status == "ended").then(|| "person:ana".to_owned()),
+        ended_at: (status == "ended").then(|| at(3)),
+        tell_at: (status == "approved").then(|| at(20)),
+    }
+}
+
+async fn exceptions_stand_for_whom_two_people_said(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    let rows = [
+        exception("a", "approved", Some(1), "2026-03-01"),
+        exception("b", "asked", Some(1), "2026-03-01"),
+        exception("c", "ended", Some(2), "2026-03-01"),
+        exception("d", "approved", None, "2026-02-01"),
+    ];
+    exceptions::upsert(&mut tx, &rows).await.unwrap();
+    assert_eq!(exceptions::get(&mut tx, "b").await.unwrap().as_ref(), Some(&rows[1]));
+    assert_eq!(exceptions::get(&mut tx, "e").await.unwrap(), None);
+    let named = |rows: Vec<ExceptionRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let one = [customer_id(1)];
+    assert_eq!(named(exceptions::standing(&mut tx, &one, on("2026-02-01")).await.unwrap()), ["a", "d"]);
+    assert_eq!(named(exceptions::standing(&mut tx, &one, on("2026-02-02")).await.unwrap()), ["a"]);
+    let two = [customer_id(2)];
+    assert_eq!(named(exceptions::standing(&mut tx, &two, on("2026-02-01")).await.unwrap()), ["c", "d"]);
+    assert_eq!(named(exceptions::list(&mut tx, ("asked", None), "", 10).await.unwrap()), ["b"]);
+    let lasting = ("", Some(on("2026-02-02")));
+    assert_eq!(named(exceptions::list(&mut tx, lasting, "", 10).await.unwrap()), ["a"]);
+    assert_eq!(named(exceptions::list(&mut tx, ("", None), "b", 10).await.unwrap()), ["c", "d"]);
+    assert_eq!(exceptions::next_at(&mut tx).await.unwrap(), Some(at(20)));
+    assert_eq!(named(exceptions::untold(&mut tx, at(19), 10).await.unwrap()), [""; 0]);
+    assert_eq!(named(exceptions::untold(&mut tx, at(20), 10).await.unwrap()), ["a", "d"]);
+    let told = rows.clone().map(|row| ExceptionRow { tell_at: None, ..row });
+    exceptions::upsert(&mut tx, &told).await.unwrap();
+    assert_eq!(exceptions::next_at(&mut tx).await.unwrap(), None);
+    let act = |ordinal: i64, act: &str| ActRow {
+        exception: "a".to_owned(),
+        ordinal,
+        at: at(ordinal),
+        who: "person:ana".to_owned(),
+        act: act.to_owned(),
+        why: String::new(),
+    };
+    let acts = [act(1, "asked"), act(2, "approved")];
+    exceptions::note(&mut tx, &acts).await.unwrap();
+    assert_eq!(exceptions::acts(&mut tx, &["a".to_owned(), "b".to_owned()]).await.unwrap(), acts);
+    assert!(exceptions::note(&mut tx, &acts[..1]).await.is_err(), "what was done stays as it was");
+    drop(tx);
+    commit(store, &[first(1)]).await;
+    let mut tx = store.begin().await.unwrap();
+    let lives = cases::lives(&mut tx, &[customer_id(1)]).await.unwrap();
+    assert_eq!(
+        lives.iter().map(|life| (life.invoice.clone(), life.finished)).collect::<Vec<_>>(),
+        [(invoice_id(1), false)]
+    );
+    assert_eq!(lives[0].moved_at, at(0));
 }

@@ -15,6 +15,7 @@ fn all() -> (Vec<&'static Query>, Vec<&'static Bulk>) {
         crate::debits::statements(),
         crate::disputes::statements(),
         crate::events::statements(),
+        crate::exceptions::statements(),
         crate::history::statements(),
         crate::inbound::statements(),
         crate::incentives::statements(),

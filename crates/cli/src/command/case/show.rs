@@ -1,9 +1,13 @@
 //! `recobro case show CASE`.
 
+use crate::command::guard::lifted::DeadlineLine;
 use crate::failure::{Exit, Failure};
 use crate::reads;
 use crate::session::Session;
 use crate::story::Story;
+use recobro_kernel::case::Case;
+use recobro_kernel::time::Timestamp;
+use recobro_store::Store;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -26,6 +30,9 @@ struct Shown {
     records: u64,
     head: String,
     trouble: Option<String>,
+    /// Latest dates that law and house set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deadlines: Vec<DeadlineLine>,
     story: Story,
 }
 
@@ -38,6 +45,7 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     // A hold that is running counts as well.
     story.totals.held_days = found.case.clock.held_until(now, file.zone);
     let row = found.row(&file.compiled.playbook);
+    let deadlines = deadlines(&store, &found.case, now, session).await?;
     if session.out.is_json() {
         let shown = Shown {
             case: row,
@@ -49,6 +57,7 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
             records: found.case.seq,
             head: found.head.clone(),
             trouble: found.case.trouble.clone(),
+            deadlines,
             story,
         };
         session.out.json(&shown)?;
@@ -72,6 +81,9 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     for hold in &found.case.holds {
         let _ = write!(text, "\nheld    {} since {}", hold.name, hold.opened_at.date_in(file.zone));
     }
+    for deadline in &deadlines {
+        let _ = write!(text, "\ndue     {}", deadline.text());
+    }
     if let Some(trouble) = &found.case.trouble {
         let _ = write!(text, "\ntrouble {trouble}");
     }
@@ -79,4 +91,19 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     let why = session.again(&format!("case why {}", args.case));
     session.out.say(&format!("next: {why}    every decision, with the facts it read{}", session.password_note()));
     Ok(Exit::Ok)
+}
+
+/// The deadlines of an open case. A library that cannot be read keeps nobody from looking at a case.
+async fn deadlines(
+    store: &Store,
+    case: &Case,
+    now: Timestamp,
+    session: &Session,
+) -> Result<Vec<DeadlineLine>, Failure> {
+    if case.is_finished() {
+        return Ok(Vec::new());
+    }
+    let Ok(reader) = session.reader(store).await else { return Ok(Vec::new()) };
+    let running = reader.deadlines(&case.customer, now).await?;
+    Ok(running.into_iter().filter(|one| one.invoice == case.invoice).map(DeadlineLine::from).collect())
 }

@@ -33,7 +33,9 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
                 (Some(wanted), _) => seq == wanted,
                 (None, Some(on)) => held_back(record, body, on),
                 (None, None) => {
-                    matches!(record, Record::Decision(_) | Record::Entered { chosen: Some(_), .. }) || is_restraint(record)
+                    matches!(record, Record::Decision(_) | Record::Entered { chosen: Some(_), .. })
+                        || is_restraint(record)
+                        || of_the_guard(record)
                 }
             };
             if wanted {
@@ -65,6 +67,12 @@ fn nothing(args: &Args, rows: &[HistoryRow], session: &Session) -> Result<Exit, 
             Ok(Exit::Ok)
         }
     }
+}
+
+/// News of deadlines and of rules that people lifted.
+fn of_the_guard(record: &Record) -> bool {
+    let names = ["deadline.near", "deadline.missed", "exception.begun"];
+    matches!(record, Record::Event { event, .. } if names.contains(&event.name.as_str()))
 }
 
 /// Records that say what did not happen.
@@ -130,6 +138,14 @@ fn tell(
         Record::Skipped { reason, .. } | Record::Recalled { reason, .. } | Record::Ignored { reason, .. } => {
             let _ = write!(text, "\n  rule     {reason}");
         }
+        Record::Event { event, .. } if of_the_guard(record) && !full => {
+            let _ = write!(text, "\n  rule     {}", event.text("rule"));
+            for field in ["what", "exception", "asked_by", "approved_by", "until"] {
+                if !event.field(field).is_missing() {
+                    let _ = write!(text, "\n  {field:<8} {}", event.field(field));
+                }
+            }
+        }
         other if full => {
             let _ = write!(text, "\n{}", serde_json::to_string_pretty(other)?);
         }
@@ -167,6 +183,7 @@ fn title(record: &Record) -> String {
         Record::Returned { effect, .. } => format!("returned effect {effect}"),
         Record::Recalled { effect, .. } => format!("recalled effect {effect}"),
         Record::Ignored { what, .. } => format!("ignored {what}"),
+        Record::Event { event, .. } if of_the_guard(record) => event.name.replace('.', " "),
         other => other.kind().to_owned(),
     }
 }

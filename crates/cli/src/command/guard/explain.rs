@@ -1,12 +1,15 @@
 //! `recobro guard explain`.
 
+use super::lifted::{self, DeadlineLine};
 use crate::failure::{Exit, Failure};
 use crate::reads;
 use crate::session::Session;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
+use recobro_engine::Engine;
 use recobro_engine::explain::{Answer, Question, parts};
 use recobro_kernel::facts::{Channel, Class};
+use recobro_kernel::ids::CustomerId;
 use recobro_kernel::record::Moved;
 use recobro_kernel::time::Timestamp;
 use recobro_store::verdicts::VerdictRow;
@@ -67,6 +70,9 @@ struct Found<'a> {
     verdict: &'a str,
     why: &'a str,
     source: &'a str,
+    /// The exception that allows what the rule would not have allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +121,34 @@ pub(super) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
             session.out.line(&text(answer, at, zone))?;
         }
     }
+    beside(&engine, &customer.id, (at, at.date_in(zone)), session).await
+}
+
+/// What stands beside the answers: rules that are lifted, and deadlines that run.
+async fn beside(
+    engine: &Engine,
+    customer: &CustomerId,
+    (at, on): (Timestamp, NaiveDate),
+    session: &Session,
+) -> Result<Exit, Failure> {
+    for row in engine.exceptions_of(customer, at).await? {
+        let line = lifted::line(row, on);
+        if session.out.is_json() {
+            session.out.json(&line)?;
+        } else {
+            let (by, and) = (&line.asked_by, line.decided_by.as_deref().unwrap_or_default());
+            let (name, rule, until) = (&line.exception, &line.rule, line.until);
+            session.out.line(&format!("exception {name} lifts {rule} until {until}, asked by {by}, approved by {and}"))?;
+        }
+    }
+    for running in engine.deadlines(customer, at).await? {
+        let line = DeadlineLine::from(running);
+        if session.out.is_json() {
+            session.out.json(&line)?;
+        } else {
+            session.out.line(&format!("{}  deadline  {}", line.number(), line.text()))?;
+        }
+    }
     Ok(Exit::Ok)
 }
 
@@ -142,6 +176,7 @@ fn said(answer: &Answer, at: Timestamp) -> Said<'_> {
         verdict: parts(&found.verdict).0,
         why: &found.why,
         source: &found.source,
+        exception: found.exception.as_deref(),
     });
     Said {
         schema: "recobro/v1/verdict",

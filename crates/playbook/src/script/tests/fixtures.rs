@@ -156,6 +156,7 @@ pub(super) fn view() -> View {
         marks: Arc::new(Marks {
             steps: [("overdue-first".to_owned(), mark)].into(),
             answered_at: Some("2026-05-06T07:00:00Z".parse().unwrap()),
+            first_contact: None,
         }),
         now,
         today: date("2026-05-20"),
