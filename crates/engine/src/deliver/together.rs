@@ -91,7 +91,7 @@ fn key(group: &[Ready<'_>]) -> EffectId {
 }
 
 fn level(ready: &Ready<'_>) -> u8 {
-    super::level(ready.bundle, &ready.effect)
+    super::asking::level(ready.bundle, &ready.effect)
 }
 
 /// The invoices of a message, the oldest due first.
