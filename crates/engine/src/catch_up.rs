@@ -80,7 +80,9 @@ impl Holding {
 /// Whether late cases wait for a person: from when more than the threshold are late until none is left.
 async fn holds(engine: &Engine, tx: &mut Tx, before: Timestamp, claimed: usize) -> Result<bool, Error> {
     let above = i64::try_from(engine.settings.catch_up_above).unwrap_or(i64::MAX - 1);
-    let left = catch_up::late(tx, before, above + 1).await?;
+    let claimed = i64::try_from(claimed).unwrap_or(i64::MAX - 1);
+    // Counted beyond both: whether there are more than a person is asked for, and whether any are left behind this batch.
+    let left = catch_up::late(tx, before, above.max(claimed) + 1).await?;
     let begun = catch_up::since(tx).await?.is_some();
     if !begun && left <= above {
         return Ok(false);
@@ -93,7 +95,7 @@ async fn holds(engine: &Engine, tx: &mut Tx, before: Timestamp, claimed: usize) 
             "late cases after an outage: what they order waits for `recobro outbox release`"
         );
     }
-    if usize::try_from(left).is_ok_and(|left| left <= claimed) {
+    if left <= claimed {
         catch_up::end(tx).await?;
     }
     Ok(true)

@@ -94,6 +94,14 @@ async fn many_late_contacts_wait_and_leave_in_tranches_and_late_steps_give_way()
 }
 
 #[tokio::test]
+async fn all_of_them_wait_where_a_batch_takes_more_than_the_threshold() {
+    let mut world = World::holding_above(3);
+    world.batch = 5;
+    let engine = after_the_outage(&world, 12, "2026-05-20T10:00:00Z").await;
+    assert_eq!((sent(&world), held(&engine).await.len()), (0, 12));
+}
+
+#[tokio::test]
 async fn few_late_contacts_leave_by_themselves_as_does_what_is_on_time() {
     let world = World::holding_above(8);
     let engine = after_the_outage(&world, 8, "2026-05-20T10:00:00Z").await;

@@ -147,6 +147,8 @@ pub(crate) struct World {
     pub(crate) slice: Option<usize>,
     pub(crate) faults: Faults,
     catch_up_above: usize,
+    /// Cases of one batch.
+    pub(crate) batch: usize,
     acts: Arc<Notes>,
 }
 
@@ -162,6 +164,7 @@ impl World {
             slice: None,
             faults: Faults::none(),
             catch_up_above: 1_000,
+            batch: 200,
             acts: Arc::default(),
         }
     }
@@ -231,6 +234,7 @@ impl World {
             worker: name.to_owned(),
             faults,
             catch_up_above: self.catch_up_above,
+            batch: self.batch,
             observer: Some(observer),
             payment_link: "https://pay.example.com/{invoice}".to_owned(),
             ..Settings::default()
