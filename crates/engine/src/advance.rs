@@ -93,9 +93,8 @@ pub(crate) async fn advance(
 /// Claims, and keeps of each customer only what lies within the same quarter of an hour as its earliest case, so that
 /// nothing of a customer is decided before something earlier of the same customer has had its consequences.
 async fn in_order(engine: &Engine, tx: &mut Tx, span: Span) -> Result<Vec<Claimed>, Error> {
-    let limit = i64::try_from(engine.settings.batch).unwrap_or(i64::MAX);
-    let mut claimed = db::claim_due(tx, span.horizon, limit).await?;
-    if claimed.len() == engine.settings.batch {
+    let mut claimed = db::claim_due(tx, span.horizon, engine.settings.batch, span.sliced).await?;
+    if claimed.len() >= engine.settings.batch {
         // Something earlier may not have been claimed: only the first cell is sure to be complete enough.
         let until = claimed.iter().map(|one| one.due_at).min().map_or(span.cell_end, |first| first.max(span.cell_end));
         claimed.retain(|one| one.due_at <= until);

@@ -32,6 +32,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Cases that a batch takes at most to be whole by customer.
+const CUSTOMERS_WHOLE: i64 = 1_000;
+
 /// A case with its news, ready for a turn.
 pub(crate) struct Claimed {
     /// The database's number.
@@ -55,9 +58,16 @@ pub(crate) fn case_of(row: &cases::Claimed) -> Result<Case, Error> {
     serde_json::from_str(&row.state).map_err(|cause| corrupt(format!("state of case {}", row.id), &cause))
 }
 
-/// Claims cases to wake at or before an instant, with their unread news.
-pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Claimed>, Error> {
-    let rows = cases::claim_due(tx, until, limit).await?;
+/// Claims cases to wake at or before an instant, with their unread news. Where more is due than `limit`, a worker in real
+/// time also takes what else is due of the same customers: what they say together is decided together.
+pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: usize, whole: bool) -> Result<Vec<Claimed>, Error> {
+    let mut rows = cases::claim_due(tx, until, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+    if whole && rows.len() == limit {
+        let customers = unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
+        let taken: BTreeSet<CaseNo> = rows.iter().map(|row| row.no).collect();
+        let more = cases::claim_due_of(tx, &customers, until, CUSTOMERS_WHOLE).await?;
+        rows.extend(more.into_iter().filter(|row| !taken.contains(&row.no)));
+    }
     if rows.is_empty() {
         return Ok(Vec::new());
     }

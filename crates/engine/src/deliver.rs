@@ -118,6 +118,9 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
             rows.extend(outbox::claim_of(tx, span.horizon, (&lane, &customers), room, &lease).await?);
         }
     }
+    if span.sliced {
+        rows = together::only_decided(engine, tx, rows).await?;
+    }
     if rows.is_empty() {
         return Ok(Vec::new());
     }

@@ -3,6 +3,7 @@
 mod calls;
 mod catch_up;
 mod checker;
+mod together;
 mod workers;
 mod world;
 

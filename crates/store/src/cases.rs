@@ -101,6 +101,20 @@ const LOAD: Query =
 /// Those of the database.
 pub async fn claim_due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
     let due = wake::due(tx, until, limit).await?;
+    claimed(tx, due).await
+}
+
+/// Claims what else is due of these customers, as [`claim_due`] does.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim_due_of(tx: &mut Tx, customers: &[CustomerId], until: Timestamp, limit: i64) -> Result<Vec<Claimed>> {
+    let due = wake::due_of(tx, customers, until, limit).await?;
+    claimed(tx, due).await
+}
+
+/// The cases of wakes, in their order.
+async fn claimed(tx: &mut Tx, due: Vec<(CaseNo, Timestamp)>) -> Result<Vec<Claimed>> {
     if due.is_empty() {
         return Ok(Vec::new());
     }

@@ -273,6 +273,22 @@ pub async fn claim_of(
     let ready = tx.rows(&READY_OF, args).await?;
     leased(tx, ready, lease).await
 }
+
+const PUT_BACK: Query = listed!(
+    "outbox.put_back",
+    "UPDATE outbox SET status = 0, lease_until = NULL, owner = NULL WHERE status = 1 AND id",
+    ""
+);
+
+/// Makes effects ready again that this transaction claimed, as if it had not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put_back(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
+    tx.run(&PUT_BACK, vec![texts(effects)]).await?;
+    Ok(())
+}
+
 static HOLD: Bulk = Bulk::new(
     "outbox.hold",
     columns!(id Text, fence Int),
@@ -711,4 +727,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}
+crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, PUT_BACK, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}

@@ -1,8 +1,10 @@
 //! When a case is looked at next: a row only while it sleeps to a time or has news.
 
-use crate::sql::{Bulk, Query, Tail, args, columns, listed, locked, newest, numbers};
+use crate::sql::{Bulk, Query, Tail, args, columns, listed, locked, newest, numbers, texts};
 use crate::{CaseNo, Result, Tx};
+use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Which goes first when much is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,4 +110,40 @@ pub(crate) async fn due(tx: &mut Tx, until: Timestamp, limit: i64) -> Result<Vec
     rows.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
 }
 
-crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS ; SET, HASTEN}
+/// By `cases_customer` and the primary key.
+const DUE_OF: Query = listed!(
+    "wake.due_of",
+    "SELECT wake.no, wake.due_at FROM cases JOIN wake ON wake.no = cases.no WHERE wake.due_at <= $2 AND cases.customer",
+    "ORDER BY wake.due_at, wake.no LIMIT $3",
+    " FOR UPDATE OF wake SKIP LOCKED"
+);
+
+/// Returns what is due of these customers.
+pub(crate) async fn due_of(
+    tx: &mut Tx,
+    customers: &[CustomerId],
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<(CaseNo, Timestamp)>> {
+    let mut rows = tx.rows(&DUE_OF, args![texts(customers), until, limit]).await?;
+    rows.iter_mut().map(|row| Ok((row.next()?, row.next()?))).collect()
+}
+
+/// By `cases_customer` and the primary key; also what another worker is deciding.
+const UNDECIDED: Query = listed!(
+    "wake.undecided",
+    "SELECT DISTINCT cases.customer FROM cases JOIN wake ON wake.no = cases.no
+     WHERE wake.due_at <= $2 AND cases.customer",
+    "ORDER BY cases.customer LIMIT 1000"
+);
+
+/// Which of these customers, at most 1,000, have cases that are due by `until` and not decided yet.
+///
+/// # Errors
+/// Those of the database.
+pub async fn undecided(tx: &mut Tx, customers: &[CustomerId], until: Timestamp) -> Result<BTreeSet<CustomerId>> {
+    let mut rows = tx.rows(&UNDECIDED, args![texts(customers), until]).await?;
+    rows.iter_mut().map(|row| row.next()).collect()
+}
+
+crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS, DUE_OF, UNDECIDED ; SET, HASTEN}

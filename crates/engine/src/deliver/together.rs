@@ -4,28 +4,58 @@
 //! and history, and shares the message's key, which follows from who is in it.
 
 use super::{Handing, Ready, effect_of, prepare};
-use crate::Engine;
-use crate::Error;
 use crate::facts::Loaded;
 use crate::priority::rank;
 use crate::render::Line;
+use crate::{Engine, Error};
 use recobro_kernel::effect::Effect;
 use recobro_kernel::ids::{CustomerId, EffectId};
 use recobro_store::contacts::ContactRow;
-use recobro_store::outbox::OutboxRow;
+use recobro_store::outbox::{self, OutboxRow};
+use recobro_store::{Tx, wake};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How a payload says that it bundles: most do not, and need not be read for it.
+const BUNDLED: &str = "\"bundled\":true";
 
 /// Customers of claimed rows that bundle, by lane.
 pub(super) fn mates(rows: &[OutboxRow]) -> Result<BTreeMap<String, Vec<CustomerId>>, Error> {
     let mut mates: BTreeMap<String, BTreeSet<CustomerId>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.payload.contains("\"bundled\":true")) {
+    for row in rows.iter().filter(|row| row.payload.contains(BUNDLED)) {
         let effect = effect_of(row)?;
         if effect.bundled {
             mates.entry(row.lane.clone()).or_default().insert(row.customer.clone());
         }
     }
     Ok(mates.into_iter().map(|(lane, customers)| (lane, customers.into_iter().collect())).collect())
+}
+
+/// How long what is ready waits for other cases of its customer, which are due and may have something to add.
+const WAITS_US: i64 = 15 * 60 * 1_000_000;
+
+/// Puts back what bundles and whose customer has cases that are due and not decided yet, perhaps by another worker: they
+/// may say something in the same message.
+pub(super) async fn only_decided(engine: &Engine, tx: &mut Tx, rows: Vec<OutboxRow>) -> Result<Vec<OutboxRow>, Error> {
+    let now = engine.clock.now();
+    let customers: BTreeSet<CustomerId> = mates(&rows)?.into_values().flatten().collect();
+    if customers.is_empty() {
+        return Ok(rows);
+    }
+    let customers: Vec<CustomerId> = customers.into_iter().collect();
+    let undecided = wake::undecided(tx, &customers, now).await?;
+    if undecided.is_empty() {
+        return Ok(rows);
+    }
+    // What left in a message before leaves with nobody new, and what has waited long waits no more.
+    let since = now.plus_us(-WAITS_US);
+    let waits = |row: &OutboxRow| undecided.contains(&row.customer) && row.bundle.is_none() && row.due_at > since;
+    let (waiting, ready): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| waits(row) && row.payload.contains(BUNDLED));
+    if !waiting.is_empty() {
+        outbox::put_back(tx, &waiting.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    }
+    Ok(ready)
 }
 
 /// Makes one message of what goes to the same address; what is alone leaves as it is.

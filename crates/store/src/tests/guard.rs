@@ -4,6 +4,7 @@ use super::contract::{commit, lease};
 use super::world::{at, customer_id, effect, effect_id, first, invoice_id, on};
 use crate::exceptions::{self, ActRow, ExceptionRow};
 use crate::outbox::{self, State};
+use crate::wake::{self, Priority, WakeAt};
 use crate::{CaseNo, Store, cases, catch_up, meta, verdicts};
 use recobro_kernel::ids::Hash;
 
@@ -57,6 +58,27 @@ pub(super) async fn what_leaves_together_is_claimed_together(store: &Store) {
     assert!(outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap().is_empty());
     let later = outbox::claim_of(&mut tx, at(90), ("email", &one), 10, &lease("w", 60)).await.unwrap();
     assert_eq!(later.len(), 1);
+    outbox::put_back(&mut tx, &[effect_id(20), effect_id(22)]).await.unwrap();
+    let again = outbox::claim_of(&mut tx, at(10), ("email", &one), 10, &lease("w", 60)).await.unwrap();
+    assert_eq!(again.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(effect_id(20), State::Leased)]);
+    tx.commit().await.unwrap();
+    what_is_due_of_a_customer_is_claimed_with_it(store).await;
+}
+
+async fn what_is_due_of_a_customer_is_claimed_with_it(store: &Store) {
+    let mut openings = [first(2), first(3)];
+    for (opening, due) in openings.iter_mut().zip([5, 50]) {
+        opening.wake = Some(WakeAt { due_at: at(due), priority: Priority::Timer });
+    }
+    let nos = commit(store, &openings).await;
+    let customers = [customer_id(2), customer_id(3)];
+    let mut tx = store.begin().await.unwrap();
+    let undecided = wake::undecided(&mut tx, &customers, at(10)).await.unwrap();
+    assert_eq!(undecided, std::collections::BTreeSet::from([customers[0].clone()]));
+    let due = cases::claim_due_of(&mut tx, &customers, at(10), 10).await.unwrap();
+    assert_eq!(due.iter().map(|case| (case.no, case.due_at)).collect::<Vec<_>>(), [(nos[0], Some(at(5)))]);
+    assert_eq!(cases::claim_due_of(&mut tx, &customers, at(60), 1).await.unwrap().len(), 1);
+    assert_eq!(cases::claim_due_of(&mut tx, &customers, at(60), 9).await.unwrap().len(), 2);
     tx.commit().await.unwrap();
 }
 
@@ -64,7 +86,7 @@ pub(super) async fn what_an_outage_made_late_is_held_until_it_is_released(store:
     let mut opening = first(1);
     opening.effects = vec![effect(30, 1), effect(31, 1)];
     opening.effects[0].birth = outbox::Birth::Held { due_at: at(5) };
-    opening.wake = Some(crate::wake::WakeAt { due_at: at(5), priority: crate::wake::Priority::Timer });
+    opening.wake = Some(WakeAt { due_at: at(5), priority: Priority::Timer });
     let no = commit(store, std::slice::from_ref(&opening)).await[0];
     let mut tx = store.begin().await.unwrap();
     assert_eq!(catch_up::late(&mut tx, at(5), 10).await.unwrap(), 0);
