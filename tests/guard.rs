@@ -32,6 +32,10 @@ fn the_guard_says_why_not_by_which_rule_and_when_next() {
         (night["verdict"].as_str(), night["until"].as_str()),
         (Some("defer"), Some("2026-02-11T08:00:00.000000Z"))
     );
+    // The cap chose the day and the window its hour: both are named, in that order.
+    let twice = home.data(&["guard", "explain", "C1", "--channel", "email", "--at", "2026-02-02T20:30"]);
+    let first = twice.lines().next().unwrap_or_default();
+    assert!(first.contains(", then hours"), "{twice}");
     let day = ask("2026-02-10T11:00");
     assert_eq!(day["verdict"], "allow", "{day}");
     let rules: Vec<&str> = day["findings"].as_array().unwrap().iter().filter_map(|one| one["rule"].as_str()).collect();

@@ -196,7 +196,11 @@ pub(crate) fn unique<T: Ord + Clone>(items: &[T]) -> Vec<T> {
 
 fn point_of(row: ContactPointRow, said: &BTreeMap<Channel, Consent>) -> Option<Point> {
     let channel = Channel::parse(&row.channel)?;
-    let consent = said.get(&channel).cloned().unwrap_or_default();
+    let mut consent = said.get(&channel).cloned().unwrap_or_default();
+    if row.role == "attorney" {
+        // What customers refuse is about themselves: whom they named to speak for them is to be written to.
+        consent.refused.clear();
+    }
     let fact = ContactPoint { id: row.id, channel, role: row.role, usable: row.usable, consent };
     Some(Point { fact, name: row.name, address: row.address })
 }
@@ -577,4 +581,32 @@ pub(crate) async fn load_planned(engine: &Engine, tx: &mut Tx, due: &[PlanRow]) 
     let mut keys = Keys::of(due.iter().map(|row| (&row.customer, row.invoices.iter().map(|part| &part.invoice))));
     keys.plans.extend(due.iter().map(|row| row.id.clone()));
     load_book(engine, tx, &keys).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use recobro_kernel::consent::{Purpose, Word};
+
+    #[test]
+    fn who_refuses_a_channel_does_not_refuse_it_for_their_attorney() {
+        let mut refused = Consent::default();
+        refused.take(&Purpose::ALL, Word::Withdrawn);
+        let said = BTreeMap::from([(Channel::Email, refused)]);
+        let takes = |role: &str| {
+            let row = ContactPointRow {
+                id: "P".to_owned(),
+                customer: CustomerId("C".to_owned()),
+                channel: "email".to_owned(),
+                role: role.to_owned(),
+                name: String::new(),
+                address: "a@example.com".to_owned(),
+                usable: true,
+                known_at: Timestamp::default(),
+            };
+            point_of(row, &said).unwrap().fact.takes(Class::Dunning)
+        };
+        assert!(!takes("billing"));
+        assert!(takes("attorney"));
+    }
 }

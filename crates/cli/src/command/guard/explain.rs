@@ -202,7 +202,7 @@ fn text(answer: &Answer, at: Timestamp, zone: Tz) -> String {
         _ if answer.stopped.is_some() => format!("kept back by the case: {}", answer.stopped.as_deref().unwrap_or_default()),
         ("allow", _) => format!("may leave at {}", local(at)),
         ("defer", Some(Timestamp::MAX)) => format!("never: {rule}"),
-        ("defer", Some(until)) => format!("not before {}: {rule}", local(until)),
+        ("defer", Some(until)) => format!("not before {}: {}", local(until), in_order(answer, rule)),
         _ => format!("not this way: {rule}"),
     };
     let mut lines = vec![format!("{}  {:<8}  {guard}", answer.number, answer.channel.name())];
@@ -218,6 +218,12 @@ fn text(answer: &Answer, at: Timestamp, zone: Tz) -> String {
         lines.push(format!("    {word:<6}  {}{why}  ({})", found.rule, found.source));
     }
     lines.join("\n")
+}
+
+/// Every limit that moved it, in the order in which they did: the last one alone may be the hour of a day that a cap chose.
+fn in_order(answer: &Answer, last: &str) -> String {
+    let rules: Vec<&str> = answer.moved.iter().map(|moved| moved.rule.as_str()).collect();
+    if rules.is_empty() { last.to_owned() } else { rules.join(", then ") }
 }
 
 fn logged(rows: &[VerdictRow], zone: Tz, session: &Session) -> Result<Exit, Failure> {
