@@ -143,7 +143,7 @@ const UNDECIDED: Query = listed!(
 /// Those of the database.
 pub async fn undecided(tx: &mut Tx, customers: &[CustomerId], until: Timestamp) -> Result<BTreeSet<CustomerId>> {
     let mut rows = tx.rows(&UNDECIDED, args![texts(customers), until]).await?;
-    rows.iter_mut().map(|row| row.next()).collect()
+    rows.iter_mut().map(crate::sql::Row::next).collect()
 }
 
 crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS, DUE_OF, UNDECIDED ; SET, HASTEN}
