@@ -7,6 +7,7 @@ use recobro_playbook::{Files, Library};
 use recobro_store::playbooks::{self, VersionRow};
 use recobro_store::{Store, Tx, inbound, outbox};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// What a lease has left when the slowest hand-over ends: time to settle it.
@@ -21,6 +22,8 @@ pub struct Engine {
     pub(crate) shelf: Shelf,
     /// Lanes where nothing could be handed over, until when they are left alone.
     pub(crate) rests: Mutex<BTreeMap<String, Timestamp>>,
+    /// Sleeping cases are being told of a changed law.
+    pub(crate) replans: AtomicBool,
 }
 
 impl Engine {
@@ -37,7 +40,9 @@ impl Engine {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let engine = Self { store, clock, channels, settings, shelf: Shelf::new(library), rests: Mutex::default() };
+        let shelf = Shelf::new(library);
+        let (rests, replans) = (Mutex::default(), AtomicBool::default());
+        let engine = Self { store, clock, channels, settings, shelf, rests, replans };
         let mut tx = engine.store.begin().await?;
         if let (true, Some(reached)) = (engine.clock.is_virtual(), recobro_store::meta::virtual_now(&mut tx).await?) {
             engine.clock.move_to(reached);
@@ -45,6 +50,7 @@ impl Engine {
         if engine.publish(&mut tx).await? {
             crate::route::offer_unmatched(&engine, &mut tx, &mut crate::run::Tick::default()).await?;
         }
+        crate::replan::begin(&engine, &mut tx).await?;
         // Nobody else can hold a lease on a database of one process; a virtual run is alone on any.
         if engine.clock.is_virtual() || !engine.store.is_shared() {
             // The first round finds them and looks after each.
@@ -58,7 +64,8 @@ impl Engine {
     #[must_use]
     pub fn to_read(store: Store, library: &Library, settings: Settings, clock: Clock) -> Self {
         let (channels, shelf) = (Channels::default(), Shelf::new(library));
-        Self { store, clock, channels, settings, shelf, rests: Mutex::default() }
+        let (rests, replans) = (Mutex::default(), AtomicBool::default());
+        Self { store, clock, channels, settings, shelf, rests, replans }
     }
 
     /// Publishes what is new on the shelf. Says whether anything was.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Every fault point by name. A new write point without a name here cannot be tested, so add it.
 pub const POINTS: &[&str] = &[
     "receive.committed",
+    "replan.page",
     "round.committed",
     "route.before_commit",
     "promise.judged",

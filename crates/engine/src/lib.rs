@@ -46,6 +46,7 @@ mod db;
 mod engine;
 mod error;
 mod render;
+mod replan;
 pub mod retention;
 mod turn;
 

@@ -11,7 +11,7 @@ use crate::clock::Stopwatch;
 use crate::deliver::{self, Settling};
 use crate::observe::Act;
 use crate::people::{Nobody, People};
-use crate::{Engine, Error, advance, limits, route};
+use crate::{Engine, Error, advance, limits, replan, route};
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_store::{Tx, inbound, meta, outbox, wake};
 use std::time::Duration;
@@ -150,6 +150,7 @@ impl Engine {
         let watch = Stopwatch::start();
         let mut tick = Tick::default();
         let mut settling = self.hand_over_again(&mut tick).await?;
+        while replan::step(self).await?.is_some() {}
         loop {
             let stopping = stop.as_ref().is_some_and(|stop| *stop.borrow());
             let mut tx = self.store.begin().await?;
@@ -391,6 +392,9 @@ impl Engine {
         tx.commit().await?;
         self.tell_observer(tick);
         worked |= advanced > 0;
+        if advanced < self.settings.batch {
+            worked |= replan::step(self).await?.is_some();
+        }
         if handings.is_empty() {
             return Ok(worked);
         }

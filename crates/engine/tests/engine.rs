@@ -3,6 +3,7 @@
 mod calls;
 mod catch_up;
 mod checker;
+mod replan;
 mod together;
 mod workers;
 mod world;

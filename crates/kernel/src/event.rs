@@ -104,6 +104,7 @@ events! {
     "invoice.due_changed" Invoice {"from": Date, "to": Date};
     "invoice.paid" Invoice {"amount": Amount, "on": Date};
     "invoice.reopened" Invoice {"by": Text};
+    "law.changed" Internal {"changed": Text};
     "meeting.accepted" Invoice {"date": Date};
     "operator.cancel" Internal {"why": Text, "who": Text};
     "operator.goto" Internal {"why": Text, "who": Text, "stage": Text};

@@ -84,7 +84,10 @@ impl Walk<'_> {
             return true;
         }
         let topic = event.name.split('.').next().unwrap_or("");
-        matches!(topic, "invoice" | "dispute" | "promise" | "plan" | "hold" | "exception" | "operator" | "outcome")
+        matches!(
+            topic,
+            "invoice" | "dispute" | "promise" | "plan" | "hold" | "exception" | "law" | "operator" | "outcome"
+        )
     }
 
     /// Takes one event. An error means it stays unread.
@@ -122,6 +125,10 @@ impl Walk<'_> {
         }
         if event.name == "exception.begun" {
             self.plan_again(&format!("exception {}", event.text("exception")));
+            return Ok(());
+        }
+        if event.name == "law.changed" {
+            self.plan_again("a calendar or policy changed");
             return Ok(());
         }
         if answer {

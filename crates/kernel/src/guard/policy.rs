@@ -294,9 +294,7 @@ impl Policy {
         on: NaiveDate,
         (named, collector): (bool, Collector),
     ) -> bool {
-        let place = |wanted: &String| {
-            is_member(wanted, &customer.country) || customer.subdivision.as_deref() == Some(wanted.as_str())
-        };
+        let place = |wanted: &String| is_at(wanted, &customer.country, customer.subdivision.as_deref());
         let here = if self.jurisdictions.is_empty() { named } else { self.jurisdictions.iter().any(place) };
         let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
         here && is_in_force(self.from, self.to, on)
@@ -389,6 +387,12 @@ const UNION: &[&str] = &[
 
 fn is_member(wanted: &str, country: &str) -> bool {
     wanted == country || (wanted == "EU" && UNION.contains(&country))
+}
+
+/// Whether a place of a policy or calendar (a country, a subdivision, the Union) is that of a customer.
+#[must_use]
+pub fn is_at(wanted: &str, country: &str, subdivision: Option<&str>) -> bool {
+    is_member(wanted, country) || subdivision == Some(wanted)
 }
 
 /// Paths that `applies` may name, beside `customer.x.*` and `invoice.x.*`.

@@ -71,7 +71,7 @@ fn nothing(args: &Args, rows: &[HistoryRow], session: &Session) -> Result<Exit, 
 
 /// News of deadlines and of rules that people lifted.
 fn of_the_guard(record: &Record) -> bool {
-    let names = ["deadline.near", "deadline.missed", "exception.begun"];
+    let names = ["deadline.near", "deadline.missed", "exception.begun", "law.changed"];
     matches!(record, Record::Event { event, .. } if names.contains(&event.name.as_str()))
 }
 
