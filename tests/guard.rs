@@ -59,3 +59,27 @@ fn what_the_guard_answered_is_on_record_for_what_left_and_what_did_not() {
         "{findings:?}"
     );
 }
+
+#[test]
+fn calls_about_several_invoices_are_one_line_one_call_and_one_answer() {
+    let home = Home::new();
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put("customers.csv", "id,name,country,email,phone,kind\nC8,Marie,FR,m@example.fr,+33600000001,person\n");
+    put(
+        "invoices.csv",
+        "id,number,customer,issued,due,amount,currency\nI2,2,C8,2026-10-02,2026-11-01,90.00,EUR\n\
+         I3,3,C8,2026-10-02,2026-11-01,50.00,EUR\nI4,4,C8,2026-10-02,2026-11-01,70.00,USD\n",
+    );
+    home.data(&["import", "customers", "customers.csv"]);
+    home.data(&["import", "invoices", "invoices.csv"]);
+    home.data(&["run", "--virtual", "--until", "2026-11-23"]);
+    let list = home.data(&["task", "list"]);
+    assert!(list.lines().count() == 2 && list.contains(" +2 "), "{list}");
+    assert_eq!(home.data(&["task", "list", "--each"]).lines().count(), 4);
+    let task = lines(&home.data(&["task", "list", "--json"])).remove(0)["id"].as_str().unwrap().to_owned();
+    let show = home.data(&["task", "show", &task]);
+    assert!(show.contains("140.00 EUR, 70.00 USD"), "{show}");
+    let done = lines(&home.data(&["task", "done", &task, "--outcome", "no_answer", "--json"])).remove(0);
+    assert_eq!((done["with"].as_array().map(Vec::len), done["with_outcome"].as_str()), (Some(2), Some("no_answer")));
+    assert_eq!(home.data(&["task", "list", "--json"]), "");
+}

@@ -142,6 +142,9 @@ pub(crate) struct TaskRow {
     pub(crate) opened_at: Timestamp,
     /// Its limit.
     pub(crate) limit_at: Option<Timestamp>,
+    /// Open work of the same customer with the same name here is done in one go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) together: Option<String>,
     /// Outcome; nothing while open.
     pub(crate) outcome: Option<String>,
     /// Who answered.
@@ -557,6 +560,7 @@ impl From<tasks::TaskRow> for TaskRow {
             seen: row.task.seen.to_string(),
             opened_at: row.task.opened_at,
             limit_at: row.task.limit_at,
+            together: row.task.together.map(|name| name.to_string()),
             outcome: row.outcome,
             closed_by: row.closed_by,
             closed_at: row.closed_at,
@@ -603,6 +607,19 @@ pub(crate) async fn task(store: &Store, name: &str) -> Result<TaskRow, Failure> 
             Err(Failure::new(Exit::Conflict, format!("`{name}` begins {count} task ids")).help("write more of it"))
         }
     }
+}
+
+/// The invoices of open work that is done in one go with a task, its own first, with what is open of each.
+pub(crate) async fn together(store: &Store, row: &TaskRow) -> Result<Vec<(String, Money)>, Failure> {
+    let Some(name) = row.together.as_deref().and_then(|name| name.parse().ok()) else { return Ok(Vec::new()) };
+    let mut tx = store.read().await?;
+    let mut ids: Vec<InvoiceId> =
+        tasks::open_together(&mut tx, name).await?.into_iter().map(|other| other.invoice).collect();
+    ids.sort_by_key(|id| (id.as_str() != row.invoice, id.clone()));
+    ids.dedup();
+    let bills = invoices::get(&mut tx, &ids).await?;
+    let open = |id: &InvoiceId| bills.get(id).map(|bill| Money::new(bill.balance_minor, bill.currency));
+    Ok(ids.iter().filter_map(|id| Some((id.to_string(), open(id)?))).collect())
 }
 
 /// Lists invoices that no playbook took, then news that waits: unknown invoice, other currency, too much money.

@@ -346,6 +346,7 @@ fn answered(open: &OpenTask<'_>, answer: Answer, bundle: &Bundle) -> Answered {
         case: open.case,
         invoice: open.invoice.clone(),
         customer: open.customer.clone(),
+        with: None,
         by_all: open.task.by.clone(),
         who: format!("person:{}", open.task.assignee),
         answer,

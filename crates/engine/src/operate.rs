@@ -4,12 +4,12 @@
 use crate::people::Answer;
 use crate::route::answer::Answered;
 use crate::{Engine, Error, advance, db};
-use recobro_kernel::ids::{CaseId, EventId, Hash, TaskId};
+use recobro_kernel::ids::{CaseId, EventId, Hash, InvoiceId, TaskId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::inbound;
 use recobro_store::tasks::{self, TaskRow};
-use recobro_store::{cases, events};
+use recobro_store::{Tx, cases, events};
 
 /// Who acts, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,47 @@ impl Engine {
     /// [`Error::Refused`] for an outcome that the task does not know or that lacks its date or amount.
     pub async fn task_done(&self, task: TaskId, answer: &Answer, who: &Who) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
-        let row = tasks::get(&mut tx, task).await?.ok_or(Error::NoTask(task))?;
+        self.take_answer(&mut tx, task, answer, who).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Answers a task, and with it what is done in the same go: open calls to the same customer, or open work of the same
+    /// name, where playbooks bundle. What was said of an amount or of one invoice closes the other calls as `reached`.
+    ///
+    /// # Errors
+    /// As [`Engine::task_done`].
+    pub async fn task_done_together(&self, task: TaskId, answer: &Answer, who: &Who) -> Result<Together, Error> {
+        let mut tx = self.store.begin().await?;
+        let row = self.take_answer(&mut tx, task, answer, who).await?;
+        let Some(name) = row.task.together else {
+            tx.commit().await?;
+            return Ok(Together::default());
+        };
+        let now = self.clock.now();
+        let said = for_others(&row, answer);
+        let (mut done, mut rows, mut closed) = (Together::default(), Vec::new(), Vec::new());
+        for other in tasks::open_together(&mut tx, name).await?.into_iter().filter(|other| other.task.id != task) {
+            if fits(&other, &said, now).is_err() {
+                done.left.push(other.invoice);
+                continue;
+            }
+            let (id, outcome) = (other.task.id, said.outcome.clone());
+            closed.push(tasks::Answer { id, outcome, by: who.recorded(), at: now });
+            rows.push(advance::answer_row(crate::route::OPERATE, &answered(&other, &said, who, Some(task)), now)?);
+            done.with.push(other.invoice);
+        }
+        if !closed.is_empty() {
+            tasks::answer(&mut tx, &closed).await?;
+            inbound::insert(&mut tx, &rows, now).await?;
+        }
+        done.outcome = said.outcome;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn take_answer(&self, tx: &mut Tx, task: TaskId, answer: &Answer, who: &Who) -> Result<TaskRow, Error> {
+        let row = tasks::get(tx, task).await?.ok_or(Error::NoTask(task))?;
         // What a person did after the case had closed the work (paid, timed out) still counts; an approval does not.
         let by_case = row.closed_by.is_none() && row.task.kind != "approve";
         if let Some(outcome) = row.outcome.as_ref().filter(|_| !by_case) {
@@ -147,35 +187,62 @@ impl Engine {
         }
         let now = self.clock.now();
         fits(&row, answer, now)?;
-        let answered = Answered {
-            task,
-            kind: row.task.kind.clone(),
-            step: row.task.step.clone(),
-            stage: row.task.stage.clone(),
-            case: row.case,
-            invoice: row.invoice.clone(),
-            customer: row.customer.clone(),
-            by_all: row.task.by.clone(),
-            who: who.recorded(),
-            answer: answer.clone(),
-        };
         if row.task.by.len() > 1 {
             let decision = answer.outcome.clone();
             let word = tasks::ApprovalRow { task, person: who.recorded(), seen: row.task.seen, decision, at: now };
-            if !tasks::approve(&mut tx, &word).await? {
+            if !tasks::approve(tx, &word).await? {
                 return Err(Error::Refused(format!("{} has answered already; another person must", who.recorded())));
             }
         } else {
             let outcome = answer.outcome.clone();
-            tasks::answer(&mut tx, &[tasks::Answer { id: task, outcome, by: who.recorded(), at: now }]).await?;
+            tasks::answer(tx, &[tasks::Answer { id: task, outcome, by: who.recorded(), at: now }]).await?;
         }
-        let mut inbound = advance::answer_row(crate::route::OPERATE, &answered, now)?;
+        let mut inbound = advance::answer_row(crate::route::OPERATE, &answered(&row, answer, who, None), now)?;
         if row.task.by.len() > 1 {
             inbound.external_id = format!("{task}/{}", who.recorded());
         }
-        inbound::insert(&mut tx, &[inbound], now).await?;
-        tx.commit().await?;
-        Ok(())
+        inbound::insert(tx, &[inbound], now).await?;
+        Ok(row)
+    }
+}
+
+/// What one answer closed beside its own task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Together {
+    /// Invoices whose work was closed with it.
+    pub with: Vec<InvoiceId>,
+    /// As what.
+    pub outcome: String,
+    /// Invoices whose work takes no such answer and stays open.
+    pub left: Vec<InvoiceId>,
+}
+
+/// Answers of a call that are about one invoice.
+const OF_ONE: [&str; 4] = ["disputed", "paid_claimed", "invoice_not_received", "wants_plan"];
+
+/// What an answer says of the other work that was done in the same go.
+fn for_others(row: &TaskRow, answer: &Answer) -> Answer {
+    let of_one = OF_ONE.contains(&answer.outcome.as_str()) || answer.amount.is_some();
+    if row.task.kind == "call" && of_one {
+        Answer { outcome: "reached".to_owned(), date: None, amount: None, reason: None, seen: None }
+    } else {
+        Answer { seen: None, ..answer.clone() }
+    }
+}
+
+fn answered(row: &TaskRow, answer: &Answer, who: &Who, with: Option<TaskId>) -> Answered {
+    Answered {
+        task: row.task.id,
+        kind: row.task.kind.clone(),
+        step: row.task.step.clone(),
+        stage: row.task.stage.clone(),
+        case: row.case,
+        invoice: row.invoice.clone(),
+        customer: row.customer.clone(),
+        with,
+        by_all: row.task.by.clone(),
+        who: who.recorded(),
+        answer: answer.clone(),
     }
 }
 

@@ -4,8 +4,8 @@ use crate::db::Claimed;
 use recobro_kernel::case::Case;
 use recobro_kernel::chain;
 use recobro_kernel::decide::Turn;
-use recobro_kernel::effect::EffectKind;
-use recobro_kernel::ids::{CaseId, Hash};
+use recobro_kernel::effect::{EffectKind, NewTask};
+use recobro_kernel::ids::{CaseId, CustomerId, GroupId, Hash};
 use recobro_kernel::playbook::Playbook;
 use recobro_kernel::time::Timestamp;
 use recobro_store::CaseNo;
@@ -26,6 +26,22 @@ pub(crate) enum Written {
 /// The stage of a step by its path, empty in a handler.
 pub(crate) fn stage_of<'a>(playbook: &'a Playbook, path: &str) -> &'a str {
     playbook.steps.iter().position(|step| step.path == path).map_or("", |position| playbook.stage_name(position))
+}
+
+/// Answers about one thing alone, which nobody gives for several invoices at once.
+const ALONE: [&str; 3] = ["accepted", "rejected", "withdrawn"];
+
+/// What a person does in one go where the playbook bundles: one call to a customer for all invoices, and work of one
+/// name. A decision is about one invoice, and so is what is required.
+fn together(playbook: &Playbook, customer: &CustomerId, task: &NewTask) -> Option<GroupId> {
+    playbook.contact.bundle.as_ref()?;
+    let required = playbook.steps.iter().any(|step| step.path == task.step && step.required);
+    let alone = required || task.outcomes.iter().any(|outcome| ALONE.contains(&outcome.as_str()));
+    match task.kind.as_str() {
+        "call" if !required => Some(GroupId::derive(&["one call", customer.as_str()])),
+        "task" if !alone => Some(GroupId::derive(&["one task", customer.as_str(), &task.subject, &task.assignee])),
+        _ => None,
+    }
 }
 
 /// Makes the commit of a turn. `before` is the claimed case, nothing for a new one; `follows` the case that a new one
@@ -54,6 +70,7 @@ pub(crate) fn commit(
         seen: task.seen,
         opened_at: task.opened_at,
         limit_at: task.limit_at,
+        together: together(playbook, &turn.case.customer, task),
     });
     let closed = turn.closed.iter().map(|task| CloseTask { id: task.id, outcome: task.outcome.clone(), at });
     let effects = turn.effects.iter().map(|effect| NewEffect {

@@ -141,7 +141,7 @@ events! {
     "reply.received" Customer {"channel": Text, "kind": OneOf(&["text", "auto", "opt_out", "paid_claim"])};
     "request.done" Invoice {"action": Text, "reason?": Text};
     "request.failed" Invoice {"action": Text, "reason?": Text};
-    "task.done" Invoice {"task": Text, "outcome": Text, "by?": Text, "date?": Date, "amount?": Amount, "reason?": Text, "at?": Text};
+    "task.done" Invoice {"task": Text, "outcome": Text, "with?": Text, "by?": Text, "date?": Date, "amount?": Amount, "reason?": Text, "at?": Text};
     "task.timed_out" Invoice {"task": Text};
 }
 

@@ -2,7 +2,7 @@
 
 use crate::sql::{Bulk, Query, Row, Tail, args, columns, newest};
 use crate::{CaseNo, Result, Tx};
-use recobro_kernel::ids::{CaseId, CustomerId, Hash, InvoiceId, TaskId};
+use recobro_kernel::ids::{CaseId, CustomerId, GroupId, Hash, InvoiceId, TaskId};
 use recobro_kernel::time::Timestamp;
 use std::collections::BTreeSet;
 
@@ -31,6 +31,8 @@ pub struct OpenTask {
     pub opened_at: Timestamp,
     /// Its limit.
     pub limit_at: Option<Timestamp>,
+    /// What it is done with in one go: open work of the same name, of other cases of the customer.
+    pub together: Option<GroupId>,
 }
 
 /// Work that a turn closes.
@@ -81,7 +83,7 @@ pub struct Filter {
 }
 macro_rules! fields {
     () => {
-        "id, kind, subject, stage, step, assignee, by, outcomes, seen, opened_at, limit_at, no, case_id, invoice, \
+        "id, kind, subject, stage, step, assignee, by, outcomes, seen, opened_at, limit_at, together, no, case_id, invoice, \
          customer, outcome, closed_by, closed_at"
     };
 }
@@ -153,6 +155,20 @@ const GET: Query =
 /// Those of the database.
 pub async fn get(tx: &mut Tx, id: TaskId) -> Result<Option<TaskRow>> {
     tx.row(&GET, args![id]).await?.as_mut().map(read).transpose()
+}
+
+/// By `tasks_together`.
+const TOGETHER: Query = Query::new(
+    "tasks.together",
+    concat!("SELECT ", fields!(), " FROM tasks WHERE closed = 0 AND together = $1 ORDER BY opened_at, id LIMIT 1000"),
+);
+
+/// Returns the open work that is done in one go, at most 1,000, the oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn open_together(tx: &mut Tx, together: GroupId) -> Result<Vec<TaskRow>> {
+    tx.rows(&TOGETHER, args![together]).await?.iter_mut().map(read).collect()
 }
 
 /// A person's answer.
@@ -265,7 +281,7 @@ static OPEN: Bulk = Bulk::insert(
     "tasks.open",
     "tasks",
     columns!(id Text, no Int, case_id Text, invoice Text, customer Text, kind Text, subject Text, stage Text, step Text,
-             assignee Text, by Text, outcomes Text, seen Bytes, opened_at Int, limit_at Int, closed Int),
+             assignee Text, by Text, outcomes Text, seen Bytes, opened_at Int, limit_at Int, together Text, closed Int),
     "ON CONFLICT DO NOTHING",
 );
 
@@ -289,6 +305,7 @@ pub(crate) async fn open(tx: &mut Tx, rows: &[Opened<'_>]) -> Result<()> {
             t.seen,
             t.opened_at,
             t.limit_at,
+            t.together,
             false
         ]
     });
@@ -325,6 +342,7 @@ fn read(row: &mut Row) -> Result<TaskRow> {
             seen: row.next()?,
             opened_at: row.next()?,
             limit_at: row.next()?,
+            together: row.next()?,
         },
         no: row.next()?,
         case: row.next()?,
@@ -336,4 +354,4 @@ fn read(row: &mut Row) -> Result<TaskRow> {
     })
 }
 
-crate::sql::statements! {LIST, LIST_OPEN, LIST_OF_CASE, GET, APPROVE, APPROVALS, COUNT_OPEN ; ANSWER, OPEN, CLOSE}
+crate::sql::statements! {LIST, LIST_OPEN, LIST_OF_CASE, GET, TOGETHER, APPROVE, APPROVALS, COUNT_OPEN ; ANSWER, OPEN, CLOSE}

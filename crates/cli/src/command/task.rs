@@ -5,10 +5,14 @@ use crate::reads::{self, TaskRow};
 use crate::session::Session;
 use chrono::NaiveDate;
 use recobro_engine::explain::parts;
+use recobro_engine::operate::Together;
 use recobro_engine::{Answer, Who};
 use recobro_kernel::guard::Verdict;
+use recobro_kernel::ids::InvoiceId;
+use recobro_kernel::money::Money;
 use recobro_kernel::time::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -58,6 +62,9 @@ struct List {
     /// Closed work too
     #[arg(long)]
     all: bool,
+    /// Each piece of work on a line of its own, also what is done in one go
+    #[arg(long)]
+    each: bool,
 }
 
 #[derive(clap::Args)]
@@ -79,6 +86,9 @@ struct Done {
     /// Reason of a dispute or a rejection
     #[arg(long)]
     reason: Option<String>,
+    /// Answer this task alone, not what is done with it in one go
+    #[arg(long)]
+    only: bool,
 }
 
 #[derive(Serialize)]
@@ -107,6 +117,14 @@ struct Answered<'a> {
     task: &'a str,
     outcome: &'a str,
     by: String,
+    /// Invoices whose work was closed with it, and as what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    with: &'a Vec<InvoiceId>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    with_outcome: &'a str,
+    /// Invoices whose work takes no such answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: &'a Vec<InvoiceId>,
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
@@ -122,8 +140,28 @@ async fn list(args: &List, session: &Session) -> Result<Exit, Failure> {
     let store = session.store().await?;
     let filter = reads::TaskFilter { assignee: args.assignee.clone(), kind: args.kind.clone(), closed: args.all };
     let rows = reads::tasks(&store, &filter, session.limit()).await?;
+    let rows = if args.each || session.out.is_json() { rows } else { in_one_go(rows) };
     session.out.list(&rows, &["task", "kind", "subject", "invoice", "assignee", "until", "state"], cells)?;
     Ok(Exit::Ok)
+}
+
+/// Open work that is done in one go is one line, that of the piece opened first: `INV-1 +2`.
+fn in_one_go(rows: Vec<TaskRow>) -> Vec<TaskRow> {
+    let mut first: BTreeMap<String, (usize, u32)> = BTreeMap::new();
+    let mut lines: Vec<TaskRow> = Vec::new();
+    for row in rows {
+        let name = row.together.clone().filter(|_| row.outcome.is_none());
+        if let Some((_, more)) = name.as_ref().and_then(|name| first.get_mut(name)) {
+            *more += 1;
+            continue;
+        }
+        first.extend(name.map(|name| (name, (lines.len(), 0))));
+        lines.push(row);
+    }
+    for (at, more) in first.into_values().filter(|(_, more)| *more > 0) {
+        lines[at].invoice = format!("{} +{more}", lines[at].invoice);
+    }
+    lines
 }
 
 fn cells(row: &TaskRow) -> Vec<String> {
@@ -165,6 +203,7 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<10}{value}"))
+        .chain(beside(&reads::together(&store, &row).await?))
         .collect();
     session.out.line(&text.join("\n"))?;
     if row.outcome.is_none() {
@@ -174,6 +213,20 @@ async fn show(task: &str, session: &Session) -> Result<Exit, Failure> {
         session.out.say(&format!("next: {done}{}", session.password_note()));
     }
     Ok(Exit::Ok)
+}
+
+/// The invoices of one go, and what is open of them by currency.
+fn beside(invoices: &[(String, Money)]) -> Vec<String> {
+    if invoices.len() < 2 {
+        return Vec::new();
+    }
+    let mut totals: BTreeMap<_, i64> = BTreeMap::new();
+    for (_, open) in invoices {
+        *totals.entry(open.currency).or_default() += open.minor;
+    }
+    let each = invoices.iter().map(|(invoice, open)| format!("{invoice} {open}")).collect::<Vec<_>>().join(", ");
+    let total = totals.into_iter().map(|(currency, minor)| Money::new(minor, currency).to_string());
+    vec![format!("{:<10}{each}", "in one go"), format!("{:<10}{}", "total", total.collect::<Vec<_>>().join(", "))]
 }
 
 async fn call(task: &str, session: &Session) -> Result<Exit, Failure> {
@@ -238,13 +291,36 @@ async fn done(args: Done, session: &Session) -> Result<Exit, Failure> {
         seen: args.seen,
     };
     let who = Who { name: session.config.actor(), why: args.reason.unwrap_or_default() };
-    engine.task_done(row.id.parse()?, &answer, &who).await?;
+    let id = row.id.parse()?;
+    let Together { with, outcome, left } = if args.only {
+        engine.task_done(id, &answer, &who).await?;
+        Together::default()
+    } else {
+        engine.task_done_together(id, &answer, &who).await?
+    };
     if session.out.is_json() {
-        let said = Answered { schema: "recobro/v1/answer", task: &row.id, outcome: &answer.outcome, by: who.name };
-        session.out.json(&said)?;
+        session.out.json(&Answered {
+            schema: "recobro/v1/answer",
+            task: &row.id,
+            outcome: &answer.outcome,
+            by: who.name,
+            with: &with,
+            with_outcome: if with.is_empty() { "" } else { &outcome },
+            left: &left,
+        })?;
     } else {
         session.out.say(&format!("{} {}: {}, noted for {}", row.kind, row.subject, answer.outcome, who.name));
+        if !with.is_empty() {
+            session.out.say(&format!("in the same go, as {outcome}: {}    (--only answers one alone)", list_of(&with)));
+        }
+        if !left.is_empty() {
+            session.out.say(&format!("still open, they take no `{outcome}`: {}", list_of(&left)));
+        }
         session.say_run(engine.clock());
     }
     Ok(Exit::Ok)
+}
+
+fn list_of(invoices: &[InvoiceId]) -> String {
+    invoices.iter().map(InvoiceId::as_str).collect::<Vec<_>>().join(", ")
 }

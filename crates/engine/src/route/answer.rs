@@ -30,6 +30,9 @@ pub(crate) struct Answered {
     pub(crate) invoice: InvoiceId,
     /// Customer.
     pub(crate) customer: CustomerId,
+    /// The task whose answer was given for this one as well: it was one call, and counts as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) with: Option<TaskId>,
     /// Persons who must all answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) by_all: Vec<String>,
@@ -46,7 +49,7 @@ impl Book {
     /// Takes an answer. `limit` gives the judgement of a promised date.
     pub(crate) fn take_answer(&mut self, answered: &Answered, origin: &Origin<'_>, limit: &dyn Fn(NaiveDate) -> Limit) {
         let today = origin.at.date_in(self.zone_of(&answered.invoice));
-        if answered.kind == "call" {
+        if answered.kind == "call" && answered.with.is_none() {
             self.note_call(answered, today, origin.at);
         }
         let zone = self.zone_of(&answered.invoice);
@@ -174,6 +177,7 @@ fn fields(answered: &Answered, zone: Tz) -> Vec<(&'static str, Value)> {
         ("outcome", Value::text(&answer.outcome)),
         ("by", Value::text(&answered.who)),
     ];
+    fields.extend(answered.with.map(|task| ("with", Value::text(task.to_string()))));
     fields.extend(answer.date.map(|date| ("date", Value::Date(date))));
     if let (Some(date), "callback") = (answer.date, answer.outcome.as_str()) {
         let at = Timestamp::at_local(date, Hours::office().from, zone);

@@ -4,7 +4,7 @@ use crate::world::{World, customer, dispute, invoice, library_of, payment, run};
 use recobro_connectors::source::record::{ContactPoint, Record};
 use recobro_engine::call::Number;
 use recobro_engine::explain::parts;
-use recobro_engine::{Engine, Error, Nobody, Who};
+use recobro_engine::{Answer, Engine, Error, Nobody, Who};
 use recobro_kernel::facts::Channel;
 use recobro_kernel::time::Timestamp;
 use recobro_store::contacts::{self, ContactRow};
@@ -145,4 +145,73 @@ async fn what_came_after_the_call_was_ordered_keeps_the_number_closed() {
     let closed = open(&engine, &task).await.unwrap_err();
     assert!(matches!(closed, Error::Closed { .. }), "{closed}");
     assert!(attempts(&engine).await.is_empty());
+}
+
+/// Three invoices of one customer under two playbooks that bundle.
+async fn opened_in_one_go(world: &World) -> Engine {
+    let bundling = CALLING.replace("min_gap: 2 days}", "min_gap: 2 days, bundle: customer}");
+    let other = bundling.replace("playbook: probe", "playbook: other").replace(
+        "applies_to: {customer.kind: business, priority: 90}",
+        "applies_to: {customer.kind: business, invoice.balance: \">= 2000\", priority: 95}",
+    );
+    let files = [("workflows/probe.yaml", bundling.as_str()), ("workflows/other.yaml", &other)];
+    let engine = world.try_engine_with(&library_of(&files)).await.unwrap();
+    let Record::Invoice(mut large) = invoice("L", "C", "2026-03-02", "2026-04-08") else { unreachable!() };
+    large.amount.minor = 300_000;
+    let rows = ["I", "J"].map(|id| invoice(id, "C", "2026-03-02", "2026-04-08"));
+    let rows: Vec<Record> = [with_phone("C"), Record::Invoice(large)].into_iter().chain(rows).collect();
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-12"), &Nobody).await.unwrap();
+    move_to(&engine, "2026-04-13T08:00:00Z");
+    while engine.round_once().await.unwrap() {}
+    let playbooks: Vec<_> = crate::world::cases(&engine).await.into_iter().map(|case| case.playbook).collect();
+    assert!(playbooks.contains(&"other".to_owned()) && playbooks.contains(&"probe".to_owned()), "{playbooks:?}");
+    engine
+}
+
+fn answer(outcome: &str, amount: Option<&str>) -> Answer {
+    let date = amount.map(|_| "2026-04-20".parse().unwrap());
+    Answer { outcome: outcome.to_owned(), date, amount: amount.map(str::to_owned), reason: None, seen: None }
+}
+
+#[tokio::test]
+async fn one_call_is_opened_and_answered_once_for_all_invoices_of_a_customer() {
+    let world = World::new();
+    let engine = opened_in_one_go(&world).await;
+    let open_calls = calls(&engine).await;
+    assert_eq!(open_calls.len(), 3);
+    let number = open(&engine, &open_calls[0]).await.unwrap();
+    assert_eq!(number.invoices.len(), 3);
+    let who = Who { name: "person:ana".to_owned(), why: String::new() };
+    let done = engine.task_done_together(open_calls[0].task.id, &answer("no_answer", None), &who).await.unwrap();
+    assert_eq!((done.with.len(), done.outcome.as_str(), done.left.len()), (2, "no_answer", 0));
+    while engine.round_once().await.unwrap() {}
+    assert!(calls(&engine).await.is_empty());
+    assert_eq!(attempts(&engine).await.len(), 1, "one call is one attempt");
+    for case in crate::world::cases(&engine).await {
+        let mut tx = engine.store().read().await.unwrap();
+        let story = recobro_store::history::of_case(&mut tx, case.no, 0, 100).await.unwrap();
+        assert!(story.iter().any(|row| row.body.contains("no_answer")), "{}", case.invoice);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_one_invoice_closes_the_other_calls_as_reached_or_only_its_own() {
+    let world = World::new();
+    let engine = opened_in_one_go(&world).await;
+    let open_calls = calls(&engine).await;
+    let who = Who { name: "person:ana".to_owned(), why: String::new() };
+    engine.task_done(open_calls[0].task.id, &answer("no_answer", None), &who).await.unwrap();
+    assert_eq!(calls(&engine).await.len(), 2, "alone");
+    let told = answer("promised", Some("100.00"));
+    let done = engine.task_done_together(open_calls[1].task.id, &told, &who).await.unwrap();
+    assert_eq!((done.with.len(), done.outcome.as_str()), (1, "reached"));
+    while engine.round_once().await.unwrap() {}
+    let talks = attempts(&engine).await;
+    assert_eq!(talks.iter().filter(|row| row.talk).count(), 1, "one talk: {talks:?}");
+    let mut tx = engine.store().read().await.unwrap();
+    let invoice = open_calls[1].invoice.clone();
+    let promises =
+        recobro_store::promises::latest_of(&mut tx, &[invoice, open_calls[2].invoice.clone()]).await.unwrap();
+    assert_eq!(promises.len(), 1);
 }

@@ -650,6 +650,8 @@ async fn work_is_answered_once(store: &Store) {
     assert!(tasks::list(&mut tx, &nobody, None, 10).await.unwrap().is_empty());
     assert_eq!(tasks::count_open(&mut tx).await.unwrap(), [("approve".to_owned(), 1), ("call".to_owned(), 1)]);
 
+    let together = tasks::open_together(&mut tx, task(1).together.unwrap()).await.unwrap();
+    assert_eq!(together, all);
     let answer =
         tasks::Answer { id: task(1).id, outcome: "promise".to_owned(), by: "person:ana".to_owned(), at: at(9) };
     assert_eq!(tasks::answer(&mut tx, std::slice::from_ref(&answer)).await.unwrap(), [true]);

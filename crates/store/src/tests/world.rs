@@ -200,6 +200,7 @@ pub(super) fn task(n: usize) -> OpenTask {
         seen: Hash::of(b"seen"),
         opened_at: at(5),
         limit_at: Some(at(500)),
+        together: Some(GroupId::derive(&["one call"])),
     }
 }
 
