@@ -35,7 +35,7 @@ pub(super) fn told(event: &Event, broken: u32) -> Option<String> {
         "deadline.missed" => format!("deadline missed: {} by {}", event.text("what"), day(event.field("until"))),
         "exception.begun" => format!("exception {} lifts {}", event.text("exception"), event.text("rule")),
         "law.changed" => format!("planned again: {} changed", event.text("changed")),
-        "contact.failed" => format!("bounce{}", text("step")),
+        "contact.failed" => format!("nobody reached{}", text("step")),
         name if name.starts_with("operator.") => {
             let verb = name.trim_start_matches("operator.");
             let why = event.text("why");
