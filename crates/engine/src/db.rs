@@ -47,6 +47,8 @@ pub(crate) struct Claimed {
     pub(crate) due_at: Timestamp,
     /// Unread news in order of arrival.
     pub(crate) events: Vec<Event>,
+    /// When the first news of a later moment is due: the case must not sleep past it.
+    pub(crate) later: Option<Timestamp>,
 }
 
 fn corrupt(what: impl Into<String>, cause: &dyn std::fmt::Display) -> Error {
@@ -72,17 +74,21 @@ pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: usize, whole
         return Ok(Vec::new());
     }
     let numbers: Vec<CaseNo> = rows.iter().map(|row| row.no).collect();
-    let mut news = events::unread(tx, &numbers, until).await?;
+    let mut news = events::unread(tx, &numbers, Timestamp::MAX).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let case = case_of(&row)?;
-        let mut unread = Vec::new();
+        let (mut unread, mut later) = (Vec::new(), None);
         for event in news.remove(&row.no).unwrap_or_default() {
+            if event.at > until {
+                later = Some(later.map_or(event.at, |first: Timestamp| first.min(event.at)));
+                continue;
+            }
             let read = serde_json::from_str(&event.body);
             unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), &cause))?);
         }
         let due_at = row.due_at.unwrap_or(until);
-        claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events: unread });
+        claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events: unread, later });
     }
     Ok(claimed)
 }

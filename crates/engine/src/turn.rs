@@ -53,7 +53,10 @@ pub(crate) fn commit(
     follows: Option<CaseId>,
     held: bool,
 ) -> Written {
-    let wake = turn.case.wake.as_ref().map(|wake| WakeAt { due_at: wake.at, priority: Priority::Timer });
+    let timer = turn.case.wake.as_ref().map(|wake| WakeAt { due_at: wake.at, priority: Priority::Timer });
+    let news = before.and_then(|before| before.later).map(|due_at| WakeAt { due_at, priority: Priority::News });
+    // News of a later moment is there already: whatever the turn waits for, it comes first where it is earlier.
+    let wake = [timer, news].into_iter().flatten().min_by_key(|wake| (wake.due_at, wake.priority));
     if let (Some(before), true) = (before, turn.body.records.is_empty()) {
         return Written::Rest(before.no, wake);
     }

@@ -368,3 +368,37 @@ async fn what_was_never_tried_counts_as_no_try_and_its_lane_rests() {
     let states: Vec<_> = ledger(&engine).await.into_iter().map(|row| row.state).collect();
     assert_eq!(states, ["sent"], "{:?}", world.acts());
 }
+
+/// A round looks at its beginning for what is due, and what it routes is news of a moment later: the turn that it takes
+/// for something else must not sleep past that news.
+#[tokio::test]
+async fn a_turn_does_not_sleep_past_news_of_a_moment_later() {
+    let world = World::new();
+    let engine = world.worker("a", Faults::none()).await.unwrap();
+    engine.clock().move_to(at("2026-04-02T05:00:00Z"));
+    receive(&engine, one_invoice()).await;
+    drain(&engine).await;
+    let case = cases(&engine).await.remove(0);
+    let event = |n: u8, name: &str, instant: &str| recobro_store::events::NewEvent {
+        no: case.no,
+        id: recobro_kernel::ids::EventId::derive(&["test", &n.to_string()]),
+        at: at(instant),
+        body: format!(
+            "{{\"id\":\"{}\",\"name\":\"{name}\",\"at\":\"{instant}\",\"actor\":\"test\",\"fields\":\
+             {{\"who\":{{\"text\":\"ana\"}},\"why\":{{\"text\":\"\"}}}}}}",
+            recobro_kernel::ids::EventId::derive(&["test", &n.to_string()])
+        ),
+    };
+    let both = [
+        event(1, "operator.resume", "2026-04-02T05:00:00.000000Z"),
+        event(2, "operator.cancel", "2026-04-02T05:00:01.000000Z"),
+    ];
+    let mut tx = engine.store().begin().await.unwrap();
+    recobro_store::events::insert(&mut tx, &both).await.unwrap();
+    tx.commit().await.unwrap();
+    drain(&engine).await;
+    assert_eq!(cases(&engine).await[0].outcome, None, "not yet");
+    engine.clock().move_to(at("2026-04-02T05:00:02Z"));
+    drain(&engine).await;
+    assert_eq!(cases(&engine).await[0].outcome.as_deref(), Some("cancelled"));
+}
