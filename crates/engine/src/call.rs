@@ -7,7 +7,7 @@ use crate::facts::Loaded;
 use crate::operate::Who;
 use crate::{Engine, Error, db, explain};
 use recobro_kernel::case::{Case, Work};
-use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
+use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, Facts};
 use recobro_kernel::guard::{self, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, GroupId, InvoiceId, TaskId};
 use recobro_kernel::record::Moved;
@@ -50,6 +50,10 @@ struct Asked {
     work: Work,
     facts: Facts,
     loaded: Loaded,
+    /// Open calls that are made in the same go.
+    others: Vec<TaskRow>,
+    /// What the ledger had of the customer.
+    noted: Vec<(String, ContactMade)>,
     /// When its number was opened last.
     opened_at: Option<Timestamp>,
 }
@@ -112,15 +116,20 @@ impl Engine {
         let (invoice, customer) = (&row.invoice, &row.customer);
         let about = (std::slice::from_ref(invoice), std::slice::from_ref(customer));
         let mut loaded = db::load_facts(self, tx, about, now).await?;
-        let id = row.task.id.to_string();
-        let noted = loaded.contacts.get(customer).into_iter().flatten();
-        let opened_at = noted.filter(|(known, _)| *known == id).map(|(_, made)| made.at).next();
-        // The number looked at a second time is the same call; hours later it is another one.
+        let mut others = match row.task.together {
+            Some(name) => tasks::open_together(tx, name).await?,
+            None => Vec::new(),
+        };
+        others.retain(|other| other.task.id != row.task.id);
+        let known = loaded.contacts.get(customer).cloned().unwrap_or_default();
+        let opened_at = noted(&known, &row.task.id.to_string()).map(|made| made.at);
+        // The number looked at a second time is the same call; later it is another one, however often it was looked at.
         if opened_at.is_some_and(|at| is_same_call(at, now)) {
-            loaded.forget(&BTreeSet::from([id]));
+            let all = std::iter::once(&row).chain(&others);
+            loaded.forget(&all.map(|row| row.task.id.to_string()).collect());
         }
         let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
-        Ok(Asked { row, case, work, facts, loaded, opened_at })
+        Ok(Asked { row, case, work, facts, loaded, others, noted: known, opened_at })
     }
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
@@ -168,29 +177,41 @@ impl Engine {
     }
 }
 
-/// The ledger's rows of an attempt: the newest bears the task's id, because its answer will say how it ended.
+/// The ledger's rows of an attempt, one for each invoice that it is about: the newest of a task bears its id, because its
+/// answer will say how it ended. Looked at again within the same call it stays at the instant at which that began.
 fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
-    let row = &asked.row;
-    let id = row.task.id.to_string();
-    let one = |id: String, at: Timestamp| ContactRow {
-        id,
-        customer: row.customer.clone(),
-        invoice: row.invoice.clone(),
-        no: row.no,
-        channel: Channel::Call.name().to_owned(),
-        class: Class::Dunning.name().to_owned(),
-        stage: row.task.stage.clone(),
-        step: row.task.step.clone(),
-        // Every attempt of the task is one of its tries, which keep the playbook's own distance.
-        group: GroupId::of_call(row.task.id),
-        at,
-        local_on: at.date_in(asked.facts.customer.time_zone),
-        state: "claimed".to_owned(),
-        talk: false,
-    };
-    let before = asked.opened_at.filter(|at| !is_same_call(*at, now));
-    let before = before.map(|at| one(format!("{id}/{}", at.as_us()), at));
-    before.into_iter().chain([one(id.clone(), now)]).collect()
+    let group = GroupId::of_call(asked.row.task.id);
+    let zone = asked.facts.customer.time_zone;
+    let at = asked.opened_at.filter(|at| is_same_call(*at, now)).unwrap_or(now);
+    let mut rows = Vec::new();
+    for row in std::iter::once(&asked.row).chain(&asked.others) {
+        let id = row.task.id.to_string();
+        let one = |id: String, at: Timestamp, group: GroupId| ContactRow {
+            id,
+            customer: row.customer.clone(),
+            invoice: row.invoice.clone(),
+            no: row.no,
+            channel: Channel::Call.name().to_owned(),
+            class: Class::Dunning.name().to_owned(),
+            stage: row.task.stage.clone(),
+            step: row.task.step.clone(),
+            // Every attempt of the task is one of its tries, which keep the playbook's own distance.
+            group,
+            at,
+            local_on: at.date_in(zone),
+            state: "claimed".to_owned(),
+            talk: false,
+        };
+        let before = noted(&asked.noted, &id).filter(|made| made.at != at);
+        rows.extend(before.map(|made| one(format!("{id}/{}", made.at.as_us()), made.at, made.group)));
+        rows.push(one(id.clone(), at, group));
+    }
+    rows
+}
+
+/// What the ledger has under the id of a task.
+fn noted<'a>(contacts: &'a [(String, ContactMade)], id: &str) -> Option<&'a ContactMade> {
+    contacts.iter().find(|(known, _)| known == id).map(|(_, made)| made)
 }
 
 /// Whether a number opened before is still the same attempt.

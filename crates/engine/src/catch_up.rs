@@ -25,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What was due longer ago than this is late, microseconds: a worker that runs once a day is never late.
 const LATE_US: i64 = 24 * HOUR_US;
 
+/// What a late case orders within a week comes of its lateness (hours, holidays, gaps); later it is as any other's.
+const STALE_US: i64 = 7 * 24 * HOUR_US;
+
 /// Held effects looked at together.
 const PAGE: i64 = 1_000;
 
@@ -46,7 +49,7 @@ impl Holding {
         let late: Vec<CaseNo> = claimed.iter().filter(|one| one.due_at < before).map(|one| one.no).collect();
         let late = if late.is_empty() || !holds(engine, tx, before, late.len()).await? { Vec::new() } else { late };
         let numbers: Vec<CaseNo> = claimed.iter().map(|one| one.no).collect();
-        let mut cases = catch_up::held(tx, &numbers).await?;
+        let mut cases = catch_up::held(tx, &numbers, span.now.plus_us(-STALE_US)).await?;
         cases.extend(&late);
         Ok(Self { cases, late, superseded: 0 })
     }
@@ -104,8 +107,10 @@ async fn holds(engine: &Engine, tx: &mut Tx, before: Timestamp, claimed: usize) 
 /// What waits, and what would leave if it were released now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
-    /// Contacts held.
+    /// Contacts held that were asked about.
     pub held: u64,
+    /// All that are held.
+    pub all: u64,
     /// Would leave at once, by channel.
     pub leaves: BTreeMap<String, u64>,
     /// Would leave later, because of hours, gaps and caps.
@@ -146,7 +151,8 @@ impl Engine {
         let cases: BTreeSet<CaseNo> = held.iter().map(|one| one.row.no).collect();
         let to_come = catch_up::cases(&mut tx).await? - i64::try_from(cases.len()).unwrap_or(0);
         tx.rollback().await?;
-        Ok(Forecast { late: totals.late, superseded: totals.superseded, to_come: to_come.max(0), ..forecast })
+        let all = held.len() as u64;
+        Ok(Forecast { all, late: totals.late, superseded: totals.superseded, to_come: to_come.max(0), ..forecast })
     }
 
     /// Gives the first `tranche` held contacts back to their cases, or all, and says how many: each is decided again with

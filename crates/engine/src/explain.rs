@@ -78,6 +78,15 @@ impl Engine {
         Ok(answers)
     }
 
+    /// Whether news waits that nobody has taken up: what the guard says may change with it.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn has_news(&self) -> Result<bool, Error> {
+        let mut tx = self.store.read().await?;
+        self.news_waits(&mut tx).await
+    }
+
     /// The deadlines that have begun for a customer's open cases, met ones as well.
     ///
     /// # Errors
@@ -149,12 +158,16 @@ async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<An
     let mut answers = Vec::new();
     for (case, playbook, facts) in open.cases(question.at, &engine.settings) {
         for channel in &question.channels {
-            let (reachable, judged) = weigh(engine, playbook, &facts, (*channel, question.class), question.at);
+            let (reachable, mut judged) = weigh(engine, playbook, &facts, (*channel, question.class), question.at);
+            if !reachable && !matches!(judged.verdict, Verdict::Forbid { .. }) {
+                judged.verdict = Verdict::Forbid { rule: "no open address on this channel".to_owned() };
+            }
             answers.push(Answer {
                 invoice: case.invoice.clone(),
                 number: facts.invoice.number.clone(),
                 channel: *channel,
-                stopped: guard::stopped_by(case, &facts, question.class.is_exempt()).map(|why| holds(case, why)),
+                stopped: guard::stopped_by(case, &facts, question.class == Class::Transactional)
+                    .map(|why| holds(case, why)),
                 reachable,
                 verdict: judged.verdict,
                 findings: judged.findings,

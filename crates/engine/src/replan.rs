@@ -11,6 +11,7 @@ use recobro_kernel::case::{Case, Phase};
 use recobro_kernel::guard::policy::is_at;
 use recobro_kernel::ids::{CustomerId, EventId, Hash};
 use recobro_kernel::law::Law;
+use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::{CaseNo, Tx, cases, customers, events, meta};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ struct Replan {
     /// Where they bind or bound; empty means anywhere.
     places: BTreeSet<String>,
     everywhere: bool,
+    /// When the change was seen: the same change once more is another one.
+    since: Timestamp,
     /// The last customer whose cases were told.
     after: String,
     told: u64,
@@ -100,6 +103,7 @@ pub(crate) async fn begin(engine: &Engine, tx: &mut Tx) -> Result<(), Error> {
         if let Some(before) = &before {
             let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
             let replan = open.get_or_insert_default();
+            replan.since = engine.clock.now();
             for name in names.into_iter().filter(|name| before.get(*name) != now.get(*name)) {
                 replan.add(name, before.get(name), now.get(name));
             }
@@ -159,7 +163,7 @@ async fn tell(engine: &Engine, tx: &mut Tx, replan: &Replan, touched: &[Customer
     let changed = replan.changed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let mut news = Vec::new();
     for (no, case) in db::seen_cases(tx, &numbers).await?.into_iter().filter(|(_, case)| waits_for_a_day(case)) {
-        let id = EventId::derive(&["law", &changed, &case.id.to_string()]);
+        let id = EventId::derive(&["law", &changed, &replan.since.to_string(), &case.id.to_string()]);
         let fields = vec![("changed", Value::text(&changed))];
         news.push(db::event_row(no, &db::own_event(id, "law.changed", engine.clock.now(), fields))?);
     }

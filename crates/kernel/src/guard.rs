@@ -16,6 +16,9 @@ use crate::record::Moved;
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
 
+/// The role of who speaks for a customer.
+const ATTORNEY: &str = "attorney";
+
 /// The guard's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -103,11 +106,13 @@ pub fn dispatch(
         let rule = format!("{} is closed for this customer", channel.name());
         return Judgement::of(Verdict::Forbid { rule });
     }
+    // Named after the order: whoever speaks for the customer is the only one to be written to, in every place.
+    let is_attorney = |point: &ContactPoint| point.role == ATTORNEY;
+    if customer.contact_points.iter().any(is_attorney) && !point.is_none_or(is_attorney) {
+        return Judgement::of(Verdict::Forbid { rule: "only their attorney is to be contacted".to_owned() });
+    }
     weigh(playbook, facts, law, (wish, point), now)
 }
-
-/// Holds that nobody may call under, also where the call was ordered while they stood.
-const STANDING: [&str; 4] = ["insolvency", "deceased", "attorney", "cease"];
 
 /// Asks for a call when a person opens the number of its task; answers with the number's contact point, which is nothing
 /// where the customer counts as reachable without one.
@@ -129,9 +134,9 @@ pub fn call<'a>(
     if facts.invoice.claimable_minor() <= 0 {
         return stop("nothing claimable");
     }
-    // What stood when the playbook ordered the call did not keep it from calling; what came later does.
-    let later = |hold: &crate::case::Hold| hold.opened_at > work.opened_at && hold.task != Some(work.id);
-    if let Some(hold) = case.holds.iter().find(|hold| later(hold) || STANDING.contains(&hold.name.as_str())) {
+    // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
+    let own = |hold: &crate::case::Hold| hold.opened_at == work.opened_at || hold.task == Some(work.id);
+    if let Some(hold) = case.holds.iter().find(|hold| !own(hold)) {
         return stop(&format!("held by {}", hold.name));
     }
     let role = work.step.and_then(|step| playbook.steps.get(step)).map_or("billing", |step| step.options.to.as_str());
@@ -240,8 +245,8 @@ pub fn reach<'a>(facts: &'a Facts, (channel, class): (Channel, Class), role: &st
     let takes = |p: &&ContactPoint| p.channel == channel && p.takes(class);
     let find = |role: &str| points.iter().find(|p| takes(p) && p.role == role);
     let any = || points.iter().find(takes);
-    let attorney = points.iter().any(|p| p.role == "attorney");
-    let found = if attorney { find("attorney") } else { find(role).or_else(|| find("billing")).or_else(any) };
+    let attorney = points.iter().any(|p| p.role == ATTORNEY);
+    let found = if attorney { find(ATTORNEY) } else { find(role).or_else(|| find("billing")).or_else(any) };
     match found {
         Some(point) => Some(Some(point)),
         None if facts.customer.assume_reachable && !attorney && !points.iter().any(|p| p.channel == channel) => {

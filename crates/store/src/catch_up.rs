@@ -21,8 +21,7 @@ pub struct Totals {
 /// By `wake_due`; no more than the limit is counted.
 const COUNT_LATE: Query = Query::new(
     "catch_up.count_late",
-    "SELECT COUNT(*) FROM (SELECT no FROM wake WHERE priority = 1 AND due_at < $1 ORDER BY due_at, no LIMIT $2) AS late
-     LIMIT 1",
+    "SELECT COUNT(*) FROM (SELECT no FROM wake WHERE priority IN (0, 1) AND due_at < $1 LIMIT $2) AS late LIMIT 1",
 );
 
 /// Counts cases whose time came before an instant and that nobody took yet, no further than a limit.
@@ -90,14 +89,14 @@ pub async fn hold(tx: &mut Tx, cases: &[CaseNo], at: Timestamp) -> Result<()> {
     Ok(())
 }
 
-const HELD: Query = listed!("catch_up.held", "SELECT no FROM catch_up WHERE no", "ORDER BY no");
+const HELD: Query = listed!("catch_up.held", "SELECT no FROM catch_up WHERE at >= $2 AND no", "ORDER BY no");
 
-/// Which of these cases order what waits for a person.
+/// Which of these cases order what waits for a person: those taken too late at or after an instant.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn held(tx: &mut Tx, cases: &[CaseNo]) -> Result<BTreeSet<CaseNo>> {
-    tx.rows(&HELD, vec![numbers(cases)]).await?.iter_mut().map(crate::sql::Row::next).collect()
+pub async fn held(tx: &mut Tx, cases: &[CaseNo], since: Timestamp) -> Result<BTreeSet<CaseNo>> {
+    tx.rows(&HELD, vec![numbers(cases), since.into()]).await?.iter_mut().map(crate::sql::Row::next).collect()
 }
 
 const COUNT: Query = Query::new("catch_up.count", "SELECT COUNT(*) FROM catch_up LIMIT 1");

@@ -128,7 +128,7 @@ macro_rules! fields {
 const SINCE: Query = listed!(
     "contacts.since",
     concat!("SELECT ", fields!(), " FROM contacts_made WHERE at >= $2 AND customer"),
-    "ORDER BY at, id LIMIT 100000"
+    "ORDER BY at DESC, id DESC LIMIT 1000000"
 );
 
 /// Returns contacts of customers at or after an instant, oldest first.
@@ -144,6 +144,10 @@ pub async fn since(
     for mut row in tx.rows(&SINCE, vec![texts(customers), since.into()]).await? {
         let contact = read(&mut row)?;
         found.entry(contact.customer.clone()).or_default().push(contact);
+    }
+    // Read from the newest, so that the bound could only ever leave out what counts least.
+    for contacts in found.values_mut() {
+        contacts.reverse();
     }
     Ok(found)
 }

@@ -126,3 +126,11 @@ fn said(one: &Tried) -> Said<'_> {
         found: &one.found,
     }
 }
+
+/// What has come and nobody has taken up may change every answer.
+pub(crate) async fn warn_of_news(engine: &recobro_engine::Engine, session: &Session) -> Result<(), Failure> {
+    if engine.has_news().await? {
+        session.out.say("news waits to be taken up and may change this: `recobro run`, then ask again");
+    }
+    Ok(())
+}

@@ -84,6 +84,8 @@ struct Said<'a> {
     schema: &'static str,
     released: Option<u64>,
     held: u64,
+    /// Of so many that wait.
+    all: u64,
     leaves: &'a std::collections::BTreeMap<String, u64>,
     later: u64,
     last: Option<Timestamp>,
@@ -149,6 +151,7 @@ async fn release(args: Release, session: &Session) -> Result<Exit, Failure> {
     // What is only looked for makes no database.
     session.store().await?.close().await;
     let engine = session.engine(session.clock().await?).await?;
+    super::guard::warn_of_news(&engine, session).await?;
     let forecast = engine.forecast(args.tranche).await?;
     let who = Who { name: session.config.actor(), why: args.reason };
     let released = if args.dry_run { None } else { Some(engine.release(args.tranche, &who).await?) };
@@ -157,6 +160,7 @@ async fn release(args: Release, session: &Session) -> Result<Exit, Failure> {
             schema: "recobro/v1/release",
             released,
             held: forecast.held,
+            all: forecast.all,
             leaves: &forecast.leaves,
             later: forecast.later,
             last: forecast.last,
@@ -184,8 +188,9 @@ async fn release(args: Release, session: &Session) -> Result<Exit, Failure> {
 fn told(forecast: &Forecast) -> Vec<String> {
     let count = |number: i64| grouped(u64::try_from(number).unwrap_or(0));
     let mut lines = vec![format!(
-        "{} contacts wait; the outage made {} cases late, {} of their steps gave way to a later one",
-        grouped(forecast.held),
+        "{}{} contacts wait; the outage made {} cases late, {} of their steps gave way to a later one",
+        if forecast.held < forecast.all { format!("the first {} of ", grouped(forecast.held)) } else { String::new() },
+        grouped(forecast.all),
         count(forecast.late),
         count(forecast.superseded)
     )];

@@ -49,7 +49,7 @@ impl Book {
     /// Takes an answer. `limit` gives the judgement of a promised date.
     pub(crate) fn take_answer(&mut self, answered: &Answered, origin: &Origin<'_>, limit: &dyn Fn(NaiveDate) -> Limit) {
         let today = origin.at.date_in(self.zone_of(&answered.invoice));
-        if answered.kind == "call" && answered.with.is_none() {
+        if answered.kind == "call" {
             self.note_call(answered, today, origin.at);
         }
         let zone = self.zone_of(&answered.invoice);
@@ -96,13 +96,14 @@ impl Book {
             class: "dunning".to_owned(),
             stage: answered.stage.clone(),
             step: answered.step.clone(),
-            group: GroupId::of_call(answered.task),
+            // One call about several invoices is an attempt and a talk about each of them, and one for the customer.
+            group: GroupId::of_call(answered.with.unwrap_or(answered.task)),
             at,
             local_on: today,
             state: "sent".to_owned(),
             talk: is_talk(&answered.answer.outcome),
         });
-        if let Some(client) = self.clients.get_mut(&answered.customer) {
+        if let Some(client) = self.clients.get_mut(&answered.customer).filter(|_| answered.with.is_none()) {
             client.tally.contacts_total += 1;
             client.tally_changed = true;
         }

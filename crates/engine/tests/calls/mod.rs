@@ -98,7 +98,14 @@ async fn the_number_is_shown_within_hours_and_counts_as_an_attempt() {
     move_to(&engine, "2026-04-13T08:05:00Z");
     open(&engine, &task).await.unwrap();
     assert_eq!(attempts(&engine).await.len(), 1);
-    move_to(&engine, "2026-04-13T09:30:00Z");
+    // Looked at every ten minutes it does not stay the same call.
+    move_to(&engine, "2026-04-13T08:14:00Z");
+    open(&engine, &task).await.unwrap();
+    assert_eq!(attempts(&engine).await.len(), 1);
+    move_to(&engine, "2026-04-13T08:24:00Z");
+    open(&engine, &task).await.unwrap();
+    assert_eq!(attempts(&engine).await.len(), 2);
+    move_to(&engine, "2026-04-13T08:30:00Z");
     assert_eq!(said(&open(&engine, &task).await.unwrap()), ("allow", ""), "tries of one call keep no gap");
     assert_eq!(attempts(&engine).await.len(), 2);
     move_to(&engine, "2026-04-15T08:00:00Z");
@@ -187,7 +194,9 @@ async fn one_call_is_opened_and_answered_once_for_all_invoices_of_a_customer() {
     assert_eq!((done.with.len(), done.outcome.as_str(), done.left.len()), (2, "no_answer", 0));
     while engine.round_once().await.unwrap() {}
     assert!(calls(&engine).await.is_empty());
-    assert_eq!(attempts(&engine).await.len(), 1, "one call is one attempt");
+    let made = attempts(&engine).await;
+    let calls: std::collections::BTreeSet<_> = made.iter().map(|row| (row.group, row.at)).collect();
+    assert_eq!((made.len(), calls.len()), (3, 1), "one call to the customer, about each of three invoices");
     for case in crate::world::cases(&engine).await {
         let mut tx = engine.store().read().await.unwrap();
         let story = recobro_store::history::of_case(&mut tx, case.no, 0, 100).await.unwrap();
@@ -208,10 +217,40 @@ async fn what_is_said_of_one_invoice_closes_the_other_calls_as_reached_or_only_i
     assert_eq!((done.with.len(), done.outcome.as_str()), (1, "reached"));
     while engine.round_once().await.unwrap() {}
     let talks = attempts(&engine).await;
-    assert_eq!(talks.iter().filter(|row| row.talk).count(), 1, "one talk: {talks:?}");
+    let talks: Vec<_> = talks.iter().filter(|row| row.talk).map(|row| (row.group, row.at)).collect();
+    assert!(talks.len() == 2 && talks[0] == talks[1], "one talk about two invoices: {talks:?}");
     let mut tx = engine.store().read().await.unwrap();
     let invoice = open_calls[1].invoice.clone();
     let promises =
         recobro_store::promises::latest_of(&mut tx, &[invoice, open_calls[2].invoice.clone()]).await.unwrap();
     assert_eq!(promises.len(), 1);
+}
+
+/// A promise breaks after the customer asked for peace: the call that the playbook orders then is not made meanwhile.
+#[tokio::test]
+async fn a_call_ordered_under_a_hold_is_not_made_while_it_stands() {
+    let world = World::new();
+    let playbook = CALLING.replace(
+        "  - event: promise.made\n",
+        "  - event: promise.broken\n    do: [{call: broken, within: 15 working days}]\n    then: resume\n  \
+         - event: contact.cease_requested\n    do:\n      \
+         - {task: review, assign: legal-desk, within: 60 working days, hold_while_open: true}\n    then: resume\n  \
+         - event: promise.made\n",
+    );
+    let engine = world.try_engine_with(&library_of(&[("workflows/probe.yaml", &playbook)])).await.unwrap();
+    let rows = vec![
+        with_phone("C"),
+        invoice("I", "C", "2026-03-02", "2026-04-08"),
+        crate::world::promise("P", "I", "2026-03-20", "2026-04-09"),
+        crate::world::outside("X", "contact.cease_requested", "I", "2026-04-07T08:00:00Z", &[]),
+    ];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    run(&engine, Some("2026-04-19"), &Nobody).await.unwrap();
+    move_to(&engine, "2026-04-20T08:00:00Z");
+    while engine.round_once().await.unwrap() {}
+    let task = calls(&engine).await.into_iter().find(|row| row.task.subject == "broken").unwrap();
+    let number = open(&engine, &task).await.unwrap();
+    let (verdict, rule) = said(&number);
+    assert_eq!((verdict, number.number.as_deref()), ("forbid", None));
+    assert!(rule.starts_with("held by"), "{rule}");
 }

@@ -111,6 +111,7 @@ pub(super) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
     let channels = args.channel.map_or_else(|| Channel::ALL.to_vec(), |channel| vec![channel]);
     let question = Question { customer: customer.id.clone(), channels, class: args.class, at };
     let answers = engine.explain(&question).await?;
+    crate::command::guard::warn_of_news(&engine, session).await?;
     if answers.is_empty() && !session.out.is_json() {
         session.out.say(&format!("{} has no open case: nothing is asked of them", customer.id));
     }
@@ -208,9 +209,6 @@ fn text(answer: &Answer, at: Timestamp, zone: Tz) -> String {
     let mut lines = vec![format!("{}  {:<8}  {guard}", answer.number, answer.channel.name())];
     for moved in answer.moved.iter().filter(|moved| !moved.rule.contains('/')) {
         lines.push(format!("    later   the playbook's {}: {}", moved.rule, local(moved.until)));
-    }
-    if !answer.reachable {
-        lines.push("    no open address on this channel".to_owned());
     }
     for found in &answer.findings {
         let why = if found.why.is_empty() { String::new() } else { format!("  {}", found.why) };
