@@ -36,12 +36,22 @@ pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer
     {
         take.wrong(fields, "country", format!("`{code}` is not an ISO country code of two letters"));
     }
-    let (locale, zone) = places::of_country(country.as_deref().unwrap_or_default());
+    let (locale, _) = places::of_country(country.as_deref().unwrap_or_default());
     let kind = take.one_of(fields, "kind", &["business", "person", "public"], "business");
     let segments = take.facts.segments();
     let segment = take.one_of(fields, "segment", &segments, "standard");
     let locale = take.or_default(fields, "locale", locale);
-    let zone_name = take.or_default(fields, "time_zone", zone.name());
+    let subdivision = take.text(fields, "subdivision");
+    let place = country.as_deref().unwrap_or_default();
+    let zone = places::zone(place, subdivision.as_deref(), &kind);
+    if zone.is_none() && take.text(fields, "time_zone").is_none() {
+        take.wrong(
+            fields,
+            "time_zone",
+            format!("{place} has several time zones, and a person may not be woken: give it, or a subdivision such as {place}-XX"),
+        );
+    }
+    let zone_name = take.or_default(fields, "time_zone", zone.unwrap_or(Tz::UTC).name());
     let time_zone = zone_name.parse::<Tz>().unwrap_or_else(|_| {
         take.wrong(fields, "time_zone", format!("`{zone_name}` is no time zone such as Europe/Madrid"));
         Tz::UTC
@@ -61,7 +71,7 @@ pub(super) fn customer(take: &mut Take<'_>, fields: &Section) -> Option<Customer
         kind,
         segment,
         country,
-        subdivision: take.text(fields, "subdivision"),
+        subdivision,
         locale,
         time_zone,
         risk,
