@@ -253,7 +253,12 @@ fn what_nobody_can_lift_is_refused_with_its_reason() {
     ask(&[&sound[..], &["2026-05-10", "--customer", "C1"]].concat(), "90 days at most, here to 2026-05-09");
     ask(&[&sound[..], &["2026-02-20", "--class", "customer.mood=bad"]].concat(), "names no class");
     scene.ask("known", &["--customer", "C1", "--until", "2026-02-20"]);
+    // Who is not named is nobody: a second person is not made by leaving `--as` out.
+    let (code, _, err) = scene.said(&["guard", "exception", "approve", "known"]);
+    assert!(code == 5 && err.contains("by people by name"), "{err}");
     let (code, _, err) = scene.said(&[
+        "--as",
+        "ana",
         "guard",
         "exception",
         "ask",
