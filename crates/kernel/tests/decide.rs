@@ -608,3 +608,18 @@ fn a_paused_case_still_hears_of_its_deadlines() {
     assert_eq!(told(&world), ["near 2026-05-06 2026-05-14"]);
     assert_eq!(world.case.status, Status::Paused);
 }
+
+/// A handler says what else is done; it does not switch the protection of a person off.
+#[test]
+fn a_handler_that_holds_nothing_leaves_the_built_in_review_of_death_and_cease() {
+    for (event, review) in [("customer.deceased", "deceased"), ("contact.cease_requested", "cease")] {
+        let mut playbook = playbook();
+        playbook.handlers.push(on(event, vec![], Then::Resume));
+        let mut world = World::new(playbook);
+        world.tell(event, "2026-05-05T12:00:00Z", &[]);
+        world.until("2026-06-20T00:00:00Z");
+        let holds: Vec<_> = world.case.holds.iter().map(|hold| hold.name.as_str()).collect();
+        assert_eq!(holds, [review]);
+        assert_eq!(world.ordered("second"), 0, "nothing leaves while nobody has decided");
+    }
+}

@@ -142,7 +142,14 @@ impl Walk<'_> {
             return Ok(());
         }
         let resumes = match chosen {
-            Some(handler) => self.run_handler(handler, &event)?,
+            Some(handler) => {
+                let holds = self.case.holds.len();
+                let resumes = self.run_handler(handler, &event)?;
+                if self.case.holds.len() <= holds {
+                    self.protect(&event);
+                }
+                resumes
+            }
             None => self.built_in(&event),
         };
         self.hold_by_itself(&event);
@@ -229,6 +236,14 @@ impl Walk<'_> {
         Ok(false)
     }
 
+    /// Whatever a handler does besides, it switches the protection of a person off by no list that holds nothing.
+    fn protect(&mut self, event: &Event) {
+        let review = review_of(&event.name).filter(|review| ["deceased", "cease"].contains(review));
+        let Some(review) = review.filter(|_| !self.case.is_finished()) else { return };
+        self.emit(Record::Handler { event: event.id, line: 0, then: format!("hold {review}") });
+        self.hold_for_review(review);
+    }
+
     /// Behind the playbook's own handlers: payment and cancellation end the case, protection holds everything.
     fn built_in(&mut self, event: &Arc<Event>) -> bool {
         let outcome = match event.name.as_str() {
@@ -241,14 +256,7 @@ impl Walk<'_> {
             ends::finish(self, outcome, &event.name);
             return false;
         }
-        let review = match event.name.as_str() {
-            "customer.insolvent" => "insolvency",
-            "customer.deceased" => "deceased",
-            "attorney.named" => "attorney",
-            "contact.cease_requested" => "cease",
-            _ => "",
-        };
-        if !review.is_empty() {
+        if let Some(review) = review_of(&event.name) {
             self.emit(Record::Handler { event: event.id, line: 0, then: format!("hold {review}") });
             self.hold_for_review(review);
         }
@@ -514,6 +522,17 @@ impl Walk<'_> {
             return Ok(());
         }
         self.exhausted(state.step, &[reason.to_owned()])
+    }
+}
+
+/// What must be reviewed by a person before anything goes on.
+fn review_of(event: &str) -> Option<&'static str> {
+    match event {
+        "customer.insolvent" => Some("insolvency"),
+        "customer.deceased" => Some("deceased"),
+        "attorney.named" => Some("attorney"),
+        "contact.cease_requested" => Some("cease"),
+        _ => None,
     }
 }
 
