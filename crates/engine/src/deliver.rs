@@ -27,7 +27,7 @@ use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::Facts;
-use recobro_kernel::guard::Verdict;
+use recobro_kernel::guard::{Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, EffectId, EventId};
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
@@ -183,13 +183,7 @@ pub(crate) async fn check_again(
         return Ok(handings);
     }
     if engine.news_waits(tx).await? {
-        let returned = handings.iter().map(|handing| {
-            let rule = "news is being read".to_owned();
-            returned(&handing.row, &handing.effect, handing.at, rule, Some(handing.at))
-        });
-        let returned = returned.collect::<Result<Vec<_>, Error>>()?;
-        tick.progress.returned += returned.len() as u64;
-        outbox::settle(tx, &returned).await?;
+        give_back(engine, tx, &handings, "news is being read", tick).await?;
         return Ok(Vec::new());
     }
     let handings = wait_for_news(engine, tx, handings, tick).await?;
@@ -214,15 +208,32 @@ async fn wait_for_news(
     let is_waiting = |handing: &Handing| unread.get(&handing.row.no).is_some_and(|at| *at <= now);
     let (waiting, ready): (Vec<_>, Vec<_>) = handings.into_iter().partition(is_waiting);
     if !waiting.is_empty() {
-        let rule = || "news of the case is being read".to_owned();
-        let returned: Vec<_> = waiting
-            .iter()
-            .map(|handing| returned(&handing.row, &handing.effect, handing.at, rule(), Some(handing.at)))
-            .collect::<Result<_, _>>()?;
-        tick.progress.returned += returned.len() as u64;
-        outbox::settle(tx, &returned).await?;
+        give_back(engine, tx, &waiting, "news of the case is being read", tick).await?;
     }
     Ok(ready)
+}
+
+/// What was allowed at the claim goes back to its cases, to be decided again at once. The log must not end with a yes to
+/// what did not leave.
+async fn give_back(
+    engine: &Engine,
+    tx: &mut Tx,
+    handings: &[Handing],
+    rule: &str,
+    tick: &mut Tick,
+) -> Result<(), Error> {
+    let policy = engine.shelf.law.policy_hash().to_string();
+    let (mut back, mut asked) = (Vec::new(), Vec::new());
+    for Handing { row, effect, at, .. } in handings {
+        back.push(returned(row, effect, *at, rule.to_owned(), Some(*at))?);
+        let verdict = Verdict::Defer { until: *at, rule: rule.to_owned() };
+        let judged = Judgement { verdict, findings: Vec::new(), moved: Vec::new() };
+        asked.extend(explain::row(effect, &judged, *at, &policy));
+    }
+    tick.progress.returned += back.len() as u64;
+    verdicts::put(tx, &asked).await?;
+    outbox::settle(tx, &back).await?;
+    Ok(())
 }
 
 /// The last write before the hand-over; the lease begins anew. Answers what is still ours to hand over.

@@ -144,6 +144,14 @@ async fn a_promise_that_the_case_has_not_read_yet_stops_what_it_ordered_before()
     }
     let asked = world.contacts().iter().filter(|act| act.contains("overdue")).count();
     assert_eq!(asked, 0, "{:?}", world.acts());
+    let mut tx = engine.store().read().await.unwrap();
+    let all = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+    let log = recobro_store::verdicts::of_customer(&mut tx, &CustomerId("C".to_owned()), all, 100).await.unwrap();
+    let said: Vec<_> = log.iter().map(|row| (row.at, row.verdict.as_str(), row.rule.as_str())).collect();
+    assert!(
+        said.iter().any(|(_, verdict, rule)| (*verdict, *rule) == ("defer", "news of the case is being read")),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
