@@ -4,6 +4,7 @@ pub(crate) mod examples;
 pub(crate) mod holidays;
 pub(crate) mod law;
 pub(crate) mod own;
+mod places;
 pub(crate) mod policy;
 pub(crate) mod rates;
 pub(crate) mod requests;

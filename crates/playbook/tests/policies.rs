@@ -46,6 +46,19 @@ fn a_row_cannot_open_what_nobody_can_lift() {
 }
 
 #[test]
+fn a_place_that_is_none_would_bind_nobody_and_is_said() {
+    for (place, help) in [("UK", "is `GB`"), ("ZZ", "ISO codes"), ("[ES, XQ-1]", "no country `XQ`")] {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let mut files = read_dir(root).unwrap();
+        let text =
+            format!("policy: probe\nversion: 1\ntitle: Probe\nowner: compliance\njurisdiction: {place}\nrules: []\n");
+        files.insert("workflows/policies/probe.yaml".to_owned(), text.into_bytes());
+        let said = report::text(&check(&files).diagnostics, &files);
+        assert!(said.contains("would bind nobody") && said.contains(help), "{place}: {said}");
+    }
+}
+
+#[test]
 fn a_deadline_names_what_is_awaited_and_what_it_runs_from() {
     let deadline = |params: &str| match read(&row("deadline", params, "")).unwrap().remove(0).kind {
         Kind::Deadline(deadline) => *deadline,

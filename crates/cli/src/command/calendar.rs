@@ -141,6 +141,14 @@ fn show(args: &Show, session: &Session) -> Result<Exit, Failure> {
         let note = if row.shifted { "moved or substitute" } else { "" };
         vec![row.date.clone(), row.weekday.to_owned(), row.name.clone(), note.to_owned()]
     })?;
+    for (name, season) in &calendar.seasons {
+        let (from, to) = (&season.from, &season.to);
+        let reopen = season.reopen.map_or_else(String::new, |span| format!(", and acts again {span} after it"));
+        session.out.say(&format!(
+            "season {name}: {:02}-{:02} to {:02}-{:02}{reopen}",
+            from.month, from.day, to.month, to.day
+        ));
+    }
     Ok(Exit::Ok)
 }
 

@@ -1,6 +1,7 @@
 //! Policies: rules of the law and of the house as data, applied by jurisdiction, always in their newest form.
 
 use super::law::header;
+use super::places::places;
 use super::{boolean, channel, count, date, guess, items, list, map, name, names, only, required, span, text, wrong};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::yaml::Node;
@@ -78,7 +79,7 @@ pub(crate) fn policy(report: &Report, node: &Node, hash: Hash) -> Option<Policy>
     let list_of = |key: &str| node.get(key).map(|node| names(report, node)).unwrap_or_default();
     let mut policy = Policy {
         title: node.get("title").and_then(|node| node.text()).unwrap_or_default().to_owned(),
-        jurisdictions: list_of("jurisdiction"),
+        jurisdictions: node.get("jurisdiction").map(|node| places(report, node)).unwrap_or_default(),
         debtor_kinds: one_of_each(report, node.get("debtor_kind"), &["business", "person", "public"]),
         products: list_of("product"),
         from: node.get("effective_from").and_then(|node| date(report, node)),
