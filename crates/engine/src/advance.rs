@@ -6,6 +6,7 @@
 
 use crate::catch_up::Holding;
 use crate::db::{self, Claimed};
+use crate::deliver::{self, Carried, Handing};
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
@@ -25,6 +26,7 @@ use recobro_kernel::record::Inheritance;
 use recobro_kernel::time::Timestamp;
 use recobro_store::commit::{TurnCommit, commit_turns};
 use recobro_store::inbound::{self, NewInbound};
+use recobro_store::outbox::{self, Settled};
 use recobro_store::wake::{self, WakeAt};
 use recobro_store::{CaseNo, Tx};
 use std::collections::{BTreeMap, HashMap};
@@ -58,6 +60,16 @@ pub(crate) struct Desk<'a> {
     finished: u64,
     following: Option<CaseId>,
     holding: Holding,
+    /// What this worker may carry, under which lease; nothing in virtual time.
+    carrying: Option<Carrying>,
+    /// What it will carry once its turns are written: index of the turn, the case behind it, its effect.
+    begun: Vec<(usize, Case, Handing)>,
+}
+
+/// How much a desk may take up, under which lease.
+struct Carrying {
+    lease: outbox::Lease,
+    room: usize,
 }
 
 /// Takes the turns of due and woken cases at or before the span's horizon. Says how many cases were looked at.
@@ -81,7 +93,7 @@ pub(crate) async fn advance(
     let loaded = db::load_facts(engine, tx, (&invoices, &customers), span.now).await?;
     let pins: Vec<(Pin, &str)> = claimed.iter().map(|c| ((c.case.bundle, c.case.content), &*c.case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
-    let mut desk = Desk { holding, ..Desk::new(engine, people, loaded) };
+    let mut desk = Desk { holding, ..Desk::new(engine, people, loaded).carrying(tick) };
     desk.queue(&mut claimed, &bundles);
     for one in &claimed {
         desk.take_turn(one, &bundles[&(one.case.bundle, one.case.content)]);
@@ -123,7 +135,21 @@ impl<'a> Desk<'a> {
             finished: 0,
             following: None,
             holding: Holding::default(),
+            carrying: None,
+            begun: Vec::new(),
         }
+    }
+
+    /// What its turns order may be carried, as far as this worker's hands are free.
+    pub(crate) fn carrying(mut self, tick: &Tick) -> Self {
+        let room = self.engine.room().saturating_sub(tick.begun.len());
+        self.carrying = tick.lease.clone().map(|lease| Carrying { lease, room });
+        self
+    }
+
+    /// The turns as they will be written.
+    pub(crate) fn unwritten(&mut self) -> &mut [TurnCommit] {
+        &mut self.commits
     }
 
     /// Cases of one customer that wake at the same instant decide in the order of their place in its queue: the first
@@ -147,12 +173,12 @@ impl<'a> Desk<'a> {
         self.loaded.facts(invoice, now, &self.engine.settings).map(Arc::new)
     }
 
-    fn take_turn(&mut self, one: &Claimed, bundle: &Bundle) {
+    pub(crate) fn take_turn(&mut self, one: &Claimed, bundle: &Bundle) {
         let newest = one.events.iter().map(|event| event.at).max().unwrap_or(one.due_at);
         let now = one.due_at.max(newest).max(self.engine.clock.now());
         let Some(facts) = self.facts(&one.case.invoice, now) else {
             tracing::error!(case_id = %one.case.id, "the ledger has no invoice or customer for this case");
-            self.rests.push((one.no, None));
+            self.rests.extend((!one.carried).then_some((one.no, None)));
             return;
         };
         let input = self.input(bundle, &facts, now);
@@ -249,17 +275,39 @@ impl<'a> Desk<'a> {
         if let Some(one) = before {
             self.holding.note(one.no, &turn.body.records);
         }
-        match turn::commit(before, &turn, &bundle.compiled.playbook, self.following, held) {
-            turn::Written::Turn(commit) => self.commits.push(*commit),
+        let carried = if held { None } else { self.take_up(&turn, bundle, facts) };
+        let birth = match (&carried, held) {
+            (Some(_), _) => self.carrying.as_ref().map_or(turn::Born::Ready, |with| turn::Born::Carried(&with.lease)),
+            (None, true) => turn::Born::Held,
+            (None, false) => turn::Born::Ready,
+        };
+        match turn::commit(before, &turn, &bundle.compiled.playbook, self.following, birth) {
+            turn::Written::Turn(commit) => {
+                self.begun.extend(carried.map(|handing| (self.commits.len(), turn.case, handing)));
+                self.commits.push(*commit);
+            }
             turn::Written::Rest(no, wake) => {
                 // A turn that did nothing must not be due again at once.
                 let later = |wake: WakeAt| WakeAt { due_at: wake.due_at.max(now.plus_us(REST_US)), ..wake };
-                self.rests.push((no, wake.map(later)));
+                // Of a carried case nobody holds the wake-up.
+                self.rests.extend((!before.is_some_and(|one| one.carried)).then(|| (no, wake.map(later))));
             }
         }
         if let Some(follow) = follow {
             self.follow(follow, old, facts, now);
         }
+    }
+
+    /// The one effect of a turn, where this worker can see to it itself.
+    fn take_up(&mut self, turn: &Turn, bundle: &Bundle, facts: &Arc<Facts>) -> Option<Handing> {
+        let carrying = self.carrying.as_mut().filter(|carrying| carrying.room > 0)?;
+        let [effect] = &turn.effects[..] else { return None };
+        let alone = turn.case.in_flight.len() == 1 && turn.follow.is_none();
+        if !alone || !deliver::carries(self.engine, effect, (&turn.case, bundle), facts) {
+            return None;
+        }
+        carrying.room -= 1;
+        Some(deliver::handing(self.engine, effect.clone(), (&turn.case, bundle), facts, &self.loaded))
     }
 
     fn follow(&mut self, follow: Follow, old: CaseId, facts: &Arc<Facts>, now: Timestamp) {
@@ -286,10 +334,21 @@ impl<'a> Desk<'a> {
     /// Commits the turns. A case that moved past its revision keeps its wake-up and is taken again. Answers the numbers
     /// of the cases written.
     pub(crate) async fn write(self, tx: &mut Tx, tick: &mut Tick) -> Result<Vec<(CaseId, CaseNo)>, Error> {
+        self.write_settling(tx, tick, &[]).await
+    }
+
+    /// Commits the turns with the outcomes that they took.
+    pub(crate) async fn write_settling(
+        self,
+        tx: &mut Tx,
+        tick: &mut Tick,
+        settled: &[Settled],
+    ) -> Result<Vec<(CaseId, CaseNo)>, Error> {
+        assert!(settled.is_empty() || self.commits.len() <= COMMIT_MAX, "an outcome goes with its turn");
         self.engine.settings.faults.pass("advance.before_commit")?;
         let mut numbers = Vec::new();
         for part in self.commits.chunks(COMMIT_MAX) {
-            let committed = commit_turns(tx, part, &[]).await?;
+            let committed = commit_turns(tx, part, settled).await?;
             for (turn, no) in part.iter().zip(&committed.cases) {
                 if let Some(no) = no {
                     numbers.push((turn.case.id, *no));
@@ -297,6 +356,11 @@ impl<'a> Desk<'a> {
                     tracing::warn!(case_id = %turn.case.id, "the case moved first; it is taken again");
                 }
             }
+        }
+        let known: BTreeMap<CaseId, CaseNo> = numbers.iter().copied().collect();
+        for (turn, case, handing) in self.begun {
+            let head = self.commits[turn].history.hash;
+            tick.begun.extend(known.get(&case.id).map(|no| Carried::new(*no, head, case, handing)));
         }
         wake::put(tx, &self.rests).await?;
         self.holding.write(tx, self.engine.clock.now()).await?;

@@ -49,6 +49,8 @@ pub(crate) struct Claimed {
     pub(crate) events: Vec<Event>,
     /// When the first news of a later moment is due: the case must not sleep past it.
     pub(crate) later: Option<Timestamp>,
+    /// Its worker had it in its hands: nobody has locked it.
+    pub(crate) carried: bool,
 }
 
 fn corrupt(what: impl Into<String>, cause: &dyn std::fmt::Display) -> Error {
@@ -78,19 +80,28 @@ pub(crate) async fn claim_due(tx: &mut Tx, until: Timestamp, limit: usize, whole
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let case = case_of(&row)?;
-        let (mut unread, mut later) = (Vec::new(), None);
-        for event in news.remove(&row.no).unwrap_or_default() {
-            if event.at > until {
-                later = Some(later.map_or(event.at, |first: Timestamp| first.min(event.at)));
-                continue;
-            }
-            let read = serde_json::from_str(&event.body);
-            unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), &cause))?);
-        }
+        let (events, later) = split_news(news.remove(&row.no).unwrap_or_default(), until)?;
         let due_at = row.due_at.unwrap_or(until);
-        claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events: unread, later });
+        claimed.push(Claimed { no: row.no, head: row.head, case, due_at, events, later, carried: false });
     }
     Ok(claimed)
+}
+
+/// The unread news up to an instant, and when the first one behind it is due.
+pub(crate) fn split_news(
+    rows: Vec<events::NewEvent>,
+    until: Timestamp,
+) -> Result<(Vec<Event>, Option<Timestamp>), Error> {
+    let (mut unread, mut later) = (Vec::new(), None);
+    for event in rows {
+        if event.at > until {
+            later = Some(later.map_or(event.at, |first: Timestamp| first.min(event.at)));
+            continue;
+        }
+        let read = serde_json::from_str(&event.body);
+        unread.push(read.map_err(|cause| corrupt(format!("event {}", event.id), &cause))?);
+    }
+    Ok((unread, later))
 }
 
 /// Cases by number, as they are now.

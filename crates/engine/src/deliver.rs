@@ -10,7 +10,10 @@
 //! idempotent and the guard lets it go now, else unknown; never held back.
 
 mod asking;
+mod carried;
 mod together;
+
+pub(crate) use carried::{Carried, carries, go_on, handing, put_down, settle_surely};
 
 pub(crate) use asking::{Asking, effect_of};
 
@@ -26,6 +29,7 @@ use asking::{Judged, in_turn, judge, spend};
 use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_kernel::case::Case;
 use recobro_kernel::effect::{Effect, EffectKind};
+use recobro_kernel::event::Event;
 use recobro_kernel::facts::Facts;
 use recobro_kernel::guard::{Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, EffectId, EventId};
@@ -36,6 +40,7 @@ use recobro_store::events::NewEvent;
 use recobro_store::outbox::{self, Communication, LedgerMark, OutboxRow, Settled};
 use recobro_store::{Tx, verdicts};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Effects of one claim, with those that leave in the same messages.
 const BATCH: i64 = 1_000;
@@ -50,6 +55,7 @@ const DIED: &str = "the worker died while it was handing over";
 const NOT_TRIED_S: i64 = 60;
 
 /// An effect that passed the check and is about to be handed over.
+#[derive(Clone)]
 pub(crate) struct Handing {
     row: OutboxRow,
     effect: Effect,
@@ -85,6 +91,7 @@ enum Outcome {
 }
 
 /// A handed-over effect with its outcome: what the next transaction settles.
+#[derive(Clone)]
 pub(crate) struct Settling {
     handing: Handing,
     outcome: Outcome,
@@ -153,7 +160,7 @@ fn shares(engine: &Engine, span: Span) -> Vec<(Vec<String>, i64)> {
 
 /// A lease that begins now, and now: by the database's clock where several processes compare theirs in real time, since
 /// a process whose clock is wrong must not take over what another one is just sending.
-async fn lease(engine: &Engine, tx: &mut Tx) -> Result<(outbox::Lease, Timestamp), Error> {
+pub(crate) async fn lease(engine: &Engine, tx: &mut Tx) -> Result<(outbox::Lease, Timestamp), Error> {
     let mut now = engine.clock.now();
     if !engine.clock.is_virtual() {
         now = outbox::database_now(tx).await?.unwrap_or(now);
@@ -299,7 +306,7 @@ async fn check(
         spent.extend(contact);
         match judgement.verdict {
             Verdict::Allow => {
-                let ready = Ready { row, effect, at, case, bundle, facts };
+                let ready = Ready { row, effect, at, case, bundle, facts: Arc::new(facts) };
                 if ready.effect.bundled {
                     bundled.push(ready);
                 } else {
@@ -334,13 +341,13 @@ struct Ready<'a> {
     at: Timestamp,
     case: &'a Case,
     bundle: &'a Bundle,
-    facts: Facts,
+    facts: Arc<Facts>,
 }
 
 /// Renders a message; `lines` are the invoices that it is about, where there are several.
 fn prepare(engine: &Engine, ready: Ready<'_>, loaded: &Loaded, lines: &[Line]) -> Handing {
     let Ready { row, effect, at, case, bundle, facts } = ready;
-    let facts = &facts;
+    let facts = &*facts;
     let recipient = recipient(&effect, loaded);
     let templates = &bundle.templates;
     let interest = loaded.statement(&effect.invoice, facts.today);
@@ -368,11 +375,15 @@ pub(crate) fn returned(
     Ok(Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication: None, news: Some(news) })
 }
 
-/// An effect that goes back to its case keeps its id when it is ordered again, so its news are told apart by time and try.
 fn news(row: &OutboxRow, name: &str, at: Timestamp, fields: Vec<(&str, Value)>) -> Result<NewEvent, Error> {
+    db::event_row(row.no, &own_news(row, name, at, fields))
+}
+
+/// An effect that goes back to its case keeps its id when it is ordered again, so its news are told apart by time and try.
+fn own_news(row: &OutboxRow, name: &str, at: Timestamp, fields: Vec<(&str, Value)>) -> Event {
     let nth = format!("{}/{}/{}", row.tries, row.due_at, at);
     let id = EventId::derive(&["worker", name, &row.id.to_string(), &nth]);
-    db::event_row(row.no, &db::own_event(id, name, at, fields))
+    db::own_event(id, name, at, fields)
 }
 
 fn recipient(effect: &Effect, loaded: &Loaded) -> Recipient {
@@ -605,31 +616,44 @@ async fn count_contacts(tx: &mut Tx, counted: &[CustomerId]) -> Result<(), Error
 }
 
 fn settled(one: &Settling) -> Result<Settled, Error> {
-    let Settling { handing, outcome, carried_by, bytes } = one;
+    let (event, mark) = outcome_event(one);
+    let news = Some(db::event_row(one.handing.row.no, &event)?);
+    Ok(evidence(one, mark, news))
+}
+
+/// The outcome as the case hears it, and what it means for the contact ledger.
+fn outcome_event(one: &Settling) -> (Event, LedgerMark) {
+    let Settling { handing, outcome, carried_by, .. } = one;
     let Handing { row, effect, at, .. } = handing;
-    let at = *at;
     let mut fields = vec![("effect", Value::text(effect.id.to_string()))];
     fields.extend(carried_by.map(|leader| ("bundle", Value::text(leader.to_string()))));
-    let (name, mark, reference) = match outcome {
+    let (name, mark) = match outcome {
         Outcome::Accepted(reference) => {
             fields.push(("ref", Value::text(reference)));
             fields.push(("channel", Value::text(&effect.lane)));
-            ("outcome.accepted", LedgerMark::Counts, Some(reference.clone()))
+            ("outcome.accepted", LedgerMark::Counts)
         }
         Outcome::Refused(reason) => {
             fields.push(("reason", Value::text(reason)));
-            ("outcome.refused", LedgerMark::Goes, None)
+            ("outcome.refused", LedgerMark::Goes)
         }
         Outcome::Failed(reason) | Outcome::Later(_, _, reason) => {
             fields.push(("reason", Value::text(reason)));
-            ("outcome.failed", LedgerMark::Goes, None)
+            ("outcome.failed", LedgerMark::Goes)
         }
         Outcome::Unknown(reason) => {
             fields.push(("reason", Value::text(reason)));
-            ("outcome.unknown", LedgerMark::Counts, None)
+            ("outcome.unknown", LedgerMark::Counts)
         }
     };
-    let news = news(row, name, at, fields)?;
+    (own_news(row, name, *at, fields), mark)
+}
+
+/// What is written of a hand-over beside its news.
+fn evidence(one: &Settling, mark: LedgerMark, news: Option<NewEvent>) -> Settled {
+    let Settling { handing, outcome, bytes, .. } = one;
+    let Handing { row, effect, at, .. } = handing;
+    let reference = if let Outcome::Accepted(reference) = outcome { Some(reference.clone()) } else { None };
     let communication = Communication {
         effect: row.id,
         no: row.no,
@@ -641,10 +665,10 @@ fn settled(one: &Settling) -> Result<Settled, Error> {
         state: outcome.state().to_owned(),
         reference,
         bytes: bytes.clone(),
-        at,
+        at: *at,
     };
     let communication = Some(communication);
-    Ok(Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication, news: Some(news) })
+    Settled { effect: row.id, no: row.no, fence: row.fence, mark, communication, news }
 }
 
 /// What a sweep found.

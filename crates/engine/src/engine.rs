@@ -1,6 +1,8 @@
 //! The engine's handle: database, library, channels, settings.
 
+use crate::deliver::Carried;
 use crate::library::{Bundle, Pin, Shelf};
+use crate::run::Tick;
 use crate::{Channels, Clock, Error, Settings};
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_playbook::{Files, Library};
@@ -8,10 +10,13 @@ use recobro_store::playbooks::{self, VersionRow};
 use recobro_store::{Store, Tx, inbound, outbox};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a lease has left when the slowest hand-over ends: time to settle it.
 const LEASE_MARGIN_S: i64 = 60;
+
+/// Batches of effects that a worker carries at most.
+const CARRIED_BATCHES: usize = 4;
 
 /// The worker of one database. Open one per process.
 pub struct Engine {
@@ -24,6 +29,8 @@ pub struct Engine {
     pub(crate) rests: Mutex<BTreeMap<String, Timestamp>>,
     /// Sleeping cases are being told of a changed law.
     pub(crate) replans: AtomicBool,
+    /// What this worker has committed and is handing over itself.
+    carried: Mutex<Vec<Carried>>,
 }
 
 impl Engine {
@@ -40,15 +47,13 @@ impl Engine {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let shelf = Shelf::new(library);
-        let (rests, replans) = (Mutex::default(), AtomicBool::default());
-        let engine = Self { store, clock, channels, settings, shelf, rests, replans };
+        let engine = Self { channels, ..Self::to_read(store, library, settings, clock) };
         let mut tx = engine.store.begin().await?;
         if let (true, Some(reached)) = (engine.clock.is_virtual(), recobro_store::meta::virtual_now(&mut tx).await?) {
             engine.clock.move_to(reached);
         }
         if engine.publish(&mut tx).await? {
-            crate::route::offer_unmatched(&engine, &mut tx, &mut crate::run::Tick::default()).await?;
+            crate::route::offer_unmatched(&engine, &mut tx, &mut Tick::default()).await?;
         }
         crate::replan::begin(&engine, &mut tx).await?;
         // Nobody else can hold a lease on a database of one process; a virtual run is alone on any.
@@ -65,7 +70,26 @@ impl Engine {
     pub fn to_read(store: Store, library: &Library, settings: Settings, clock: Clock) -> Self {
         let (channels, shelf) = (Channels::default(), Shelf::new(library));
         let (rests, replans) = (Mutex::default(), AtomicBool::default());
-        Self { store, clock, channels, settings, shelf, rests, replans }
+        Self { store, clock, channels, settings, shelf, rests, replans, carried: Mutex::default() }
+    }
+
+    /// Takes up what a commit has just begun.
+    pub(crate) fn carry(&self, tick: &mut Tick) {
+        self.carried().append(&mut tick.begun);
+    }
+
+    /// Gives out what is carried.
+    pub(crate) fn take_carried(&self) -> Vec<Carried> {
+        std::mem::take(&mut *self.carried())
+    }
+
+    /// How much more this worker may carry: what it would lose if it died now waits for its lease to end.
+    pub(crate) fn room(&self) -> usize {
+        (CARRIED_BATCHES * self.settings.batch).saturating_sub(self.carried().len())
+    }
+
+    fn carried(&self) -> MutexGuard<'_, Vec<Carried>> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes what is new on the shelf. Says whether anything was.

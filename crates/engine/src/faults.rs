@@ -18,6 +18,7 @@ pub const POINTS: &[&str] = &[
     "deliver.claim_committed",
     "deliver.sending",
     "deliver.delivered",
+    "carried.committed",
     "deliver.settled",
 ];
 

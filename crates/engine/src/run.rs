@@ -76,6 +76,10 @@ pub(crate) struct Tick {
     pub(crate) progress: Progress,
     /// Acts to tell after the commit.
     pub(crate) acts: Vec<Act>,
+    /// Under what this worker carries what it orders; nothing in virtual time.
+    pub(crate) lease: Option<outbox::Lease>,
+    /// What it will carry once the open transaction is committed.
+    pub(crate) begun: Vec<deliver::Carried>,
 }
 
 /// The earliest instants at which anything is due.
@@ -120,6 +124,9 @@ const TURNS_MAX: u64 = 500;
 
 /// Rounds in a row that find something due and do nothing: more is a bug, and would never end.
 const IDLE_MAX: u32 = 10;
+
+/// Passes over what is carried before a round looks at anything else: news must not wait behind it.
+const CARRY_PASSES: u32 = 8;
 
 /// Routing passes of one transaction.
 const ROUTE_PASSES: u32 = 8;
@@ -328,6 +335,7 @@ impl Engine {
                 let _ = tokio::time::timeout(SLEEP_MAX, stop.changed()).await;
             }
         }
+        deliver::put_down(self, &mut tick).await?;
         Ok(tick.progress)
     }
 
@@ -342,6 +350,7 @@ impl Engine {
         while !*stop.borrow() && self.surely_real_round(&mut tick).await? {
             self.note(&mut tick, watch, progress);
         }
+        deliver::put_down(self, &mut tick).await?;
         Ok(tick.progress)
     }
 
@@ -371,16 +380,26 @@ impl Engine {
     }
 
     async fn real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
+        tick.begun.clear();
         let mut tx = self.store.begin().await?;
         let next = Next::read(&mut tx).await?;
+        tick.lease = Some(deliver::lease(self, &mut tx).await?.0);
         tx.commit().await?;
         let now = self.clock.now();
         let span = Span { now, cell_end: now, horizon: now, sliced: true };
         tick.progress.quanta += 1;
         let mut worked = self.real_news(span, next, tick).await?;
+        // Outcomes before new starts: the less is under way when a worker dies.
+        for _ in 0..CARRY_PASSES {
+            if !deliver::go_on(self, tick).await? {
+                break;
+            }
+            worked = true;
+        }
         let mut tx = self.store.begin().await?;
         let advanced = advance::advance(self, &mut tx, span, &Nobody, tick).await?;
         tx.commit().await?;
+        self.carry(tick);
         // Behind the news: it may forbid what a dead worker was handing over.
         let mut tx = self.store.begin().await?;
         let swept = deliver::sweep(self, &mut tx, true, tick).await?;
@@ -421,7 +440,8 @@ impl Engine {
                 let mut tx = self.store.begin().await?;
                 let left = route::route(self, &mut tx, span, &Nobody, tick).await?;
                 tx.commit().await?;
-                if left == route::Left::Nothing {
+                self.carry(tick);
+                if left == route::Left::Nothing || self.room() == 0 {
                     break;
                 }
             }
@@ -442,25 +462,9 @@ impl Engine {
             return Ok(false);
         }
         let settling = deliver::hand_over(self, handings, tick).await?;
-        for _ in 1..AGAIN_MAX {
-            match self.settle_once(&settling).await {
-                Err(Error::Store(error)) if error.may_retry() => pause(&error).await,
-                done => {
-                    self.tell_observer(tick);
-                    return done.map(|()| true);
-                }
-            }
-        }
-        self.settle_once(&settling).await?;
+        let done = deliver::settle_surely(self, &settling).await;
         self.tell_observer(tick);
-        Ok(true)
-    }
-
-    async fn settle_once(&self, settling: &[Settling]) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
-        deliver::settle(self, &mut tx, settling).await?;
-        tx.commit().await?;
-        Ok(())
+        done.map(|()| true)
     }
 }
 

@@ -4,16 +4,16 @@ use crate::db::Claimed;
 use recobro_kernel::case::Case;
 use recobro_kernel::chain;
 use recobro_kernel::decide::Turn;
-use recobro_kernel::effect::{EffectKind, NewTask};
+use recobro_kernel::effect::{Effect, EffectKind, NewTask};
 use recobro_kernel::ids::{CaseId, CustomerId, GroupId, Hash};
 use recobro_kernel::playbook::Playbook;
 use recobro_kernel::time::Timestamp;
 use recobro_store::CaseNo;
 use recobro_store::commit::{Snapshot, TurnCommit};
 use recobro_store::history::HistoryRow;
-use recobro_store::outbox::{Birth, NewEffect};
+use recobro_store::outbox::{Birth, Lease, NewEffect};
 use recobro_store::tasks::{CloseTask, OpenTask};
-use recobro_store::wake::{Priority, WakeAt};
+use recobro_store::wake::{Priority, WakeAt, Waking};
 
 /// What is written of a turn.
 pub(crate) enum Written {
@@ -44,14 +44,36 @@ fn together(playbook: &Playbook, customer: &CustomerId, task: &NewTask) -> Optio
     }
 }
 
-/// Makes the commit of a turn. `before` is the claimed case, nothing for a new one; `follows` the case that a new one
-/// of the same batch continues; `held` says that its contacts wait for a person.
+/// How what a turn orders begins its life.
+#[derive(Clone, Copy)]
+pub(crate) enum Born<'a> {
+    /// To be claimed.
+    Ready,
+    /// Its contacts wait for a person.
+    Held,
+    /// In the hands of the worker that writes it.
+    Carried(&'a Lease),
+}
+
+impl Born<'_> {
+    fn birth(self, effect: &Effect) -> Birth {
+        let due_at = effect.ordered_at;
+        match self {
+            Self::Held if effect.kind == EffectKind::Contact && !effect.class.is_exempt() => Birth::Held { due_at },
+            Self::Carried(lease) => Birth::Carried { due_at, owner: lease.owner.clone(), lease_until: lease.until },
+            Self::Ready | Self::Held => Birth::Ready { due_at },
+        }
+    }
+}
+
+/// Makes the commit of a turn. `before` is the case as it was, nothing for a new one; `follows` the case that a new one
+/// of the same batch continues.
 pub(crate) fn commit(
     before: Option<&Claimed>,
     turn: &Turn,
     playbook: &Playbook,
     follows: Option<CaseId>,
-    held: bool,
+    born: Born<'_>,
 ) -> Written {
     let timer = turn.case.wake.as_ref().map(|wake| WakeAt { due_at: wake.at, priority: Priority::Timer });
     let news = before.and_then(|before| before.later).map(|due_at| WakeAt { due_at, priority: Priority::News });
@@ -82,18 +104,14 @@ pub(crate) fn commit(
         invoice: effect.invoice.clone(),
         lane: effect.lane.clone(),
         payload: serde_json::to_string(effect).expect("an effect is plain data"),
-        birth: if held && effect.kind == EffectKind::Contact && !effect.class.is_exempt() {
-            Birth::Held { due_at: effect.ordered_at }
-        } else {
-            Birth::Ready { due_at: effect.ordered_at }
-        },
+        birth: born.birth(effect),
     });
     Written::Turn(Box::new(TurnCommit {
         no: before.map(|before| before.no),
         expected: before.map_or(0, |before| before.case.rev),
         follows,
         history: history(before, turn, at),
-        wake,
+        wake: waking(before, wake),
         effects: effects.collect(),
         recalls: turn.recalls.clone(),
         resolved: turn.resolved.clone(),
@@ -103,6 +121,18 @@ pub(crate) fn commit(
         news: Vec::new(),
         case: snapshot(&turn.case, playbook),
     }))
+}
+
+/// Nobody has claimed a carried case: news may be waking it at this moment.
+fn waking(before: Option<&Claimed>, wake: Option<WakeAt>) -> Waking {
+    match before {
+        Some(before) if before.carried => match (&before.case.wake, wake) {
+            (None, None) => Waking::Keep,
+            _ => Waking::Timer(wake),
+        },
+        None if wake.is_none() => Waking::Keep,
+        Some(_) | None => Waking::Set(wake),
+    }
 }
 
 fn history(before: Option<&Claimed>, turn: &Turn, at: Timestamp) -> HistoryRow {

@@ -1,6 +1,7 @@
 //! The engine over a real database: what reaches customers, what is held, and what a kill may not change.
 
 mod calls;
+mod carried;
 mod catch_up;
 mod checker;
 mod replan;

@@ -12,7 +12,7 @@ use recobro_store::commit::{Snapshot, TurnCommit, commit_turns};
 use recobro_store::history::HistoryRow;
 use recobro_store::inbound::{self, NewInbound};
 use recobro_store::outbox::{Birth, LedgerMark, NewEffect, Settled};
-use recobro_store::wake::{Priority, WakeAt};
+use recobro_store::wake::{Priority, WakeAt, Waking};
 use recobro_store::{CaseNo, Options, Result, Store, cases};
 use std::time::Instant;
 
@@ -110,7 +110,8 @@ async fn carried(store: &Store, nos: &[(CaseNo, Hash)]) -> Result<i64> {
                 .zip(start..)
                 .map(|((no, head), n)| {
                     let mut turn = turn(&format!("carried-{n}"), Some(*no), rev, *head, None);
-                    let birth = Birth::Carried { owner: "bench".to_owned(), lease_until: second(60) };
+                    let birth =
+                        Birth::Carried { due_at: second(0), owner: "bench".to_owned(), lease_until: second(60) };
                     turn.effects.push(effect(&turn, birth));
                     turn
                 })
@@ -202,7 +203,7 @@ fn turn(name: &str, no: Option<CaseNo>, expected: u64, prev: Hash, wake: Option<
             body,
             prev,
         },
-        wake: wake.map(|due| WakeAt { due_at: second(due), priority: Priority::Timer }),
+        wake: Waking::Set(wake.map(|due| WakeAt { due_at: second(due), priority: Priority::Timer })),
         effects: Vec::new(),
         recalls: Vec::new(),
         resolved: Vec::new(),

@@ -8,8 +8,8 @@ use crate::history::HistoryRow;
 use crate::outbox::{NewEffect, Settled};
 use crate::sql::{Bulk, Tail, args, columns};
 use crate::tasks::{CloseTask, OpenTask};
-use crate::wake::WakeAt;
-use crate::{CaseNo, Result, Tx};
+use crate::wake::Waking;
+use crate::{CaseNo, Error, Result, Tx};
 use crate::{contacts, events, outbox, tasks, wake};
 use recobro_kernel::case::Status;
 use recobro_kernel::ids::{CaseId, CustomerId, EffectId, EventId, Hash, InvoiceId};
@@ -66,8 +66,8 @@ pub struct TurnCommit {
     pub case: Snapshot,
     /// The history row; its `rev` must be `expected + 1`, its `hash` is the new head.
     pub history: HistoryRow,
-    /// Next wake-up; nothing takes it away.
-    pub wake: Option<WakeAt>,
+    /// Next wake-up.
+    pub wake: Waking,
     /// Effects ordered.
     pub effects: Vec<NewEffect>,
     /// Effects not handed over that must go from the outbox, with their rows in the contact ledger.
@@ -102,28 +102,30 @@ impl Committed {
 }
 /// Writes turns, and settles effects whose outcome these turns took; the caller commits.
 ///
-/// A settled effect belongs to the turn of the same case in this batch; where the batch has none it stands alone.
+/// A settled effect belongs to the turn of the same case in this batch; where the batch has none it stands alone. Locks
+/// are taken in this order: cases, outbox, wake.
 /// Bounds: at most 1,000 turns.
 ///
 /// # Errors
-/// Those of the database.
+/// Those of the database. [`Error::Conflict`] where another worker has the effect that a turn settles: the case did not
+/// move, and only taking back the whole transaction undoes the turn.
 pub async fn commit_turns(tx: &mut Tx, turns: &[TurnCommit], settled: &[Settled]) -> Result<Committed> {
     assert!(turns.len() <= TURNS_MAX, "{} turns in one batch", turns.len());
     for turn in turns {
         assert_eq!(turn.history.rev, turn.expected + 1, "case {} skips a revision", turn.case.id);
         assert_eq!(turn.no.is_none(), turn.expected == 0, "case {}: only new cases have no number", turn.case.id);
     }
-    let fresh = outbox::fences(tx, settled).await?;
-    let mut batch = Batch::new(turns, settled, &fresh);
-    batch.won = move_cases(tx, turns, &batch.barred).await?;
+    let mut batch = Batch::new(turns, settled);
+    batch.won = move_cases(tx, turns).await?;
     insert_cases(tx, turns, &mut batch).await?;
-    settle(tx, &batch).await?;
+    settle(tx, &mut batch).await?;
     append_history(tx, &batch).await?;
     outbox::insert(tx, batch.winners().flat_map(|(no, turn)| turn.effects.iter().map(move |e| (no, e)))).await?;
-    wake::put(tx, &batch.winners().map(|(no, turn)| (no, turn.wake)).collect::<Vec<_>>()).await?;
+    wake::move_on(tx, &batch.winners().map(|(no, turn)| (no, turn.wake)).collect::<Vec<_>>()).await?;
     move_news(tx, &batch).await?;
     move_work(tx, &batch).await?;
-    let stale = settled.iter().enumerate().filter(|(_, s)| !fresh.contains(&s.effect)).map(|(i, _)| i).collect();
+    let is_stale = |s: &Settled| batch.stands_alone(s) && !batch.fresh.contains(&s.effect);
+    let stale = settled.iter().enumerate().filter(|(_, s)| is_stale(s)).map(|(i, _)| i).collect();
     Ok(Committed { cases: turns.iter().map(|turn| batch.won.get(&turn.case.id).copied()).collect(), stale })
 }
 
@@ -134,18 +136,17 @@ const TURNS_MAX: usize = 1_000;
 struct Batch<'a> {
     turns: &'a [TurnCommit],
     settled: &'a [Settled],
-    fresh: &'a BTreeSet<EffectId>,
-    /// Cases whose settled effect has a newer fence: another worker has it.
-    barred: BTreeSet<CaseId>,
+    /// Cases that have a turn in it.
+    moving: BTreeSet<CaseNo>,
+    /// Settled effects whose fence held.
+    fresh: BTreeSet<EffectId>,
     won: BTreeMap<CaseId, CaseNo>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(turns: &'a [TurnCommit], settled: &'a [Settled], fresh: &'a BTreeSet<EffectId>) -> Self {
-        let stale: BTreeSet<CaseNo> = settled.iter().filter(|s| !fresh.contains(&s.effect)).map(|s| s.no).collect();
-        let lost = |turn: &&TurnCommit| turn.no.is_some_and(|no| stale.contains(&no));
-        let barred = turns.iter().filter(lost).map(|turn| turn.case.id).collect();
-        Self { turns, settled, fresh, barred, won: BTreeMap::new() }
+    fn new(turns: &'a [TurnCommit], settled: &'a [Settled]) -> Self {
+        let moving = turns.iter().filter_map(|turn| turn.no).collect();
+        Self { turns, settled, moving, fresh: BTreeSet::new(), won: BTreeMap::new() }
     }
 
     /// The turns that count, in order of case number: the order of locks and of pages.
@@ -156,14 +157,19 @@ impl<'a> Batch<'a> {
         won.into_iter()
     }
 
-    /// Settled effects to write: those that stand alone, and those of turns that count.
-    fn to_settle(&self) -> impl Iterator<Item = &'a Settled> {
-        let in_batch: BTreeSet<CaseNo> = self.turns.iter().filter_map(|turn| turn.no).collect();
+    fn stands_alone(&self, settled: &Settled) -> bool {
+        !self.moving.contains(&settled.no)
+    }
+
+    /// Settled effects that may be written: those that stand alone, and those of turns that count.
+    fn to_settle(&self) -> Vec<&'a Settled> {
         let won: BTreeSet<CaseNo> = self.won.values().copied().collect();
-        let fresh = self.fresh;
-        self.settled
-            .iter()
-            .filter(move |s| fresh.contains(&s.effect) && (won.contains(&s.no) || !in_batch.contains(&s.no)))
+        self.settled.iter().filter(|s| won.contains(&s.no) || self.stands_alone(s)).collect()
+    }
+
+    /// Settled effects that are written.
+    fn done(&self) -> impl Iterator<Item = &'a Settled> {
+        self.settled.iter().filter(|s| self.fresh.contains(&s.effect))
     }
 }
 
@@ -182,9 +188,8 @@ static MOVE: Bulk = Bulk::new(
 );
 
 /// Moves known cases; answers who won.
-async fn move_cases(tx: &mut Tx, turns: &[TurnCommit], barred: &BTreeSet<CaseId>) -> Result<BTreeMap<CaseId, CaseNo>> {
-    let mut known: Vec<(CaseNo, &TurnCommit)> =
-        turns.iter().filter(|turn| !barred.contains(&turn.case.id)).filter_map(|t| Some((t.no?, t))).collect();
+async fn move_cases(tx: &mut Tx, turns: &[TurnCommit]) -> Result<BTreeMap<CaseId, CaseNo>> {
+    let mut known: Vec<(CaseNo, &TurnCommit)> = turns.iter().filter_map(|t| Some((t.no?, t))).collect();
     known.sort_by_key(|(no, _)| *no);
     let rows = known.iter().flat_map(|(no, turn)| {
         let c = &turn.case;
@@ -264,10 +269,14 @@ async fn insert_cases(tx: &mut Tx, turns: &[TurnCommit], batch: &mut Batch<'_>) 
 }
 
 /// Deletes what is settled or recalled and keeps the evidence.
-async fn settle(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
-    let settled: Vec<&Settled> = batch.to_settle().collect();
-    if !settled.is_empty() {
-        outbox::delete(tx, &settled.iter().map(|s| s.effect).collect::<Vec<_>>()).await?;
+async fn settle(tx: &mut Tx, batch: &mut Batch<'_>) -> Result<()> {
+    let wanted = batch.to_settle();
+    if !wanted.is_empty() {
+        batch.fresh = outbox::delete_fenced(tx, &wanted).await?;
+        if wanted.iter().any(|s| !batch.fresh.contains(&s.effect) && !batch.stands_alone(s)) {
+            return Err(Error::Conflict(sqlx::Error::RowNotFound));
+        }
+        let settled: Vec<&Settled> = batch.done().collect();
         let marked = |mark| settled.iter().filter(move |s| s.mark == mark).map(|s| s.effect.to_string());
         contacts::mark(tx, &marked(outbox::LedgerMark::Counts).collect::<Vec<_>>(), "sent").await?;
         contacts::delete(tx, &marked(outbox::LedgerMark::Goes).collect::<Vec<_>>()).await?;
@@ -307,7 +316,7 @@ async fn move_news(tx: &mut Tx, batch: &Batch<'_>) -> Result<()> {
         batch.winners().flat_map(|(_, turn)| turn.consumed.iter().map(|id| (*id, turn.history.rev))).collect();
     events::consume(tx, &consumed).await?;
     let of_turns = batch.winners().flat_map(|(_, turn)| turn.news.iter());
-    let of_effects = batch.to_settle().filter_map(|s| s.news.as_ref());
+    let of_effects = batch.done().filter_map(|s| s.news.as_ref());
     let news: Vec<NewEvent> = of_turns.chain(of_effects).cloned().collect();
     events::insert(tx, &news).await?;
     Ok(())

@@ -57,8 +57,10 @@ pub enum Birth {
         /// When it would have been due.
         due_at: Timestamp,
     },
-    /// Carried by the worker that commits it, with fence 1.
+    /// Carried by the worker that commits it, with fence 1: on its way from the commit on, for idempotent lanes only.
     Carried {
+        /// When it was ordered.
+        due_at: Timestamp,
         /// The worker.
         owner: String,
         /// End of its lease.
@@ -579,8 +581,11 @@ pub(crate) async fn insert(tx: &mut Tx, rows: impl Iterator<Item = (CaseNo, &New
         let (state, due_at, fence, lease_until, owner) = match &e.birth {
             Birth::Ready { due_at } => (State::Ready, *due_at, 0_i64, None, None),
             Birth::Held { due_at } => (State::Held, *due_at, 0, None, None),
-            Birth::Carried { owner, lease_until } => (State::Leased, *lease_until, 1, Some(*lease_until), Some(owner)),
+            Birth::Carried { due_at, owner, lease_until } => {
+                (State::Sending, *due_at, 1, Some(*lease_until), Some(owner))
+            }
         };
+        let tries = i64::from(state == State::Sending);
         args![
             e.id,
             no,
@@ -593,32 +598,31 @@ pub(crate) async fn insert(tx: &mut Tx, rows: impl Iterator<Item = (CaseNo, &New
             fence,
             lease_until,
             owner,
-            0_i64
+            tries
         ]
     });
     tx.bulk(&INSERT, rows.collect()).await?;
     Ok(())
 }
 
-static FENCES: Bulk = Bulk::new(
-    "outbox.fences",
+static DELETE_FENCED: Bulk = Bulk::new(
+    "outbox.delete_fenced",
     columns!(id Text, fence Int),
-    Tail::Locking(
-        "SELECT outbox.id FROM x JOIN outbox ON outbox.id = x.id AND outbox.fence = x.fence
-         WHERE outbox.status IN (1, 2, 3) ORDER BY outbox.id LIMIT 1000",
-        "FOR UPDATE OF outbox",
+    Tail::Text(
+        "DELETE FROM outbox WHERE status IN (1, 2, 3)
+           AND (id, fence) IN (SELECT x.id, x.fence FROM x WHERE x.id IS NOT NULL) RETURNING id",
     ),
 );
 
-/// Returns the effects whose fence still holds; on PostgreSQL they stay locked.
-pub(crate) async fn fences(tx: &mut Tx, rows: &[Settled]) -> Result<BTreeSet<EffectId>> {
+/// Deletes settled effects whose fence still holds, and says which they were.
+pub(crate) async fn delete_fenced(tx: &mut Tx, rows: &[&Settled]) -> Result<BTreeSet<EffectId>> {
     let args = newest(rows, |row| row.effect).flat_map(|row| args![row.effect, row.fence]).collect();
-    ids(tx.bulk(&FENCES, args).await?)
+    ids(tx.bulk(&DELETE_FENCED, args).await?)
 }
 
 const DELETE: Query = listed!("outbox.delete", "DELETE FROM outbox WHERE id", "");
 
-/// Deletes settled effects whose fence was just checked.
+/// Deletes effects that a person resolved.
 pub(crate) async fn delete(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
     if !effects.is_empty() {
         tx.run(&DELETE, vec![texts(effects)]).await?;
@@ -727,4 +731,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, PUT_BACK, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, FENCES, KEEP}
+crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, PUT_BACK, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, DELETE_FENCED, KEEP}

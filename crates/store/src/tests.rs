@@ -1,6 +1,7 @@
 //! The contract of every query, on both databases.
 
 mod agreements;
+mod carried;
 mod charges;
 mod consents;
 mod contract;

@@ -32,6 +32,48 @@ pub struct WakeAt {
     /// How urgent.
     pub priority: Priority,
 }
+
+/// What a turn does to the wake-up of its case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waking {
+    /// Sets it or takes it away: the caller has claimed it, so whatever comes meanwhile waits behind its commit.
+    Set(Option<WakeAt>),
+    /// Sets or takes away the timer: the caller has claimed nothing, and what news have woken meanwhile stays awake.
+    Timer(Option<WakeAt>),
+    /// As [`Waking::Timer`], where the case had no timer and needs none.
+    Keep,
+}
+
+/// Moves the wake-ups of cases whose turns were written.
+pub(crate) async fn move_on(tx: &mut Tx, rows: &[(CaseNo, Waking)]) -> Result<()> {
+    let set: Vec<_> =
+        rows.iter().filter_map(|(no, how)| if let Waking::Set(at) = how { Some((*no, *at)) } else { None }).collect();
+    put(tx, &set).await?;
+    let timers = rows.iter().filter_map(|(no, how)| if let Waking::Timer(at) = how { Some((*no, *at)) } else { None });
+    let (on, off): (Vec<_>, Vec<_>) = timers.partition(|(_, at)| at.is_some());
+    let on = on.into_iter().filter_map(|(no, at)| at.map(|at| args![no, at.due_at, at.priority.number()]));
+    tx.bulk(&SET_TIMER, on.flatten().collect()).await?;
+    if !off.is_empty() {
+        let off: Vec<CaseNo> = off.into_iter().map(|(no, _)| no).collect();
+        tx.run(&END_TIMER, vec![numbers(&off)]).await?;
+    }
+    Ok(())
+}
+
+// Whoever is woken at the earlier instant reads all news that is there.
+static SET_TIMER: Bulk = Bulk::new(
+    "wake.set_timer",
+    columns!(no Int, due_at Int, priority Int),
+    Tail::Text(
+        "INSERT INTO wake (no, due_at, priority)
+         SELECT x.no, x.due_at, x.priority FROM x WHERE x.no IS NOT NULL ORDER BY x.no
+         ON CONFLICT (no) DO UPDATE SET due_at = excluded.due_at, priority = excluded.priority
+         WHERE wake.priority = 1 OR wake.due_at > excluded.due_at",
+    ),
+);
+
+const END_TIMER: Query = listed!("wake.end_timer", "DELETE FROM wake WHERE priority = 1 AND no", "");
+
 static SET: Bulk = Bulk::upsert("wake.set", "wake", columns!(no Int, due_at Int, priority Int), "no");
 
 const TAKE_AWAY: Query = listed!("wake.take_away", "DELETE FROM wake WHERE no", "");
@@ -146,4 +188,4 @@ pub async fn undecided(tx: &mut Tx, customers: &[CustomerId], until: Timestamp) 
     rows.iter_mut().map(crate::sql::Row::next).collect()
 }
 
-crate::sql::statements! {TAKE_AWAY, NEXT, DUE_NEWS, DUE_TIMERS, DUE_OF, UNDECIDED ; SET, HASTEN}
+crate::sql::statements! {TAKE_AWAY, END_TIMER, NEXT, DUE_NEWS, DUE_TIMERS, DUE_OF, UNDECIDED ; SET, SET_TIMER, HASTEN}

@@ -142,6 +142,7 @@ pub(crate) struct World {
     url: Option<String>,
     pub(crate) email: Arc<Mutex<Vec<Outgoing>>>,
     pub(crate) staff: Arc<Mutex<Vec<Outgoing>>>,
+    pub(crate) requests: Arc<Mutex<Vec<Outgoing>>>,
     pub(crate) answers: Arc<Mutex<VecDeque<Delivery>>>,
     pub(crate) idempotent: bool,
     pub(crate) slice: Option<usize>,
@@ -159,6 +160,7 @@ impl World {
             url: None,
             email: Arc::default(),
             staff: Arc::default(),
+            requests: Arc::default(),
             answers: Arc::default(),
             idempotent: true,
             slice: None,
@@ -220,6 +222,7 @@ impl World {
             let out = match *lane {
                 "email" => Arc::clone(&self.email),
                 "staff" => Arc::clone(&self.staff),
+                "request" => Arc::clone(&self.requests),
                 _ => Arc::default(),
             };
             let answers = if *lane == "email" { Arc::clone(&self.answers) } else { Arc::default() };

@@ -14,7 +14,7 @@ use crate::inbound::{self, NewInbound, Receipt};
 use crate::outbox::{self, Communication, Later, Lease, LedgerMark, Settled, State};
 use crate::payments::{self, AllocationRow, PaymentRow};
 use crate::promises::{self, PromiseRow};
-use crate::wake::{self, Priority, WakeAt};
+use crate::wake::{self, Priority, WakeAt, Waking};
 use crate::{
     CaseNo, Error, Options, Store, Tx, artefacts, contacts, disputes, events, history, invoices, meta, playbooks,
     report, tasks, unmatched,
@@ -38,6 +38,7 @@ async fn every_statement_keeps_its_contract_on_both_databases() {
     each(a_turn_carries_effects_work_and_news).await;
     each(news_wakes_its_case_ahead_of_timers_and_only_once).await;
     each(effects_are_claimed_with_a_fence_and_settled_once).await;
+    each(super::carried::news_of_a_carried_case_stays_awake).await;
     each(super::guard::what_leaves_together_is_claimed_together).await;
     each(super::guard::what_an_outage_made_late_is_held_until_it_is_released).await;
     each(a_lost_lease_is_freed_or_reported_as_unsure).await;
@@ -381,7 +382,7 @@ async fn a_batch_of_turns_moves_its_cases_and_leaves_out_only_the_losers(store: 
     // A linked case opens in the commit that finishes the one before.
     turns[9].case.status = Status::Finished;
     turns[9].case.outcome = Some("handed_over".to_owned());
-    turns[9].wake = None;
+    turns[9].wake = Waking::Set(None);
     let linked = crate::commit::Snapshot { id: case_id(902), invoice: invoice_id(9), ..first(9).case };
     turns.push(TurnCommit { follows: Some(case_id(9)), case: linked, ..first(9) });
     let done = commit_turns(&mut tx, &turns, &[]).await.unwrap();
@@ -450,7 +451,7 @@ async fn a_turn_carries_effects_work_and_news(store: &Store) {
     next.closed = vec![tasks::CloseTask { id: task(1).id, outcome: "paid".to_owned(), at: at(6) }];
     next.consumed = vec![EventId::derive(&["e1"])];
     next.news = vec![event("to-other", nos[1], 6)];
-    next.wake = None;
+    next.wake = Waking::Set(None);
     commit(store, &[next]).await;
 
     let mut tx = store.read().await.unwrap();
@@ -522,7 +523,7 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     let mut opening = first(1);
     opening.effects = (0..4).map(|n| effect(n, 1)).collect();
     opening.effects[3].lane = "sms".to_owned();
-    opening.wake = None;
+    opening.wake = Waking::Set(None);
     let no = commit(store, std::slice::from_ref(&opening)).await[0];
     let mut tx = store.begin().await.unwrap();
     assert_eq!(outbox::next_due(&mut tx).await.unwrap(), Some(at(10)));
@@ -558,12 +559,14 @@ async fn effects_are_claimed_with_a_fence_and_settled_once(store: &Store) {
     assert_eq!(made.iter().filter(|row| row.state == "sent").count(), 1);
     tx.commit().await.unwrap();
 
-    // Settled together with the case's next turn: a stale fence leaves the turn out, a good one goes with it.
+    // Settled together with the case's next turn: a stale fence takes back all, a good one goes with the turn.
     let mut tx = store.begin().await.unwrap();
     let next = turn(1, Some(no), 1, opening.history.hash);
     let goes = |fence| Settled { mark: LedgerMark::Goes, communication: None, news: None, ..settled(1, no, fence) };
-    let done = commit_turns(&mut tx, std::slice::from_ref(&next), &[goes(8)]).await.unwrap();
-    assert_eq!((done.losers().count(), done.stale), (1, vec![0]));
+    let stale = commit_turns(&mut tx, std::slice::from_ref(&next), &[goes(8)]).await.unwrap_err();
+    assert!(stale.may_retry(), "{stale}");
+    drop(tx);
+    let mut tx = store.begin().await.unwrap();
     let done = commit_turns(&mut tx, std::slice::from_ref(&next), &[goes(1)]).await.unwrap();
     assert_eq!((done.losers().count(), done.stale.len()), (0, 0));
     assert!(outbox::get(&mut tx, &[effect_id(1)]).await.unwrap().is_empty());
@@ -585,7 +588,7 @@ async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
     drop(tx);
     let mut opening = first(1);
     opening.effects = (0..3).map(|n| effect(n, 1)).collect();
-    opening.effects[2].birth = outbox::Birth::Carried { owner: "w".to_owned(), lease_until: at(50) };
+    opening.effects[2].birth = outbox::Birth::Carried { due_at: at(10), owner: "w".to_owned(), lease_until: at(50) };
     let no = commit(store, &[opening]).await[0];
     let mut tx = store.begin().await.unwrap();
     assert_eq!(crate::cases::seen(&mut tx, &[no]).await.unwrap().len(), 1);
@@ -604,9 +607,10 @@ async fn a_lost_lease_is_freed_or_reported_as_unsure(store: &Store) {
     assert_eq!(outbox::end_leases(&mut tx, "w", at(20)).await.unwrap(), 0);
     assert_eq!(outbox::end_leases(&mut tx, "v", at(20)).await.unwrap(), 3);
     let unsure = outbox::sweep(&mut tx, at(20), &[], &next, 10).await.unwrap().unsure;
-    assert_eq!(unsure.iter().map(|row| row.id).collect::<Vec<_>>(), [effect_id(0)]);
+    let ids: Vec<_> = unsure.iter().map(|row| row.id).collect();
+    assert_eq!(ids, [effect_id(0), effect_id(2)], "what was carried may have left");
     let ready = outbox::list(&mut tx, Some(State::Ready), "", 10).await.unwrap();
-    assert_eq!(ready.iter().map(|row| row.fence).collect::<Vec<_>>(), [2, 2], "the dead worker's fence is over");
+    assert_eq!(ready.iter().map(|row| row.fence).collect::<Vec<_>>(), [2], "the dead worker's fence is over");
     let unknown = settled(0, no, unsure[0].fence);
     assert_eq!(outbox::mark_unknown(&mut tx, std::slice::from_ref(&unknown), "no answer").await.unwrap(), [true]);
     assert_eq!(outbox::mark_unknown(&mut tx, &[unknown], "no answer").await.unwrap(), [false]);

@@ -121,8 +121,13 @@ async fn advance(tx: &mut Tx, dice: &mut Dice, number: usize) -> String {
         next.consumed = unread.get(&case.no).into_iter().flatten().map(|event| event.id).collect();
         next.effects = (0..dice.roll(3)).map(|k| effect(number * 100 + n * 2 + k, n)).collect();
         next.opened = (0..dice.roll(2)).map(|_| task(number * 100 + n)).collect();
-        next.wake =
+        let timer =
             (dice.roll(4) > 0).then(|| wake::WakeAt { due_at: at(dice.second(400)), priority: wake::Priority::Timer });
+        next.wake = match dice.roll(3) {
+            0 => wake::Waking::Timer(timer),
+            1 => wake::Waking::Keep,
+            _ => wake::Waking::Set(timer),
+        };
         if dice.roll(12) == 0 {
             next.case.status = Status::Finished;
             next.case.outcome = Some("paid".to_owned());

@@ -4,7 +4,7 @@ use super::contract::{commit, lease};
 use super::world::{at, customer_id, effect, effect_id, first, invoice_id, on};
 use crate::exceptions::{self, ActRow, ExceptionRow};
 use crate::outbox::{self, State};
-use crate::wake::{self, Priority, WakeAt};
+use crate::wake::{self, Priority, WakeAt, Waking};
 use crate::{CaseNo, Store, cases, catch_up, meta, verdicts};
 use recobro_kernel::ids::Hash;
 
@@ -49,7 +49,7 @@ pub(super) async fn what_leaves_together_is_claimed_together(store: &Store) {
     opening.effects = vec![effect(20, 1), effect(21, 2), effect(22, 1), effect(23, 1)];
     opening.effects[2].lane = "sms".to_owned();
     opening.effects[3].birth = outbox::Birth::Ready { due_at: at(90) };
-    opening.wake = None;
+    opening.wake = Waking::Set(None);
     commit(store, std::slice::from_ref(&opening)).await;
     let mut tx = store.begin().await.unwrap();
     let one = [customer_id(1)];
@@ -68,7 +68,7 @@ pub(super) async fn what_leaves_together_is_claimed_together(store: &Store) {
 async fn what_is_due_of_a_customer_is_claimed_with_it(store: &Store) {
     let mut openings = [first(2), first(3)];
     for (opening, due) in openings.iter_mut().zip([5, 50]) {
-        opening.wake = Some(WakeAt { due_at: at(due), priority: Priority::Timer });
+        opening.wake = Waking::Set(Some(WakeAt { due_at: at(due), priority: Priority::Timer }));
     }
     let nos = commit(store, &openings).await;
     let customers = [customer_id(2), customer_id(3)];
@@ -86,7 +86,7 @@ pub(super) async fn what_an_outage_made_late_is_held_until_it_is_released(store:
     let mut opening = first(1);
     opening.effects = vec![effect(30, 1), effect(31, 1)];
     opening.effects[0].birth = outbox::Birth::Held { due_at: at(5) };
-    opening.wake = Some(WakeAt { due_at: at(5), priority: Priority::Timer });
+    opening.wake = Waking::Set(Some(WakeAt { due_at: at(5), priority: Priority::Timer }));
     let no = commit(store, std::slice::from_ref(&opening)).await[0];
     let mut tx = store.begin().await.unwrap();
     assert_eq!(catch_up::late(&mut tx, at(5), 10).await.unwrap(), 0);

@@ -8,7 +8,7 @@ use crate::history::HistoryRow;
 use crate::invoices::InvoiceRow;
 use crate::outbox::{Birth, NewEffect};
 use crate::tasks::OpenTask;
-use crate::wake::{Priority, WakeAt};
+use crate::wake::{Priority, WakeAt, Waking};
 use crate::{CaseNo, Options, Store};
 use chrono::NaiveDate;
 use recobro_kernel::case::Status;
@@ -165,7 +165,7 @@ pub(super) fn turn(n: usize, no: Option<CaseNo>, expected: u64, prev: Hash) -> T
             body,
             prev,
         },
-        wake: Some(WakeAt { due_at: at(100), priority: Priority::Timer }),
+        wake: Waking::Set(Some(WakeAt { due_at: at(100), priority: Priority::Timer })),
         effects: Vec::new(),
         recalls: Vec::new(),
         resolved: Vec::new(),

@@ -20,6 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("web", &["kernel", "store", "engine"]),
     ("cli", &["kernel", "playbook", "store", "connectors", "engine", "web"]),
     ("testkit", &["kernel"]),
+    ("bench", &["kernel", "playbook", "store", "connectors", "engine"]),
     ("xtask", &[]),
 ];
 
@@ -30,10 +31,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("saphyr-parser", &["playbook"]),
     ("lettre", &["connectors"]),
     ("minijinja", &["connectors"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "bench"]),
     ("indicatif", &["cli"]),
     ("include_dir", &["cli"]),
-    ("anyhow", &["cli", "testkit", "xtask"]),
+    ("anyhow", &["cli", "testkit", "xtask", "bench"]),
 ];
 
 /// Libraries that the kernel may use: none of them reads a file, a clock or a socket as it is configured here.
