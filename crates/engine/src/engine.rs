@@ -8,7 +8,7 @@ use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_playbook::{Files, Library};
 use recobro_store::playbooks::{self, VersionRow};
 use recobro_store::{Store, Tx, inbound, outbox};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +30,7 @@ pub struct Engine {
     /// Sleeping cases are being told of a changed law.
     pub(crate) replans: AtomicBool,
     /// What this worker has committed and is handing over itself.
-    carried: Mutex<Vec<Carried>>,
+    carried: Mutex<VecDeque<Carried>>,
 }
 
 impl Engine {
@@ -75,12 +75,14 @@ impl Engine {
 
     /// Takes up what a commit has just begun.
     pub(crate) fn carry(&self, tick: &mut Tick) {
-        self.carried().append(&mut tick.begun);
+        self.carried().extend(tick.begun.drain(..));
     }
 
-    /// Gives out what is carried.
+    /// Gives out a batch of what is carried, the oldest first.
     pub(crate) fn take_carried(&self) -> Vec<Carried> {
-        std::mem::take(&mut *self.carried())
+        let mut carried = self.carried();
+        let taken = carried.len().min(self.settings.batch);
+        carried.drain(..taken).collect()
     }
 
     /// How much more this worker may carry: what it would lose if it died now waits for its lease to end.
@@ -88,7 +90,7 @@ impl Engine {
         (CARRIED_BATCHES * self.settings.batch).saturating_sub(self.carried().len())
     }
 
-    fn carried(&self) -> MutexGuard<'_, Vec<Carried>> {
+    fn carried(&self) -> MutexGuard<'_, VecDeque<Carried>> {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

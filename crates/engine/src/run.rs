@@ -82,6 +82,20 @@ pub(crate) struct Tick {
     pub(crate) begun: Vec<deliver::Carried>,
 }
 
+impl Tick {
+    /// Takes over what another pair of hands added up.
+    fn add(&mut self, other: Self) {
+        let (sum, more) = (&mut self.progress, other.progress);
+        sum.turns += more.turns;
+        sum.opened += more.opened;
+        sum.finished += more.finished;
+        sum.contacts += more.contacts;
+        sum.returned += more.returned;
+        sum.tasks += more.tasks;
+        self.acts.extend(other.acts);
+    }
+}
+
 /// The earliest instants at which anything is due.
 #[derive(Clone, Copy, Debug)]
 struct Next {
@@ -390,12 +404,7 @@ impl Engine {
         tick.progress.quanta += 1;
         let mut worked = self.real_news(span, next, tick).await?;
         // Outcomes before new starts: the less is under way when a worker dies.
-        for _ in 0..CARRY_PASSES {
-            if !deliver::go_on(self, tick).await? {
-                break;
-            }
-            worked = true;
-        }
+        worked |= self.carry_on(tick).await?;
         let mut tx = self.store.begin().await?;
         let advanced = advance::advance(self, &mut tx, span, &Nobody, tick).await?;
         tx.commit().await?;
@@ -423,6 +432,29 @@ impl Engine {
         tx.commit().await?;
         self.hand_over_and_settle(handings, tick).await?;
         Ok(true)
+    }
+
+    /// Goes on with what is carried, several batches at a time: while the database works for one, another is decided.
+    async fn carry_on(&self, tick: &mut Tick) -> Result<bool, Error> {
+        let lease = tick.lease.clone();
+        let hand = || self.one_hand(lease.clone());
+        let (first, second, third) = tokio::join!(hand(), hand(), hand());
+        let mut worked = false;
+        for (passes, of_hand) in [first?, second?, third?] {
+            worked |= passes > 0;
+            tick.add(of_hand);
+        }
+        Ok(worked)
+    }
+
+    async fn one_hand(&self, lease: Option<outbox::Lease>) -> Result<(u32, Tick), Error> {
+        let mut tick = Tick { lease, ..Tick::default() };
+        for passes in 0..CARRY_PASSES {
+            if !deliver::go_on(self, &mut tick).await? {
+                return Ok((passes, tick));
+            }
+        }
+        Ok((CARRY_PASSES, tick))
     }
 
     async fn next_news(&self) -> Result<Option<Timestamp>, Error> {

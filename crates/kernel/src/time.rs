@@ -1,6 +1,6 @@
 //! Instants, civil dates and durations. Time always comes in as an argument; nothing here reads a clock.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -83,8 +83,23 @@ impl From<DateTime<Utc>> for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
+    // By hand: every record of every turn holds several, and a format string is read again each time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_utc().format("%Y-%m-%dT%H:%M:%S%.6fZ"))
+        let utc = self.to_utc();
+        if !(0..=9_999).contains(&utc.year()) {
+            return write!(f, "{}", utc.format("%Y-%m-%dT%H:%M:%S%.6fZ"));
+        }
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let us = utc.nanosecond() / 1_000;
+        let parts = [(0..4, utc.year().unsigned_abs()), (5..7, utc.month()), (8..10, utc.day()), (11..13, utc.hour())];
+        let rest = [(14..16, utc.minute()), (17..19, utc.second()), (20..26, us)];
+        for (place, mut number) in parts.into_iter().chain(rest) {
+            for digit in text[place].iter_mut().rev() {
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+                number /= 10;
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -268,6 +283,19 @@ impl fmt::Display for Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_written_as_chrono_writes_it_and_read_back() {
+        let day = 86_400_000_000_i64;
+        let far = [-62_167_219_200_000_001, -62_167_219_200_000_000, 253_402_300_799_999_999, 253_402_300_800_000_000];
+        let near = (0..2_000).map(|n| n * 37 * day / 3 + n * 1_234_567 - 200 * 365 * day);
+        for us in far.into_iter().chain(near) {
+            let at = Timestamp::from_us(us);
+            assert_eq!(at.to_string(), at.to_utc().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
+        }
+        let at = Timestamp::from_us(1_795_000_000_123_456);
+        assert_eq!(at.to_string().parse::<Timestamp>().unwrap(), at);
+    }
 
     #[test]
     fn a_gap_takes_the_next_valid_minute_and_an_overlap_the_first() {

@@ -147,7 +147,6 @@ async fn turn_over(
     mut cases: BTreeMap<EffectId, (CaseNo, Hash, Case)>,
     tick: &mut Tick,
 ) -> Result<(), Error> {
-    let mut tx = engine.store.begin().await?;
     let (mut going, mut plain) = (Vec::new(), Vec::new());
     for one in settling {
         let known = if one.outcome.ends() { cases.remove(&one.handing.effect.id) } else { None };
@@ -156,8 +155,17 @@ async fn turn_over(
             None => plain.push(one),
         }
     }
+    // Where one connection writes, it is not held while turns are thought out. Whatever comes in between stays unread.
+    let mut tx = if engine.store.is_shared() { engine.store.begin().await? } else { engine.store.read().await? };
     read_news(engine, &mut tx, &mut going).await?;
-    plain.extend(take_turns(engine, &mut tx, going, tick).await?);
+    let thought = think(engine, &mut tx, going, tick).await?;
+    if !engine.store.is_shared() {
+        drop(tx);
+        tx = engine.store.begin().await?;
+    }
+    if let Some(thought) = thought {
+        plain.extend(thought.write(&mut tx, tick).await?);
+    }
     settle(engine, &mut tx, &plain).await?;
     tx.commit().await?;
     engine.settings.faults.pass("carried.committed")?;
@@ -189,10 +197,20 @@ async fn read_news(engine: &Engine, tx: &mut Tx, going: &mut [Going]) -> Result<
     Ok(())
 }
 
-/// Answers what must be settled without a turn.
-async fn take_turns(engine: &Engine, tx: &mut Tx, going: Vec<Going>, tick: &mut Tick) -> Result<Vec<Settling>, Error> {
+/// Turns that are decided and not written.
+struct Thought<'a> {
+    desk: Desk<'a>,
+    told: BTreeMap<CaseNo, (Settling, Event, LedgerMark)>,
+}
+
+async fn think<'a>(
+    engine: &'a Engine,
+    tx: &mut Tx,
+    going: Vec<Going>,
+    tick: &Tick,
+) -> Result<Option<Thought<'a>>, Error> {
     if going.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let invoices: Vec<InvoiceId> = going.iter().map(|going| going.one.case.invoice.clone()).collect();
     let customers: Vec<CustomerId> = going.iter().map(|going| going.one.case.customer.clone()).collect();
@@ -206,23 +224,30 @@ async fn take_turns(engine: &Engine, tx: &mut Tx, going: Vec<Going>, tick: &mut 
         desk.take_turn(&one, &bundles[&(one.case.bundle, one.case.content)]);
         told.insert(one.no, (settling, event, mark));
     }
-    // A turn that has read its outcome settles it; one that was parked leaves it unread.
-    let mut settled: Vec<Settled> = Vec::new();
-    let mut owners = BTreeMap::new();
-    for turn in desk.unwritten() {
-        let Some((settling, event, mark)) = turn.no.and_then(|no| told.remove(&no)) else { continue };
-        let before = turn.consumed.len();
-        turn.consumed.retain(|id| *id != event.id);
-        let news =
-            if turn.consumed.len() < before { None } else { Some(db::event_row(settling.handing.row.no, &event)?) };
-        settled.push(evidence(&settling, mark, news));
-        owners.insert(turn.case.id, settling);
+    Ok(Some(Thought { desk, told }))
+}
+
+impl Thought<'_> {
+    /// Commits the turns with their outcomes; answers what must be settled without a turn.
+    async fn write(mut self, tx: &mut Tx, tick: &mut Tick) -> Result<Vec<Settling>, Error> {
+        let mut settled: Vec<Settled> = Vec::new();
+        let mut owners = BTreeMap::new();
+        for turn in self.desk.unwritten() {
+            let Some((settling, event, mark)) = turn.no.and_then(|no| self.told.remove(&no)) else { continue };
+            // A turn that has read its outcome settles it; one that was parked leaves it unread.
+            let before = turn.consumed.len();
+            turn.consumed.retain(|id| *id != event.id);
+            let is_read = turn.consumed.len() < before;
+            let news = if is_read { None } else { Some(db::event_row(settling.handing.row.no, &event)?) };
+            settled.push(evidence(&settling, mark, news));
+            owners.insert(turn.case.id, settling);
+        }
+        for (id, _) in self.desk.write_settling(tx, tick, &settled).await? {
+            owners.remove(&id);
+        }
+        // Whose case moved first hears of it as of any other news.
+        Ok(self.told.into_values().map(|(settling, ..)| settling).chain(owners.into_values()).collect())
     }
-    for (id, _) in desk.write_settling(tx, tick, &settled).await? {
-        owners.remove(&id);
-    }
-    // Whose case moved first hears of it as of any other news.
-    Ok(told.into_values().map(|(settling, ..)| settling).chain(owners.into_values()).collect())
 }
 
 impl Outcome {
@@ -240,10 +265,12 @@ impl Outcome {
 /// # Errors
 /// [`Error::Store`].
 pub(crate) async fn put_down(engine: &Engine, tick: &mut Tick) -> Result<(), Error> {
-    let handings: Vec<Handing> = engine.take_carried().into_iter().map(|carried| carried.handing).collect();
-    if handings.is_empty() {
-        return Ok(());
+    loop {
+        let handings: Vec<Handing> = engine.take_carried().into_iter().map(|carried| carried.handing).collect();
+        if handings.is_empty() {
+            return Ok(());
+        }
+        let settling = hand_over(engine, handings, tick).await?;
+        settle_surely(engine, &settling).await?;
     }
-    let settling = hand_over(engine, handings, tick).await?;
-    settle_surely(engine, &settling).await
 }
