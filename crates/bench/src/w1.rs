@@ -37,6 +37,9 @@ whenever:
     then: {finish: paid}
 ";
 
+/// Durable steps of one case.
+const STEPS: usize = 10;
+
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -78,7 +81,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         args.cases,
         done.turns
     );
-    println!("@end {}", serde_json::json!({"n": args.cases, "secs": secs}));
+    println!("@end {}", serde_json::json!({"n": args.cases, "steps": args.cases * STEPS, "secs": secs}));
     engine.store().clone().close().await;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! For development: `cargo xtask test`, `cargo xtask demo`, `cargo xtask tidy`.
+//! For development: `cargo xtask test`, `demo`, `tidy`, `bench`.
 //!
 //! The only automation of this repository; `.ci/run` calls it too. Nothing here ships. Start reading at [`COMMANDS`].
 
+mod bench;
 mod demo;
 mod postgres;
 mod suite;
@@ -25,6 +26,11 @@ const COMMANDS: &[Command] = &[
         run: suite::run,
     },
     Command { name: "demo", says: "build recobro in release and run `recobro demo [ARGS]`", run: demo::run },
+    Command {
+        name: "bench",
+        says: "measure the worker beside the limits of the same databases; [--cases N] [--rounds N]",
+        run: bench::run,
+    },
     Command { name: "tidy", says: "check the arrows, the onlys, sizes and licences", run: tidy::run },
 ];
 

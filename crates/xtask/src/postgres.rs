@@ -78,6 +78,15 @@ fn as_root(sudo: bool, words: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// PostgreSQL refuses to run as root; its package has made a user for it.
+pub(crate) fn unprivileged() -> Command {
+    let mut command = Command::new(if is_root() { "runuser" } else { "env" });
+    if is_root() {
+        command.args(["-u", "postgres", "--"]);
+    }
+    command
+}
+
 fn is_root() -> bool {
     let answer = Command::new("id").arg("-u").stdin(Stdio::null()).output();
     answer.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
