@@ -5,7 +5,7 @@ pub mod deadline;
 pub mod policy;
 
 pub use bound::{Asked, Bound, Finding};
-pub(crate) use bound::{Together, end, label, room, span_days};
+pub(crate) use bound::{Together, end, label, leaves, room};
 
 use crate::case::{Case, Work};
 use crate::effect::{Effect, EffectKind};
@@ -15,6 +15,9 @@ use crate::playbook::Playbook;
 use crate::record::Moved;
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
+
+/// The rule of an invoice of which nothing may be asked for: paid, disputed, in a plan.
+pub(crate) const NOTHING_CLAIMABLE: &str = "nothing claimable";
 
 /// The role of who speaks for a customer.
 const ATTORNEY: &str = "attorney";
@@ -28,7 +31,7 @@ pub enum Verdict {
     Defer {
         /// Earliest next try.
         until: Timestamp,
-        /// Rule that moved it, the binding one.
+        /// The rule that decides, of all that moved it.
         rule: String,
     },
     /// Not at all this way.
@@ -45,7 +48,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What the policies' rules answered, where they were asked.
     pub findings: Vec<Finding>,
-    /// Every limit that moved the contact, the last as binding: the playbook's own as well.
+    /// Every limit that moved the contact, in order: the playbook's own as well.
     pub moved: Vec<Moved>,
 }
 
@@ -132,7 +135,7 @@ pub fn call<'a>(
         return stop("paused");
     }
     if facts.invoice.claimable_minor() <= 0 {
-        return stop("nothing claimable");
+        return stop(NOTHING_CLAIMABLE);
     }
     // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
     let own = |hold: &crate::case::Hold| hold.opened_at == work.opened_at || hold.task == Some(work.id);
@@ -195,9 +198,9 @@ fn weigh_by(
     let refused = refused.map(|point| format!("{}: {}", point.channel.name(), point.consent.words(wish.class)));
     // A time that the customer likes is chosen when the step is planned: what is ready to leave does not wait for it.
     let (at, moved) = limits(place);
-    let verdict = match (closed.map(str::to_owned).or(refused), moved.last()) {
+    let verdict = match (closed.map(str::to_owned).or(refused), Moved::decisive(&moved, now)) {
         (Some(rule), _) => Verdict::Forbid { rule },
-        (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
+        (None, Some(limit)) if at > now => Verdict::Defer { until: at, rule: limit.rule.clone() },
         (None, _) => Verdict::Allow,
     };
     Judgement { verdict, findings: bound.findings(place, wish, point, points, now), moved }
@@ -229,7 +232,7 @@ pub fn stopped_by(case: &Case, facts: &Facts, exempt: bool) -> Option<&'static s
     } else if case.paused.is_some() {
         Some("paused")
     } else if facts.invoice.claimable_minor() <= 0 {
-        Some("nothing claimable")
+        Some(NOTHING_CLAIMABLE)
     } else {
         None
     }
