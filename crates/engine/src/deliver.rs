@@ -287,10 +287,12 @@ async fn check(
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
         let Some(judged) = judge(engine, (case, bundle), (&row, &effect), &mut loaded) else { continue };
-        let Judged { at, facts, judgement, contact } = judged;
-        if ask == Ask::Guard {
-            asked.extend(explain::row(&effect, &judgement, at, &policy));
-        } else if judgement.verdict != Verdict::Allow {
+        let Judged { at, facts, mut judgement, contact } = judged;
+        if ask == Ask::Again {
+            doubt(&mut judgement.verdict);
+        }
+        asked.extend(explain::row(&effect, &judgement, at, &policy));
+        if ask == Ask::Again && judgement.verdict != Verdict::Allow {
             // Its row of the ledger stays, and counts for what is asked behind it.
             spend(&row, &effect, &facts, at, &mut loaded);
             doubts.push(unknown(&row, at)?);
@@ -325,6 +327,16 @@ async fn check(
         outbox::settle(tx, &returns).await?;
     }
     Ok(handings)
+}
+
+/// What may have left already and does not go again is not told as held back.
+fn doubt(verdict: &mut Verdict) {
+    match verdict {
+        Verdict::Allow => {}
+        Verdict::Defer { rule, .. } | Verdict::Forbid { rule } => {
+            *rule = format!("{rule}; it may have left before, and is not handed over again");
+        }
+    }
 }
 
 /// An effect that passed the check, with what it is rendered from.

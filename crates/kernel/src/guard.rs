@@ -11,7 +11,7 @@ use crate::case::{Case, Work};
 use crate::effect::{Effect, EffectKind};
 use crate::facts::{Channel, Class, ContactPoint, Facts};
 use crate::law::Law;
-use crate::playbook::Playbook;
+use crate::playbook::{Playbook, Step, Verb};
 use crate::record::Moved;
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
@@ -82,24 +82,11 @@ pub fn dispatch(
     if matches!(effect.kind, EffectKind::Notify) {
         return Judgement::of(Verdict::Allow);
     }
-    let customer = &facts.customer;
     if effect.kind != EffectKind::Contact {
-        let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
-        let bound = Bound::of(law, &playbook.policies, facts);
         let position = case.in_flight.get(&effect.id).map(|state| state.step);
-        let asked = Asked {
-            facts,
-            marks: &case.marks,
-            approvals: &case.approvals,
-            position,
-            calendar: &calendar,
-            zone: customer.time_zone,
-            law,
-        };
-        let act = act_name(effect);
-        let findings = bound.act_findings(act, now, &asked);
-        return Judgement { verdict: bound.before(act, now, &asked), findings, moved: Vec::new() };
+        return weigh_act((act_name(effect), position), playbook, case, facts, law, now);
     }
+    let customer = &facts.customer;
     let wish =
         Wish { channel: effect.channel, group: Some(effect.group), class: effect.class, bundled: effect.bundled };
     let point = effect.to.as_ref().and_then(|to| customer.contact_points.iter().find(|point| point.id == *to));
@@ -151,6 +138,68 @@ pub fn call<'a>(
     let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
     let limits = |place: schedule::Place<'_>| schedule::call_limits(place, &playbook.contact, &own, now);
     (weigh_by(playbook, facts, law, (wish, point), now, &limits), point)
+}
+
+/// Whether an adverse act may happen: a cut of supply, a step at court. `position` is the step that wants it, for the
+/// approvals that cover it.
+fn weigh_act(
+    (act, position): (&str, Option<usize>),
+    playbook: &Playbook,
+    case: &Case,
+    facts: &Facts,
+    law: &Law,
+    now: Timestamp,
+) -> Judgement {
+    let customer = &facts.customer;
+    let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+    let bound = Bound::of(law, &playbook.policies, facts);
+    let (marks, approvals, zone) = (&case.marks, &case.approvals[..], customer.time_zone);
+    let asked = Asked { facts, marks, approvals, position, calendar: &calendar, zone, law };
+    let findings = bound.act_findings(act, now, &asked);
+    Judgement { verdict: bound.before(act, now, &asked), findings, moved: Vec::new() }
+}
+
+/// Rounds of waiting for an act: more than any sound policy needs.
+const ACT_ROUNDS: usize = 100;
+
+/// Asks whether an act may happen, for people: as the step of the playbook that would do it is asked, and where it must
+/// wait, until nothing holds it any more.
+#[must_use]
+pub fn act(act: &str, playbook: &Playbook, case: &Case, facts: &Facts, law: &Law, now: Timestamp) -> Judgement {
+    let does = |position: &usize| playbook.steps.get(*position).and_then(act_of) == Some(act);
+    let ahead = case.cursor.position..playbook.steps.len();
+    let position = ahead.into_iter().find(does).or_else(|| (0..playbook.steps.len()).find(does));
+    let mut judged = weigh_act((act, position), playbook, case, facts, law, now);
+    let mut start = now;
+    for _ in 0..ACT_ROUNDS {
+        match weigh_act((act, position), playbook, case, facts, law, start).verdict {
+            Verdict::Defer { until, rule } if until > start => {
+                start = until;
+                judged.moved.retain(|limit| limit.rule != rule);
+                judged.moved.push(Moved { rule, until });
+            }
+            Verdict::Forbid { rule } => {
+                judged.verdict = Verdict::Forbid { rule };
+                return judged;
+            }
+            Verdict::Allow | Verdict::Defer { .. } => break,
+        }
+    }
+    if let Some(limit) = Moved::decisive(&judged.moved, now) {
+        judged.verdict = Verdict::Defer { until: start, rule: limit.rule.clone() };
+    }
+    judged
+}
+
+/// The name by which policies know what a step does, where that is an act and no contact.
+#[must_use]
+pub fn act_of(step: &Step) -> Option<&str> {
+    match &step.verb {
+        Verb::Escalate(_) => Some("escalate"),
+        Verb::Outsource(_) => Some("outsource"),
+        Verb::Request(action) => Some(action),
+        _ => None,
+    }
 }
 
 /// Whether a contact may be made at an instant as far as hours, gaps, caps and policies go, with what each rule says.

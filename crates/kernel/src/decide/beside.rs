@@ -182,6 +182,7 @@ impl Walk<'_> {
         }
         if !exempt && self.facts.invoice.claimable_minor() <= 0 {
             let rule = guard::NOTHING_CLAIMABLE.to_owned();
+            self.emit(Record::Skipped { place: self.place(contact.step), reason: rule.clone() });
             self.emit(Record::WatchClosed { index, reason: rule.clone() });
             self.restrain(contact.step, None, Verdict::Forbid { rule }, &[]);
             return Ok(true);

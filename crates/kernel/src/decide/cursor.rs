@@ -82,12 +82,7 @@ impl Walk<'_> {
 
     /// What the policies say before an adverse act: nothing to say, wait, or not this way. Says whether anything moved.
     fn ask_law(&mut self, position: usize, step: &Step) -> Flow<Option<bool>> {
-        let act = match &step.verb {
-            Verb::Escalate(_) => "escalate",
-            Verb::Outsource(_) => "outsource",
-            Verb::Request(action) => action.as_str(),
-            _ => return Ok(None),
-        };
+        let Some(act) = guard::act_of(step) else { return Ok(None) };
         let asked = Asked {
             facts: self.facts,
             marks: &self.case.marks,
