@@ -42,7 +42,7 @@ struct Said<'a> {
 
 /// An entry that waits beside the database.
 #[derive(Serialize)]
-struct Left<'a> {
+struct Waiting<'a> {
     schema: &'static str,
     id: &'a str,
     by: &'a str,
@@ -221,7 +221,14 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
 /// Says of an entry that a worker will take it, and that nobody could try it.
 fn left(session: &Session, id: &str, by: &str, shown: &serde_json::Value) -> Result<Exit, Failure> {
     if session.out.is_json() {
-        session.out.json(&Left { schema: "recobro/v1/entry", id, by, record: shown, accepted: false, left: true })?;
+        session.out.json(&Waiting {
+            schema: "recobro/v1/entry",
+            id,
+            by,
+            record: shown,
+            accepted: false,
+            left: true,
+        })?;
         return Ok(Exit::Ok);
     }
     session.out.line(&format!("left as {id} for {by}: a worker owns the database and takes it within a second"))?;

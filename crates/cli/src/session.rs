@@ -229,18 +229,10 @@ impl Session {
         Ok(())
     }
 
-    fn is_there(&self, url: &str) -> Result<(), Failure> {
-        match url.strip_prefix("sqlite://").filter(|path| !Path::new(path).exists()) {
-            Some(path) => Err(Failure::not_found(format!("no database at {path}"))
-                .help("`recobro import` or `recobro demo --db` makes one; --db names another")),
-            None => Ok(()),
-        }
-    }
-
     async fn open(&self, wiring: &Wiring, create: bool) -> Result<Store, Failure> {
         let url = wiring.db.as_deref().unwrap_or(self.config.text("db"));
         if !create {
-            self.is_there(url)?;
+            is_there(url)?;
         }
         let options = Options { durable: !wiring.fleeting, create };
         Ok(Store::open(url, options).await?)
@@ -263,7 +255,7 @@ impl Session {
     /// The worker, with the checked library published.
     pub(crate) async fn engine(&self, clock: Clock) -> Result<Engine, Failure> {
         let wiring = Wiring::default();
-        self.is_there(self.config.text("db"))?;
+        is_there(self.config.text("db"))?;
         let channels = self.channels(&wiring)?;
         let engine = self.engine_with(clock, &wiring, channels, self.settings()?).await?;
         // What was left for a worker that died is not lost.
@@ -383,6 +375,15 @@ impl Session {
             channels.insert((*lane).to_owned(), opened);
         }
         Ok(channels)
+    }
+}
+
+/// Whether a file that is to be opened is there.
+fn is_there(url: &str) -> Result<(), Failure> {
+    match url.strip_prefix("sqlite://").filter(|path| !Path::new(path).exists()) {
+        Some(path) => Err(Failure::not_found(format!("no database at {path}"))
+            .help("`recobro import` or `recobro demo --db` makes one; --db names another")),
+        None => Ok(()),
     }
 }
 

@@ -686,6 +686,7 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mu
         let at = |row: &OutboxRow| row.due_at.max(engine.clock.now());
         let unsure = found.unsure.iter().map(|row| unknown(row, at(row))).collect::<Result<Vec<_>, Error>>()?;
         outbox::mark_unknown(tx, &unsure, DIED).await?;
+        note_unsure(engine, tx, &found.unsure).await?;
     }
     let mut again = found.again;
     if again.is_empty() {
@@ -702,6 +703,21 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mu
         again.retain(|row| unread.get(&row.no).is_none_or(|at| *at > engine.clock.now()));
     }
     Ok(Swept { again: check(engine, tx, again, Ask::Again, tick).await?, rows })
+}
+
+/// What goes again on no lane but an idempotent one is in the log as well: no rule was asked, and this one decides.
+async fn note_unsure(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), Error> {
+    let policy = engine.shelf.law.policy_hash().to_string();
+    let mut noted = Vec::new();
+    for row in rows {
+        let mut verdict = Verdict::Forbid { rule: format!("no second try on the lane {}", row.lane) };
+        doubt(&mut verdict);
+        let judged = Judgement { verdict, findings: Vec::new(), moved: Vec::new() };
+        let at = row.due_at.max(engine.clock.now());
+        noted.extend(explain::row(&effect_of(row)?, &judged, at, &policy));
+    }
+    verdicts::put(tx, &noted).await?;
+    Ok(())
 }
 
 /// Nobody knows whether it left, and nobody but a person can say.

@@ -27,10 +27,10 @@ enum Verb {
 Examples:
   recobro guard explain C7                                            a line for each channel, now
   recobro guard explain C7 --channel sms --at 2026-06-30T20:30        one channel, at the customer's time
-  recobro guard explain C7 --act supply.cut                           may we, or when? acts that are no contact
+  recobro guard explain C7 --act supply.cut                           may we, or when?
   recobro guard explain C7 --log --at 2026-06-03                      what it answered on a day
 
-A call that waits for a person is answered as `task call` would: with its earlier tries and its own number.")]
+A call that waits for a person is answered as `task call` would, its own tries counted as there.")]
     Explain(explain::Args),
     /// Rules that two people lift, for a customer or a class, for a time
     Exception(exception::Args),

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Ctrl-C or SIGTERM ends it after the batch at work. On PostgreSQL any number of workers share one database;
-an SQLite file belongs to one process. What people enter meanwhile (consent, payment, promise, dispute, hold, ...) is left
-in a folder beside that file, FILE.inbox, and taken within a second.")]
+an SQLite file belongs to one process. What people enter meanwhile (consent, payment, promise,
+dispute, hold and the like) is left in a folder beside it, FILE.inbox, and taken within a second.")]
 pub(crate) struct Args {
     /// Go over to the machine's time for good, where the database was played in virtual time
     #[arg(long)]
