@@ -203,6 +203,7 @@ fn times_that_do_not_suit_move_a_message_and_times_that_do_are_chosen() {
     assert_eq!(left(&home, "2026-05-05"), [("sms".to_owned(), "2026-05-05T09:30".to_owned())]);
     let wrong = home.run(&["consent", "hours", "C1", "--preferred", "lunes"]);
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(!text(&wrong.stderr).contains("neither a channel"), "one reason, the true one: {}", text(&wrong.stderr));
     home.data(&["consent", "hours", "C1", "--preferred", "fri 16:00-17:00"]);
     play(&home, "2026-05-16");
     assert_eq!(left(&home, "2026-05-14"), [], "the tenth day is a Thursday");

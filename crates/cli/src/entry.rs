@@ -6,8 +6,8 @@ use crate::session::Session;
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Record;
 use recobro_connectors::source::{self, FileKind, RowProblem};
-use recobro_engine::Clock;
 use recobro_engine::preview::Preview;
+use recobro_engine::{Clock, Engine};
 use recobro_kernel::ids::Hash;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -161,15 +161,7 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
     };
     let preview = engine.preview(&by, &record).await?;
     if let Some(reason) = preview.refused.as_ref().filter(|_| dry_run || !preview.waits) {
-        let exit = if reason.contains(TAKEN_AGAIN) { Exit::NotFound } else { Exit::Refused };
-        let refusal = Failure::new(exit, told(reason));
-        let meant = reads::meant_by(engine.store(), told(reason)).await?;
-        let refusal = meant.into_iter().fold(refusal, Failure::help);
-        if preview.known {
-            return Err(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
-        }
-        let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
-        return Err(if preview.waits { refusal.help(changeable) } else { refusal });
+        return Err(refusal(&engine, &preview, reason).await?);
     }
     let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     let news = preview.news.iter().fold(BTreeMap::new(), |mut news: BTreeMap<String, usize>, (_, name)| {
@@ -216,6 +208,19 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
         session.out.say(&untried(session, dry_run));
     }
     Ok(Exit::Ok)
+}
+
+/// What the ledger would refuse, said while the person still sees it. What is not there is told apart from what may not be.
+async fn refusal(engine: &Engine, preview: &Preview, reason: &str) -> Result<Failure, Failure> {
+    let exit = if reason.contains(TAKEN_AGAIN) { Exit::NotFound } else { Exit::Refused };
+    let refusal = Failure::new(exit, told(reason));
+    let meant = reads::meant_by(engine.store(), told(reason)).await?;
+    let refusal = meant.into_iter().fold(refusal, Failure::help);
+    if preview.known {
+        return Ok(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
+    }
+    let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
+    Ok(if preview.waits { refusal.help(changeable) } else { refusal })
 }
 
 /// Says of an entry that a worker will take it, and that nobody could try it.

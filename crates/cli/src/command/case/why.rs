@@ -127,6 +127,28 @@ fn tell(
         return session.out.json(&value);
     }
     let mut text = format!("#{seq}  {}  clock {}  {}", body.local.format("%a %Y-%m-%d"), body.clock_day, title(record));
+    text.push_str(&details(record, body, ahead, full)?);
+    let hash = &body.hash;
+    let _ = write!(
+        text,
+        "\n  logic    {} v{}, bundle {}, content {}, calendar {}, policy {}, hook_api {}, rhai {}",
+        body.playbook,
+        body.version,
+        hash.bundle.short(),
+        hash.content.short(),
+        hash.calendar.short(),
+        hash.policy.short(),
+        hash.hook_api,
+        hash.rhai
+    );
+    let short = |text: &str| text.chars().take(12).collect::<String>();
+    let _ = write!(text, "\n  chain    turn {} by {}, {} after {}\n", row.rev, row.actor, short(&row.hash), short(&row.prev));
+    session.out.line(&text)
+}
+
+/// What a record says beyond its title: the rule, the day, what it kept back.
+fn details(record: &Record, body: &TurnBody, ahead: &str, full: bool) -> Result<String, Failure> {
+    let mut text = String::new();
     match record {
         Record::Decision(decision) => text.push_str(&decided(decision)),
         Record::Entered { chosen: Some(picked), playbook, .. } if !full => {
@@ -169,22 +191,7 @@ fn tell(
         }
         _ => {}
     }
-    let hash = &body.hash;
-    let _ = write!(
-        text,
-        "\n  logic    {} v{}, bundle {}, content {}, calendar {}, policy {}, hook_api {}, rhai {}",
-        body.playbook,
-        body.version,
-        hash.bundle.short(),
-        hash.content.short(),
-        hash.calendar.short(),
-        hash.policy.short(),
-        hash.hook_api,
-        hash.rhai
-    );
-    let short = |text: &str| text.chars().take(12).collect::<String>();
-    let _ = write!(text, "\n  chain    turn {} by {}, {} after {}\n", row.rev, row.actor, short(&row.hash), short(&row.prev));
-    session.out.line(&text)
+    Ok(text)
 }
 
 /// The step that the end of a case made needless: what it was waiting for.
