@@ -165,6 +165,12 @@ fn a_link_in_a_message_says_no_and_a_forged_one_nothing() {
     play(&home, "2026-05-16");
     let mails = sent(&home, "email");
     assert_eq!((sent(&home, "sms").len(), mails.len()), (0, 1));
+    // The text that was not written is on record beside the mail that was.
+    let log = home.data(&["guard", "explain", "C1", "--log", "--at", "2026-05-14", "--json"]);
+    let rows: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let passed = rows.iter().find(|row| row["channel"] == "sms" && row["verdict"] == "forbid");
+    assert!(passed.is_some_and(|row| row["step"].as_str().unwrap().ends_with("again")), "{log}");
+    assert!(rows.iter().any(|row| row["channel"] == "email" && row["verdict"] == "allow"), "{log}");
     // A header is folded; its parts belong together.
     let mail = mails[0].replace("\r\n ", "");
     let token = mail.split("List-Unsubscribe: <https://pay.example/u/").nth(1).unwrap().split('>').next().unwrap();
@@ -176,7 +182,9 @@ fn a_link_in_a_message_says_no_and_a_forged_one_nothing() {
     let dry = home.data(&["consent", "withdraw", "--token", token, "--dry-run", "--json"]);
     let dry: serde_json::Value = serde_json::from_str(&dry).unwrap();
     assert_eq!((&dry["accepted"], &dry["news"]["channel.opted_out"]), (&false.into(), &1.into()), "{dry}");
-    home.data(&["consent", "withdraw", "--token", token]);
+    home.data(&["consent", "withdraw", "--token", &format!("https://pay.example/u/{token}")]);
+    let nobody = home.run(&["consent", "withdraw", "C9", "--channel", "sms"]);
+    assert_eq!(nobody.status.code(), Some(3), "{}", text(&nobody.stderr));
     play(&home, "2026-05-17");
     let list = home.data(&["consent", "list", "C1"]);
     assert!(list.contains("email     dunning withdrawn, courtesy withdrawn"), "{list}");
@@ -195,6 +203,7 @@ fn times_that_do_not_suit_move_a_message_and_times_that_do_are_chosen() {
     assert_eq!(left(&home, "2026-05-05"), [("sms".to_owned(), "2026-05-05T09:30".to_owned())]);
     let wrong = home.run(&["consent", "hours", "C1", "--preferred", "lunes"]);
     assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(!text(&wrong.stderr).contains("neither a channel"), "one reason, the true one: {}", text(&wrong.stderr));
     home.data(&["consent", "hours", "C1", "--preferred", "fri 16:00-17:00"]);
     play(&home, "2026-05-16");
     assert_eq!(left(&home, "2026-05-14"), [], "the tenth day is a Thursday");

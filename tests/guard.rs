@@ -1,6 +1,6 @@
 //! The guard through the real program: why now, why not, by which rule, and what was answered on a day.
 
-use crate::program::Home;
+use crate::program::{Home, text};
 
 fn home() -> Home {
     let home = Home::new();
@@ -32,16 +32,62 @@ fn the_guard_says_why_not_by_which_rule_and_when_next() {
         (night["verdict"].as_str(), night["until"].as_str()),
         (Some("defer"), Some("2026-02-11T08:00:00.000000Z"))
     );
-    // The cap chose the day and the window its hour: both are named, in that order.
+    // The cap chose the day and the window its hour: the cap decides, and the window is named as well.
     let twice = home.data(&["guard", "explain", "C1", "--channel", "email", "--at", "2026-02-02T20:30"]);
     let first = twice.lines().next().unwrap_or_default();
-    assert!(first.contains(", then hours"), "{twice}");
+    assert!(first.contains("because ") && !first.contains("because hours"), "{twice}");
+    assert!(first.contains("; also hours"), "{twice}");
     let day = ask("2026-02-10T11:00");
     assert_eq!(day["verdict"], "allow", "{day}");
     let rules: Vec<&str> = day["findings"].as_array().unwrap().iter().filter_map(|one| one["rule"].as_str()).collect();
     assert!(rules.contains(&"eu-b2b/one-a-day") && rules.contains(&"eu-b2b/hours"), "{rules:?}");
     assert_eq!(home.run(&["guard", "explain", "C9"]).status.code(), Some(3));
     assert_eq!(home.run(&["guard", "explain", "C1", "--at", "soon"]).status.code(), Some(2));
+}
+
+#[test]
+fn without_a_channel_each_has_one_line_and_the_rules_come_on_request() {
+    let home = home();
+    let short = home.data(&["guard", "explain", "C1", "--at", "2026-02-10T20:30"]);
+    let channels = recobro_kernel::facts::Channel::ALL.len();
+    assert_eq!(short.lines().count(), 2 * channels, "a line for each invoice and channel: {short}");
+    assert!(short.contains("2026/1  email     wait until Wed 2026-02-11 09:00, because "), "{short}");
+    let long = home.data(&["guard", "explain", "C1", "--at", "2026-02-10T20:30", "--verbose"]);
+    assert!(long.lines().count() > short.lines().count() && long.contains("eu-b2b/hours"), "{long}");
+    let all = lines(&home.data(&["guard", "explain", "C1", "--at", "2026-02-10T20:30", "--json"]));
+    assert!(all.iter().all(|one| one["findings"].is_array()), "JSON keeps everything");
+}
+
+#[test]
+fn an_instant_is_said_with_its_zone_and_a_local_time_without() {
+    let home = home();
+    let at = |when: &str| {
+        let said = lines(&home.data(&["guard", "explain", "C1", "--channel", "email", "--at", when, "--json"]));
+        said[0]["at"].as_str().unwrap().to_owned()
+    };
+    // Madrid is an hour ahead in February.
+    for when in ["2026-02-10T20:30", "2026-02-10 20:30", "2026-02-10T20:30:00", "2026-02-10T19:30Z"] {
+        assert_eq!(at(when), "2026-02-10T19:30:00.000000Z", "{when}");
+    }
+    for when in ["2026-02-10 19:30Z", "2026-02-10T19:30:00Z", "2026-02-10T20:30+01:00"] {
+        assert_eq!(at(when), "2026-02-10T19:30:00.000000Z", "{when}");
+    }
+    assert_eq!(at("2026-02-10"), "2026-02-10T11:00:00.000000Z", "a date is its noon");
+}
+
+#[test]
+fn an_act_is_asked_about_like_a_contact() {
+    let home = home();
+    let act = |name: &str| lines(&home.data(&["guard", "explain", "C1", "--act", name, "--json"])).remove(0);
+    let court = act("escalate");
+    assert_eq!((court["schema"].as_str(), court["act"].as_str()), (Some("recobro/v1/act-verdict"), Some("escalate")));
+    assert_eq!(court["verdict"], "forbid", "no invitation to settle was given: {court}");
+    assert!(!court["findings"].as_array().unwrap().is_empty(), "{court}");
+    let said = home.data(&["guard", "explain", "C1", "--act", "escalate"]);
+    assert!(said.contains("2026/1  escalate  no, because "), "{said}");
+    let unknown = home.run(&["guard", "explain", "C1", "--act", "shout"]);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(text(&unknown.stderr).contains("escalate"), "it names those that are known");
 }
 
 #[test]
@@ -53,6 +99,9 @@ fn what_the_guard_answered_is_on_record_for_what_left_and_what_did_not() {
     assert_eq!(allowed.len(), 2, "both invoices, in one message: {log:?}");
     let sent = std::fs::read_dir(home.path().join("outbox/email")).unwrap().count();
     assert_eq!(sent, 2, "a friendly word before the due date and one reminder after it");
+    assert!(allowed.iter().all(|row| row["step"].as_str().is_some_and(|step| !step.is_empty())), "{log:?}");
+    let told = home.data(&["guard", "explain", "C1", "--log", "--at", "2026-02-02"]);
+    assert!(told.contains("(dunning)  allow"), "{told}");
     let findings = allowed[0]["findings"].as_array().unwrap();
     assert!(
         findings.iter().any(|one| one["rule"] == "eu-b2b/one-a-day" && one["why"] == "0 of 1 in 1 day"),
@@ -72,11 +121,21 @@ fn calls_about_several_invoices_are_one_line_one_call_and_one_answer() {
     );
     home.data(&["import", "customers", "customers.csv"]);
     home.data(&["import", "invoices", "invoices.csv"]);
-    home.data(&["run", "--virtual", "--until", "2026-11-23"]);
+    home.data(&["run", "--virtual", "--until", "2026-11-23T10:00:00Z"]);
     let list = home.data(&["task", "list"]);
     assert!(list.lines().count() == 2 && list.contains(" +2 "), "{list}");
     assert_eq!(home.data(&["task", "list", "--each"]).lines().count(), 4);
     let task = lines(&home.data(&["task", "list", "--json"])).remove(0)["id"].as_str().unwrap().to_owned();
+    // A person who asks is told what the call itself would be told.
+    for opened in [false, true] {
+        let explained = lines(&home.data(&["guard", "explain", "C8", "--channel", "call", "--json"])).remove(0);
+        let call = text(&home.run(&["task", "call", &task, "--json"]).stdout);
+        let call = lines(&call).remove(0);
+        let answer = |said: &serde_json::Value| {
+            ["verdict", "rule", "until"].map(|key| said[key].as_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(answer(&explained), answer(&call), "opened before: {opened}");
+    }
     let show = home.data(&["task", "show", &task]);
     assert!(show.contains("140.00 EUR, 70.00 USD"), "{show}");
     let done = lines(&home.data(&["task", "done", &task, "--outcome", "no_answer", "--json"])).remove(0);

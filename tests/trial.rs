@@ -109,5 +109,5 @@ fn the_guard_names_the_hold_that_keeps_back() {
     home.data(&[&hold[..], &["--id", "H1"]].concat());
     play(&home, "2026-04-03");
     let said = home.data(&["guard", "explain", "C1", "--channel", "email", "--at", "2026-04-07T10:00"]);
-    assert!(said.contains("kept back by the case: held by hold H1 (complaint) until 2026-05-30"), "{said}");
+    assert!(said.contains("no, because of the case: held by hold H1 (complaint) until 2026-05-30"), "{said}");
 }

@@ -181,6 +181,46 @@ fn at_work(signal: &str) {
     assert!(of("I-noon").contains("\"step\":\"statement-of-account\""), "{cases}");
 }
 
+/// One process owns an SQLite file; an opt-out does not wait until it ends.
+#[test]
+fn an_opt_out_is_taken_beside_a_worker_that_owns_the_database() {
+    let home = Home::new();
+    let file = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    file("customers.csv", "id,name,country,email\nC1,Acme SL,ES,a@example.com\n");
+    home.data(&["import", "customers", "customers.csv"]);
+    let inbox = home.path().join("recobro.db.inbox");
+    let mut worker = home.command(&["worker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the worker opens its inbox", || inbox.is_dir());
+    let said = home.data(&["consent", "withdraw", "C1", "--channel", "email"]);
+    assert!(said.contains("a worker owns the database"), "{said}");
+    wait_for("the worker takes it", || std::fs::read_dir(&inbox).unwrap().count() == 0);
+    assert_eq!(end(&mut worker, "-TERM"), Some(0));
+    assert!(!inbox.exists(), "nobody takes entries any more");
+    home.data(&["run", "--quiet"]);
+    let list = home.data(&["consent", "list", "C1"]);
+    assert!(list.contains("email     dunning withdrawn, courtesy withdrawn"), "{list}");
+}
+
+/// A worker that was killed leaves its folder behind; what is in it is taken by whoever works next.
+#[test]
+fn what_was_left_for_a_worker_that_died_is_not_lost() {
+    let home = Home::new();
+    std::fs::write(home.path().join("customers.csv"), "id,name,country,email\nC1,Acme SL,ES,a@example.com\n").unwrap();
+    home.data(&["import", "customers", "customers.csv"]);
+    let inbox = home.path().join("recobro.db.inbox");
+    let mut worker = home.command(&["worker"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("the worker opens its inbox", || inbox.is_dir());
+    // Stopped, it holds the file and takes nothing.
+    let signal = |name: &str| Command::new("kill").args([name, &worker.id().to_string()]).status().unwrap();
+    assert!(signal("-STOP").success());
+    home.data(&["consent", "withdraw", "C1", "--channel", "email"]);
+    assert!(signal("-KILL").success());
+    worker.wait().unwrap();
+    home.data(&["run", "--quiet"]);
+    let list = home.data(&["consent", "list", "C1"]);
+    assert!(list.contains("email     dunning withdrawn, courtesy withdrawn"), "{list}");
+}
+
 #[test]
 fn a_worker_sends_what_is_due_and_ends_at_sigterm() {
     at_work("-TERM");

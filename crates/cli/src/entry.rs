@@ -6,8 +6,8 @@ use crate::session::Session;
 use chrono::NaiveDate;
 use recobro_connectors::source::record::Record;
 use recobro_connectors::source::{self, FileKind, RowProblem};
-use recobro_engine::Clock;
 use recobro_engine::preview::Preview;
+use recobro_engine::{Clock, Engine};
 use recobro_kernel::ids::Hash;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -40,6 +40,18 @@ struct Said<'a> {
     refused: Option<String>,
 }
 
+/// An entry that waits beside the database.
+#[derive(Serialize)]
+struct Waiting<'a> {
+    schema: &'static str,
+    id: &'a str,
+    by: &'a str,
+    record: &'a serde_json::Value,
+    accepted: bool,
+    /// A worker owns the database, and takes it from its inbox.
+    left: bool,
+}
+
 impl Entry {
     /// A row of a source.
     pub(crate) fn of(source: &'static str) -> Self {
@@ -57,7 +69,10 @@ impl Entry {
     /// Fills the currency from the first invoice where nobody says it.
     pub(crate) async fn currency_of(self, session: &Session, invoice: Option<&String>) -> Result<Self, Failure> {
         let (Some(invoice), false) = (invoice, self.cells.contains_key("currency")) else { return Ok(self) };
-        let store = session.store().await?;
+        let store = match session.store().await {
+            Err(failure) if session.inbox(&failure).is_some() => return Ok(self),
+            opened => opened?,
+        };
         let found = reads::find_invoice(&store, invoice).await;
         let currency = match found {
             Ok(row) => row.currency,
@@ -102,7 +117,11 @@ impl Entry {
         if !["invoice", "invoices", "dispute"].iter().any(|column| self.cells.contains_key(column)) {
             return Ok(self);
         }
-        let store = session.store().await?;
+        let store = match session.store().await {
+            // Nobody can look; the ledger will, when it is taken.
+            Err(failure) if session.inbox(&failure).is_some() => return Ok(self),
+            opened => opened?,
+        };
         for column in ["invoice", "invoices"] {
             let Some(names) = self.cells.get(column) else { continue };
             let mut ids = Vec::new();
@@ -132,17 +151,17 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
         // What is only looked at makes no database.
         session.store().await?.close().await;
     }
-    let engine = session.engine(session.clock().await?).await?;
+    let engine = match session.engine(session.clock().await?).await {
+        Err(failure) => {
+            let Some(inbox) = session.inbox(&failure).filter(|_| !dry_run) else { return Err(failure) };
+            inbox.leave(&by, &record)?;
+            return left(session, &id, &by, &shown);
+        }
+        Ok(engine) => engine,
+    };
     let preview = engine.preview(&by, &record).await?;
     if let Some(reason) = preview.refused.as_ref().filter(|_| dry_run || !preview.waits) {
-        let refusal = Failure::new(Exit::Refused, told(reason));
-        let meant = reads::meant_by(engine.store(), told(reason)).await?;
-        let refusal = meant.into_iter().fold(refusal, Failure::help);
-        if preview.known {
-            return Err(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
-        }
-        let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
-        return Err(if preview.waits { refusal.help(changeable) } else { refusal });
+        return Err(refusal(&engine, &preview, reason).await?);
     }
     let accepted = !dry_run && engine.receive(&by, &mut std::iter::once(record)).await?.accepted > 0;
     let news = preview.news.iter().fold(BTreeMap::new(), |mut news: BTreeMap<String, usize>, (_, name)| {
@@ -191,6 +210,38 @@ pub(crate) async fn put(session: &Session, record: Record, dry_run: bool) -> Res
     Ok(Exit::Ok)
 }
 
+/// What the ledger would refuse, said while the person still sees it. What is not there is told apart from what may not be.
+async fn refusal(engine: &Engine, preview: &Preview, reason: &str) -> Result<Failure, Failure> {
+    let exit = if reason.contains(TAKEN_AGAIN) { Exit::NotFound } else { Exit::Refused };
+    let refusal = Failure::new(exit, told(reason));
+    let meant = reads::meant_by(engine.store(), told(reason)).await?;
+    let refusal = meant.into_iter().fold(refusal, Failure::help);
+    if preview.known {
+        return Ok(refusal.help("it was noted before and waits: `recobro unmatched` shows it"));
+    }
+    let changeable = "other news waits to be taken up first and may change this; `recobro run` takes it up";
+    Ok(if preview.waits { refusal.help(changeable) } else { refusal })
+}
+
+/// Says of an entry that a worker will take it, and that nobody could try it.
+fn left(session: &Session, id: &str, by: &str, shown: &serde_json::Value) -> Result<Exit, Failure> {
+    if session.out.is_json() {
+        session.out.json(&Waiting {
+            schema: "recobro/v1/entry",
+            id,
+            by,
+            record: shown,
+            accepted: false,
+            left: true,
+        })?;
+        return Ok(Exit::Ok);
+    }
+    session.out.line(&format!("left as {id} for {by}: a worker owns the database and takes it within a second"))?;
+    let unmatched = session.again("unmatched");
+    session.out.say(&format!("nobody could try it on the ledger: what is refused is shown by `{unmatched}`"));
+    Ok(Exit::Ok)
+}
+
 /// The day that a record names, where it becomes news only in time to come.
 fn later<'a>(preview: &Preview, clock: &Clock, shown: &'a serde_json::Value) -> Option<&'a str> {
     let day = shown.get("on").or_else(|| shown.get("made_on")).and_then(serde_json::Value::as_str);
@@ -205,8 +256,11 @@ pub(crate) fn above_zero(text: &str) -> Result<(), Failure> {
 
 /// A reason without what holds only for rows of files: nothing that is refused here waits for anything.
 fn told(reason: &str) -> &str {
-    reason.split("; it is taken again").next().unwrap_or(reason)
+    reason.split(TAKEN_AGAIN).next().unwrap_or(reason)
 }
+
+/// How a reason goes on where what a row names is not there, and may still come.
+const TAKEN_AGAIN: &str = "; it is taken again when that ";
 
 /// What a person must know where more waits than a trial takes up.
 fn untried(session: &Session, dry_run: bool) -> String {

@@ -1,5 +1,6 @@
 //! Files on their way in: opens a source, hands over its records one by one, keeps what was wrong for the report.
 
+use crate::config::nearest;
 use crate::failure::{Doing, Exit, Failure};
 use crate::session::Session;
 use recobro_connectors::source::mapping::Mapping;
@@ -44,6 +45,8 @@ struct Kept {
     rows: u64,
     told: Vec<RowProblem>,
     report: ReadReport,
+    /// Columns that the source knows, where no mapping says which it means.
+    columns: &'static [&'static str],
 }
 
 /// Records in order of the file.
@@ -70,7 +73,9 @@ pub(crate) fn open(source: &str, path: &Path, map: Option<&Path>, facts: &Arc<Re
             _ => failure(format!("{shown}: {error}")),
         }
     })?;
-    let problems = Problems(Arc::new(Mutex::new(Kept { file: shown, ..Kept::default() })));
+    let kind = source::SOURCES.iter().find(|kind| kind.name == source && map.is_none());
+    let columns = kind.map_or(&[][..], |kind| kind.columns);
+    let problems = Problems(Arc::new(Mutex::new(Kept { file: shown, columns, ..Kept::default() })));
     let name = mapping.map(|mapping| mapping.ledger).filter(|name| !name.is_empty());
     let records = Records { reader, waiting: Vec::new().into_iter(), problems: problems.clone() };
     Ok(Intake { source: name.unwrap_or_else(|| SOURCE.to_owned()), records, problems })
@@ -132,6 +137,15 @@ impl Problems {
         }
         if kept.rows > kept.told.len() as u64 {
             session.out.say(&format!("{}: {} rows rejected in all", kept.file, kept.rows));
+        }
+        if !kept.columns.is_empty() && !kept.report.unread_columns.is_empty() {
+            let one = |name: &String| {
+                let near = nearest(name, kept.columns.iter().copied());
+                near.map_or_else(|| format!("`{name}`"), |near| format!("`{name}` (did you mean `{near}`?)"))
+            };
+            let unread: Vec<String> = kept.report.unread_columns.iter().map(one).collect();
+            let known = kept.columns.join(", ");
+            session.out.say(&format!("{}: nothing reads {}; known columns are {known}", kept.file, unread.join(", ")));
         }
         for (what, note) in &kept.report.notes {
             let lines: Vec<String> = note.lines.iter().map(u64::to_string).collect();

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod entry;
 mod failure;
+mod inbox;
 mod intake;
 mod out;
 mod reads;

@@ -3,6 +3,7 @@
 use crate::command::Globals;
 use crate::config::{Config, Origin, Surroundings, pasteable};
 use crate::failure::{Doing, Exit, Failure};
+use crate::inbox::Inbox;
 use crate::out::{Out, Shape};
 use crate::reads;
 use include_dir::{Dir, include_dir};
@@ -221,14 +222,17 @@ impl Session {
         self.open(&Wiring::default(), false).await
     }
 
+    /// Makes the database where there is none yet: for what begins one, an import or a worker. Everybody else looks for
+    /// one that is there, so that a slip in its name is told and not answered by an empty one.
+    pub(crate) async fn found(&self) -> Result<(), Failure> {
+        self.open(&Wiring::default(), true).await?.close().await;
+        Ok(())
+    }
+
     async fn open(&self, wiring: &Wiring, create: bool) -> Result<Store, Failure> {
         let url = wiring.db.as_deref().unwrap_or(self.config.text("db"));
-        if let Some(path) = url.strip_prefix("sqlite://")
-            && !create
-            && !Path::new(path).exists()
-        {
-            return Err(Failure::not_found(format!("no database at {path}"))
-                .help("`recobro import` or `recobro demo --db` makes one; --db names another"));
+        if !create {
+            is_there(url)?;
         }
         let options = Options { durable: !wiring.fleeting, create };
         Ok(Store::open(url, options).await?)
@@ -236,7 +240,11 @@ impl Session {
 
     /// The time that acts and imports happen at: where a database was played virtually, time goes on from there.
     pub(crate) async fn clock(&self) -> Result<Clock, Failure> {
-        let store = self.open(&Wiring::default(), true).await?;
+        let store = match self.open(&Wiring::default(), false).await {
+            // A worker that takes entries works in the machine's time.
+            Err(failure) if self.inbox(&failure).is_some() => return Ok(Clock::Real),
+            opened => opened?,
+        };
         let mut tx = store.read().await?;
         let played = recobro_store::meta::virtual_now(&mut tx).await?;
         drop(tx);
@@ -247,8 +255,19 @@ impl Session {
     /// The worker, with the checked library published.
     pub(crate) async fn engine(&self, clock: Clock) -> Result<Engine, Failure> {
         let wiring = Wiring::default();
+        is_there(self.config.text("db"))?;
         let channels = self.channels(&wiring)?;
-        self.engine_with(clock, &wiring, channels, self.settings()?).await
+        let engine = self.engine_with(clock, &wiring, channels, self.settings()?).await?;
+        // What was left for a worker that died is not lost.
+        if let Some(inbox) = Inbox::of(self).filter(Inbox::is_open) {
+            inbox.take(&engine).await?;
+        }
+        Ok(engine)
+    }
+
+    /// Where an entry can be left that cannot be tried: a worker owns the file, and takes what lies beside it.
+    pub(crate) fn inbox(&self, failure: &Failure) -> Option<Inbox> {
+        Inbox::of(self).filter(|inbox| failure.exit == Exit::Unavailable && inbox.is_open())
     }
 
     /// The worker's eyes over a database: they publish and move nothing.
@@ -359,6 +378,15 @@ impl Session {
     }
 }
 
+/// Whether a file that is to be opened is there.
+fn is_there(url: &str) -> Result<(), Failure> {
+    match url.strip_prefix("sqlite://").filter(|path| !Path::new(path).exists()) {
+        Some(path) => Err(Failure::not_found(format!("no database at {path}"))
+            .help("`recobro import` or `recobro demo --db` makes one; --db names another")),
+        None => Ok(()),
+    }
+}
+
 /// A word as a shell takes it back.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/.:_-@=+,".contains(c);
@@ -407,8 +435,8 @@ pub(crate) fn exit_of(error: &(dyn std::error::Error + 'static)) -> Option<Exit>
     use recobro_engine::Error as E;
     if let Some(error) = error.downcast_ref::<E>() {
         return match error {
-            E::NoCase(_) | E::NoTask(_) | E::NoNews(_) | E::NoException(_) => Some(Exit::NotFound),
-            E::Closed { .. } | E::Dismissed { .. } => Some(Exit::Conflict),
+            E::NoCase(_) | E::NoTask(_) | E::NoNews(_) | E::NoException(_) | E::Unknown(_) => Some(Exit::NotFound),
+            E::Closed { .. } | E::Dismissed { .. } | E::Taken(_) => Some(Exit::Conflict),
             E::Refused(_) => Some(Exit::Refused),
             E::Store(store) => exit_of(store),
             _ => Some(Exit::Failed),

@@ -281,7 +281,7 @@ pub fn open_with(
     let read = complete.columns();
     let unread_columns = header.iter().filter(|name| !read.contains(name)).cloned().collect();
     let report = ReadReport { unread_columns, ..ReadReport::default() };
-    let plan = Plan::compile(&complete, header, kind, facts)?;
+    let plan = Plan { by_column: mapping.is_none(), ..Plan::compile(&complete, header, kind, facts)? };
     (source.check)(&plan)?;
     Ok(Reader { records: source.records, input, plan, report, seen: Seen::default(), is_done: false })
 }

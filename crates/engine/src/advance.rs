@@ -7,6 +7,7 @@
 use crate::catch_up::Holding;
 use crate::db::{self, Claimed};
 use crate::deliver::{self, Carried, Handing};
+use crate::explain;
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::observe::Act;
@@ -27,9 +28,10 @@ use recobro_kernel::time::Timestamp;
 use recobro_store::commit::{TurnCommit, commit_turns};
 use recobro_store::inbound::{self, NewInbound};
 use recobro_store::outbox::{self, Settled};
+use recobro_store::verdicts::{self, VerdictRow};
 use recobro_store::wake::{self, WakeAt};
 use recobro_store::{CaseNo, Tx};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The shortest sleep after a turn that recorded nothing, microseconds.
@@ -59,6 +61,8 @@ pub(crate) struct Desk<'a> {
     opened: u64,
     finished: u64,
     following: Option<CaseId>,
+    /// What the turns held back, for the log.
+    restraints: Vec<(CaseId, VerdictRow)>,
     holding: Holding,
     /// What this worker may carry, under which lease; nothing in virtual time.
     carrying: Option<Carrying>,
@@ -134,6 +138,7 @@ impl<'a> Desk<'a> {
             opened: 0,
             finished: 0,
             following: None,
+            restraints: Vec::new(),
             holding: Holding::default(),
             carrying: None,
             begun: Vec::new(),
@@ -269,6 +274,11 @@ impl<'a> Desk<'a> {
         if turn.case.is_finished() && !before.is_some_and(|one| one.case.is_finished()) {
             self.finished += 1;
         }
+        if !turn.restraints.is_empty() {
+            let policy = self.engine.shelf.law.policy_hash().to_string();
+            let rows = turn.restraints.iter().map(|one| explain::restraint(&turn.case, one, now, &policy));
+            self.restraints.extend(rows.map(|row| (turn.case.id, row)));
+        }
         let follow = turn.follow.take();
         let old = turn.case.id;
         let held = before.is_some_and(|one| self.holding.holds(one.no));
@@ -346,13 +356,14 @@ impl<'a> Desk<'a> {
     ) -> Result<Vec<(CaseId, CaseNo)>, Error> {
         assert!(settled.is_empty() || self.commits.len() <= COMMIT_MAX, "an outcome goes with its turn");
         self.engine.settings.faults.pass("advance.before_commit")?;
-        let mut numbers = Vec::new();
+        let (mut numbers, mut lost) = (Vec::new(), BTreeSet::new());
         for part in self.commits.chunks(COMMIT_MAX) {
             let committed = commit_turns(tx, part, settled).await?;
             for (turn, no) in part.iter().zip(&committed.cases) {
                 if let Some(no) = no {
                     numbers.push((turn.case.id, *no));
                 } else {
+                    lost.insert(turn.case.id);
                     tracing::warn!(case_id = %turn.case.id, "the case moved first; it is taken again");
                 }
             }
@@ -363,6 +374,9 @@ impl<'a> Desk<'a> {
             tick.begun.extend(known.get(&case.id).map(|no| Carried::new(*no, head, case, handing)));
         }
         wake::put(tx, &self.rests).await?;
+        // What a turn held back is told of turns that were taken.
+        let kept = self.restraints.into_iter().filter(|(case, _)| !lost.contains(case)).map(|(_, row)| row);
+        verdicts::put(tx, &kept.collect::<Vec<_>>()).await?;
         self.holding.write(tx, self.engine.clock.now()).await?;
         receive_answers(tx, &self.answers, self.engine.clock.now()).await?;
         tick.progress.turns += self.commits.len() as u64;

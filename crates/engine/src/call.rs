@@ -10,6 +10,7 @@ use recobro_kernel::case::{Case, Work};
 use recobro_kernel::facts::{Channel, Class, ContactMade, ContactPoint, Facts};
 use recobro_kernel::guard::{self, Judgement, Verdict};
 use recobro_kernel::ids::{CustomerId, GroupId, InvoiceId, TaskId};
+use recobro_kernel::playbook::Playbook;
 use recobro_kernel::record::Moved;
 use recobro_kernel::time::Timestamp;
 use recobro_store::contacts::{self, ContactRow};
@@ -134,7 +135,8 @@ impl Engine {
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
         let row = &asked.row;
-        let (about, by) = ((&row.customer, &row.invoice), (Channel::Call.name(), Class::Dunning));
+        let by = (Channel::Call.name(), Class::Dunning, row.task.step.as_str());
+        let about = (&row.customer, &row.invoice);
         let policy = self.shelf.law.policy_hash().to_string();
         verdicts::put(tx, &[explain::row_of(row.task.id.to_string(), about, by, judged, now, &policy)]).await?;
         Ok(())
@@ -207,6 +209,20 @@ fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
         rows.push(one(id.clone(), at, group));
     }
     rows
+}
+
+/// Asks for an open call, for people, what [`Engine::open_number`] would: what the same call has noted itself holds
+/// nothing back.
+pub(crate) fn would_open(
+    engine: &Engine,
+    (work, case, playbook): (&Work, &Case, &Playbook),
+    (mut facts, known): (Facts, &[(String, ContactMade)]),
+    at: Timestamp,
+) -> Judgement {
+    let opened_at = noted(known, &work.id.to_string()).map(|made| made.at).filter(|before| is_same_call(*before, at));
+    // All that was called in one go was noted at one instant.
+    facts.contacts.retain(|made| made.channel != Channel::Call || Some(made.at) != opened_at);
+    guard::call(work, playbook, case, &facts, &engine.shelf.law, at).0
 }
 
 /// What the ledger has under the id of a task.

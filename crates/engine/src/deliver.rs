@@ -294,10 +294,12 @@ async fn check(
         let Some(case) = cases.get(&row.no) else { continue };
         let bundle = &bundles[&(case.bundle, case.content)];
         let Some(judged) = judge(engine, (case, bundle), (&row, &effect), &mut loaded) else { continue };
-        let Judged { at, facts, judgement, contact } = judged;
-        if ask == Ask::Guard {
-            asked.extend(explain::row(&effect, &judgement, at, &policy));
-        } else if judgement.verdict != Verdict::Allow {
+        let Judged { at, facts, mut judgement, contact } = judged;
+        if ask == Ask::Again {
+            doubt(&mut judgement.verdict);
+        }
+        asked.extend(explain::row(&effect, &judgement, at, &policy));
+        if ask == Ask::Again && judgement.verdict != Verdict::Allow {
             // Its row of the ledger stays, and counts for what is asked behind it.
             spend(&row, &effect, &facts, at, &mut loaded);
             doubts.push(unknown(&row, at)?);
@@ -332,6 +334,16 @@ async fn check(
         outbox::settle(tx, &returns).await?;
     }
     Ok(handings)
+}
+
+/// What may have left already and does not go again is not told as held back.
+fn doubt(verdict: &mut Verdict) {
+    match verdict {
+        Verdict::Allow => {}
+        Verdict::Defer { rule, .. } | Verdict::Forbid { rule } => {
+            *rule = format!("{rule}; it may have left before, and is not handed over again");
+        }
+    }
 }
 
 /// An effect that passed the check, with what it is rendered from.
@@ -698,6 +710,7 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mu
         let at = |row: &OutboxRow| row.due_at.max(engine.clock.now());
         let unsure = found.unsure.iter().map(|row| unknown(row, at(row))).collect::<Result<Vec<_>, Error>>()?;
         outbox::mark_unknown(tx, &unsure, DIED).await?;
+        note_unsure(engine, tx, &found.unsure).await?;
     }
     let mut again = found.again;
     if again.is_empty() {
@@ -714,6 +727,21 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mu
         again.retain(|row| unread.get(&row.no).is_none_or(|at| *at > engine.clock.now()));
     }
     Ok(Swept { again: check(engine, tx, again, Ask::Again, tick).await?, rows })
+}
+
+/// What goes again on no lane but an idempotent one is in the log as well: no rule was asked, and this one decides.
+async fn note_unsure(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result<(), Error> {
+    let policy = engine.shelf.law.policy_hash().to_string();
+    let mut noted = Vec::new();
+    for row in rows {
+        let mut verdict = Verdict::Forbid { rule: format!("no second try on the lane {}", row.lane) };
+        doubt(&mut verdict);
+        let judged = Judgement { verdict, findings: Vec::new(), moved: Vec::new() };
+        let at = row.due_at.max(engine.clock.now());
+        noted.extend(explain::row(&effect_of(row)?, &judged, at, &policy));
+    }
+    verdicts::put(tx, &noted).await?;
+    Ok(())
 }
 
 /// Nobody knows whether it left, and nobody but a person can say.

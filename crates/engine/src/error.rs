@@ -58,6 +58,12 @@ pub enum Error {
         /// When.
         at: Timestamp,
     },
+    /// Something that was named is not there.
+    #[error("{0}")]
+    Unknown(String),
+    /// The name is somebody else's.
+    #[error("{0}")]
+    Taken(String),
     /// The answer does not fit the task.
     #[error("{0}")]
     Refused(String),

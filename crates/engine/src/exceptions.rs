@@ -76,7 +76,8 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let now = self.clock.now();
         if exceptions::get(&mut tx, &wish.name).await?.is_some() {
-            return refuse(format!("an exception `{}` is known; another one needs a name of its own", wish.name));
+            let why = format!("an exception `{}` is known; another one needs a name of its own", wish.name);
+            return Err(Error::Taken(why));
         }
         let customer = match &wish.customer {
             Some(id) => Some(self.excepted(&mut tx, id).await?),
@@ -182,9 +183,9 @@ impl Engine {
         let policies = self.shelf.law.policies.values();
         let found = policies.flat_map(|policy| policy.rules.iter().map(move |rule| (&**policy, rule)));
         let Some((policy, rule)) = found.into_iter().find(|(_, rule)| rule.id == id) else {
-            return refuse(format!(
+            return Err(Error::Unknown(format!(
                 "no policy has a rule `{id}`; an exception names one as POLICY/RULE, and never a gap or cap of a playbook"
-            ));
+            )));
         };
         match rule.stands_because() {
             Some(why) => refuse(format!("nobody can lift `{id}`: {why}")),
@@ -195,7 +196,7 @@ impl Engine {
     async fn excepted(&self, tx: &mut Tx, id: &CustomerId) -> Result<Customer, Error> {
         match customers::get(tx, std::slice::from_ref(id)).await?.remove(id) {
             Some(row) => db::customer_of(row),
-            None => refuse(format!("no customer `{id}`")),
+            None => Err(Error::Unknown(format!("no customer `{id}`"))),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
-use crate::{Engine, Error, Settings, db};
+use crate::{Engine, Error, Settings, call, db};
 use recobro_kernel::case::{Case, Hold};
+use recobro_kernel::decide::Restraint;
 use recobro_kernel::effect::Effect;
 use recobro_kernel::facts::{Channel, Class, ContactPoint, Facts};
 use recobro_kernel::guard::deadline::{self, Due};
@@ -16,7 +17,7 @@ use recobro_kernel::time::Timestamp;
 use recobro_store::verdicts::VerdictRow;
 use recobro_store::{CaseNo, Tx, cases};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A question about a contact.
@@ -53,6 +54,25 @@ pub struct Answer {
     pub moved: Vec<Moved>,
 }
 
+/// The answer about an act that is no contact, for one invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActAnswer {
+    /// Invoice.
+    pub invoice: InvoiceId,
+    /// Its number.
+    pub number: String,
+    /// Whether its playbook has a step that does it.
+    pub planned: bool,
+    /// What keeps the case itself from going on.
+    pub stopped: Option<String>,
+    /// The guard's answer.
+    pub verdict: Verdict,
+    /// What every rule said.
+    pub findings: Vec<Finding>,
+    /// Every rule that it waits for, in order.
+    pub moved: Vec<Moved>,
+}
+
 /// A deadline of an open case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
@@ -76,6 +96,42 @@ impl Engine {
         let answers = ask(self, &mut tx, question).await?;
         tx.rollback().await?;
         Ok(answers)
+    }
+
+    /// Asks the guard whether an act that is no contact may happen, for every open case of a customer.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Bundle`]; [`Error::Unknown`] for an act that no rule and no playbook knows.
+    pub async fn explain_act(&self, customer: &CustomerId, act: &str, at: Timestamp) -> Result<Vec<ActAnswer>, Error> {
+        let mut tx = self.store.read().await?;
+        let open = Open::load(self, &mut tx, customer, at).await?;
+        let law = &self.shelf.law;
+        let mut known: BTreeSet<&str> = law
+            .policies
+            .values()
+            .flat_map(|policy| &policy.rules)
+            .flat_map(|rule| &rule.before)
+            .map(String::as_str)
+            .collect();
+        let playbooks = open.bundles.values().map(|bundle| &bundle.compiled.playbook);
+        known.extend(playbooks.flat_map(|playbook| playbook.steps.iter().filter_map(guard::act_of)));
+        if !known.contains(act) {
+            let all = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Error::Unknown(format!("no policy and no playbook knows an act `{act}`; known are {all}")));
+        }
+        let answer = |(case, playbook, facts): (&Case, &Playbook, Facts)| {
+            let judged = guard::act(act, playbook, case, &facts, law, at);
+            ActAnswer {
+                invoice: case.invoice.clone(),
+                number: facts.invoice.number.clone(),
+                planned: playbook.steps.iter().any(|step| guard::act_of(step) == Some(act)),
+                stopped: guard::stopped_by(case, &facts, false).map(|why| holds(case, why)),
+                verdict: judged.verdict,
+                findings: judged.findings,
+                moved: judged.moved,
+            }
+        };
+        Ok(open.cases(at, &self.settings).into_iter().map(answer).collect())
     }
 
     /// Whether news waits that nobody has taken up: what the guard says may change with it.
@@ -158,6 +214,10 @@ async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<An
     let mut answers = Vec::new();
     for (case, playbook, facts) in open.cases(question.at, &engine.settings) {
         for channel in &question.channels {
+            if let Some(answer) = open_call(engine, &open, (case, playbook, &facts), (*channel, question)) {
+                answers.push(answer);
+                continue;
+            }
             let (reachable, mut judged) = weigh(engine, playbook, &facts, (*channel, question.class), question.at);
             if !reachable && !matches!(judged.verdict, Verdict::Forbid { .. }) {
                 judged.verdict = Verdict::Forbid { rule: "no open address on this channel".to_owned() };
@@ -176,6 +236,29 @@ async fn ask(engine: &Engine, tx: &mut Tx, question: &Question) -> Result<Vec<An
         }
     }
     Ok(answers)
+}
+
+/// The answer to a call that waits for a person: the one that they would get when they open its number.
+fn open_call(
+    engine: &Engine,
+    open: &Open,
+    (case, playbook, facts): (&Case, &Playbook, &Facts),
+    (channel, question): (Channel, &Question),
+) -> Option<Answer> {
+    let is_call = channel == Channel::Call && question.class == Class::Dunning;
+    let work = case.work.iter().find(|work| is_call && work.kind == "call")?;
+    let known = open.loaded.contacts.get(&question.customer).map_or(&[][..], Vec::as_slice);
+    let judged = call::would_open(engine, (work, case, playbook), (facts.clone(), known), question.at);
+    Some(Answer {
+        invoice: case.invoice.clone(),
+        number: facts.invoice.number.clone(),
+        channel,
+        stopped: None,
+        reachable: guard::reach(facts, (channel, question.class), "billing").is_some(),
+        verdict: judged.verdict,
+        findings: judged.findings,
+        moved: judged.moved,
+    })
 }
 
 /// What keeps a case back, by name and to which day.
@@ -233,27 +316,40 @@ pub(crate) fn row(effect: &Effect, judged: &Judgement, at: Timestamp, policy: &s
     let lane = effect.channel.map(Channel::name);
     let lane = lane.or_else(|| (!judged.findings.is_empty()).then_some(effect.lane.as_str()))?;
     let about = (&effect.customer, &effect.invoice);
-    Some(row_of(effect.id.to_string(), about, (lane, effect.class), judged, at, policy))
+    Some(row_of(effect.id.to_string(), about, (lane, effect.class, &effect.step), judged, at, policy))
+}
+
+/// What a turn did not order, as the log keeps it: there is no effect, so it is known by case, step and channel.
+pub(crate) fn restraint(case: &Case, one: &Restraint, at: Timestamp, policy: &str) -> VerdictRow {
+    let judged = Judgement { verdict: one.verdict.clone(), findings: Vec::new(), moved: one.moved.clone() };
+    let (step, about) = (&one.place.step, (&case.customer, &case.invoice));
+    let key = format!("{}/{step}/{}", case.id, one.lane);
+    row_of(key, about, (&one.lane, one.class, step), &judged, at, policy)
 }
 
 /// An answer as the log keeps it.
 pub(crate) fn row_of(
     effect: String,
     (customer, invoice): (&CustomerId, &InvoiceId),
-    (channel, class): (&str, Class),
+    (channel, class, step): (&str, Class, &str),
     judged: &Judgement,
     at: Timestamp,
     policy: &str,
 ) -> VerdictRow {
     let (verdict, rule, until_at) = parts(&judged.verdict);
-    let said: Vec<Said<'_>> = judged
-        .findings
+    // The policies' rules name themselves; what the playbook and the customer asked for moved it all the same.
+    let own: Vec<(&str, String)> = judged
+        .moved
         .iter()
-        .map(|found| {
-            let exception = found.exception.as_deref();
-            Said { rule: &found.rule, verdict: parts(&found.verdict).0, why: &found.why, exception }
-        })
+        .filter(|limit| !judged.findings.iter().any(|found| limit.rule.ends_with(&found.rule)))
+        .map(|limit| (limit.rule.as_str(), format!("to {}", limit.until)))
         .collect();
+    let rules = judged.findings.iter().map(|found| {
+        let exception = found.exception.as_deref();
+        Said { rule: &found.rule, verdict: parts(&found.verdict).0, why: &found.why, exception }
+    });
+    let limits = own.iter().map(|(rule, why)| Said { rule, verdict: "defer", why, exception: None });
+    let said: Vec<Said<'_>> = rules.chain(limits).collect();
     // What passes thanks to an exception names it where else the binding rule stands.
     let exceptions: Vec<&str> = judged.exceptions().filter(|_| judged.verdict == Verdict::Allow).collect();
     let rule =
@@ -265,6 +361,7 @@ pub(crate) fn row_of(
         invoice: invoice.clone(),
         channel: channel.to_owned(),
         class: class.name().to_owned(),
+        step: step.to_owned(),
         verdict: verdict.to_owned(),
         rule,
         until_at,

@@ -1,6 +1,7 @@
 //! Folds records into a case. State is folded, never replayed: changing `decide` never breaks a running case.
 
-use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, Phase, RecentSend, Status, Told, Watch};
+use crate::case::{Case, Clock, Cursor, End, LastEnd, Mark, Marks, PendingContact, Phase, RecentSend};
+use crate::case::{Status, Told, Watch};
 use crate::effect::EffectKind;
 use crate::event::Event;
 use crate::ids::{EffectId, EventId, GroupId};
@@ -135,7 +136,8 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
         Record::Assigned { name, value } => {
             Arc::make_mut(&mut case.vars).insert(name.clone(), value.clone());
         }
-        Record::Deferred { until, moved, beside, .. } => defer(case, (*until, *beside), moved, stamp),
+        Record::Deferred { place, until, beside: true, .. } => told_beside(case, place.position, *until),
+        Record::Deferred { until, moved, beside: false, .. } => defer(case, *until, moved, stamp),
         Record::Ordered { .. }
         | Record::Returned { .. }
         | Record::Sent { .. }
@@ -180,17 +182,28 @@ pub fn apply(case: &mut Case, record: &Record, stamp: Stamp) {
 }
 
 /// The cursor's step waits. A season, a drawn day or the law is no deferral by caps: giving up begins after it.
-fn defer(case: &mut Case, (until, beside): (Timestamp, bool), moved: &[Moved], stamp: Stamp) {
-    if beside {
-        return;
-    }
+fn defer(case: &mut Case, until: Timestamp, moved: &[Moved], stamp: Stamp) {
     case.cursor.not_before = Some(until);
-    case.cursor.rule = moved.last().map(|m| m.rule.clone());
+    case.cursor.rule = Moved::decisive(moved, stamp.at).map(|m| m.rule.clone());
     let planned = |rule: &str| {
         rule == BACKLOG_SPREAD || rule.starts_with("not_during") || rule.starts_with("law ") || rule == "bundle"
     };
     let since = case.cursor.due_since.unwrap_or(stamp.at);
     case.cursor.due_since = (!moved.iter().any(|m| planned(&m.rule))).then_some(since);
+}
+
+/// What waits beside the cursor is on record with the day that was named: said once, until it is another one.
+fn told_beside(case: &mut Case, position: usize, until: Timestamp) {
+    for watch in &mut case.watches {
+        match watch {
+            Watch::Contact(PendingContact { step, effect: None, told, .. }) | Watch::Recall { step, told, .. }
+                if *step == position =>
+            {
+                *told = Some(until);
+            }
+            Watch::Contact(_) | Watch::Recall { .. } | Watch::Fallback { .. } => {}
+        }
+    }
 }
 
 /// A proven delivery: the day from which statutory clocks run.

@@ -332,6 +332,9 @@ pub enum Watch {
         due_at: Timestamp,
         /// Limit of the work, kept over all tries.
         limit_at: Option<Timestamp>,
+        /// The day that its record of waiting named last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<Timestamp>,
     },
 }
 
@@ -359,6 +362,9 @@ pub struct PendingContact {
     /// Earliest start set by a return or a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// The day that its record of waiting named last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
     /// The effect, once ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<EffectId>,
@@ -580,7 +586,7 @@ impl Case {
 /// Whether a wait has its day from hours, gaps, caps or the law: worked out again, it may be another one.
 #[must_use]
 pub fn is_limit(rule: &str) -> bool {
-    rule == "min_gap" || ["hours", "cap ", "gap ", "law "].iter().any(|kind| rule.starts_with(kind))
+    matches!(rule, "min_gap" | "bundle") || ["hours", "cap ", "gap ", "law "].iter().any(|kind| rule.starts_with(kind))
 }
 
 #[cfg(test)]

@@ -22,12 +22,12 @@ use crate::case::{Case, Phase, Status, Wake};
 use crate::effect::{Effect, NewTask};
 use crate::event::Event;
 use crate::expr::{Arg, ExprId, RuleError, Rules, Run, View};
-use crate::facts::{ContactMade, Facts};
-use crate::guard::Bound;
+use crate::facts::{Channel, Class, ContactMade, Facts};
+use crate::guard::{Bound, Verdict};
 use crate::ids::{CaseId, EffectId, EventId, GroupId, TaskId};
 use crate::law::Law;
 use crate::playbook::{Handover, Hashes, Playbook, Step, Verb};
-use crate::record::{Decision, Inheritance, Picked, Place, Reads, Record, TurnBody};
+use crate::record::{Decision, Inheritance, Moved, Picked, Place, Reads, Record, TurnBody};
 use crate::time::Timestamp;
 use crate::value::Value;
 use chrono::NaiveDate;
@@ -75,6 +75,22 @@ pub struct Follow {
     pub inherits: Inheritance,
 }
 
+/// A contact or an adverse act that a turn did not order, though its playbook asked for it: the guard's answer, for the
+/// log. It has no effect yet, so nobody asks again before the hand-over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restraint {
+    /// What was not done.
+    pub place: Place,
+    /// Channel, or the lane of an act that is no contact; empty where none is chosen yet.
+    pub lane: String,
+    /// Class.
+    pub class: Class,
+    /// The answer: to wait, or not this way.
+    pub verdict: Verdict,
+    /// Every limit that moved it, in order.
+    pub moved: Vec<Moved>,
+}
+
 /// What a turn decided.
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -82,6 +98,8 @@ pub struct Turn {
     pub case: Case,
     /// The history row's body; its `seq` is that of its first record.
     pub body: TurnBody,
+    /// What was not done, and by which rule.
+    pub restraints: Vec<Restraint>,
     /// Effects to insert into the outbox.
     pub effects: Vec<Effect>,
     /// Effects not yet handed over that must go from the outbox.
@@ -197,6 +215,7 @@ struct Walk<'a> {
     before: (Status, Option<Wake>),
     vars: Option<Arc<BTreeMap<String, Value>>>,
     records: Vec<Record>,
+    restraints: Vec<Restraint>,
     effects: Vec<Effect>,
     recalls: Vec<EffectId>,
     resolved: Vec<(EffectId, bool)>,
@@ -229,6 +248,7 @@ impl<'a> Walk<'a> {
             case,
             vars: None,
             records: Vec::new(),
+            restraints: Vec::new(),
             effects: Vec::new(),
             recalls: Vec::new(),
             resolved: Vec::new(),
@@ -284,6 +304,32 @@ impl<'a> Walk<'a> {
         }
         apply(&mut self.case, &record, Stamp { at: self.now, local: self.today });
         self.records.push(record);
+    }
+
+    /// Notes for the log what is not done; its place in history is another record's.
+    fn restrain(&mut self, position: usize, channel: Option<Channel>, verdict: Verdict, moved: &[Moved]) {
+        let Some(step) = self.step(position) else { return };
+        let lane = match (&step.verb, channel) {
+            (_, Some(channel)) => channel.name(),
+            (Verb::Call(_), None) => Channel::Call.name(),
+            (Verb::Send(_) | Verb::OfferPlan(_), None) => self
+                .wish_of(step, self.case.cursor.channel, None)
+                .and_then(|wish| wish.channel)
+                .map_or("", Channel::name),
+            (Verb::Escalate(_), None) => "legal",
+            (Verb::Outsource(_), None) => "agency",
+            (Verb::Request(_), None) => "request",
+            // Nothing that reaches the debtor.
+            _ => return,
+        };
+        let (place, class, moved) = (self.place(position), self.class_of(step), moved.to_vec());
+        self.restraints.push(Restraint { place, lane: lane.to_owned(), class, verdict, moved });
+    }
+
+    /// The same for what waits, in the name of the rule that decides.
+    fn restrain_until(&mut self, position: usize, until: Timestamp, moved: &[Moved]) {
+        let rule = Moved::decisive(moved, self.now).map_or_else(String::new, |limit| limit.rule.clone());
+        self.restrain(position, None, Verdict::Defer { until, rule }, moved);
     }
 
     fn step(&self, position: usize) -> Option<&'a Step> {
@@ -512,6 +558,7 @@ impl<'a> Walk<'a> {
         Turn {
             case,
             body,
+            restraints: self.restraints,
             effects: self.effects,
             recalls: self.recalls,
             resolved: self.resolved,

@@ -5,16 +5,19 @@ pub mod deadline;
 pub mod policy;
 
 pub use bound::{Asked, Bound, Finding};
-pub(crate) use bound::{Together, end, label, room, span_days};
+pub(crate) use bound::{Together, end, label, leaves, room};
 
 use crate::case::{Case, Work};
 use crate::effect::{Effect, EffectKind};
 use crate::facts::{Channel, Class, ContactPoint, Facts};
 use crate::law::Law;
-use crate::playbook::Playbook;
+use crate::playbook::{Playbook, Step, Verb};
 use crate::record::Moved;
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
+
+/// The rule of an invoice of which nothing may be asked for: paid, disputed, in a plan.
+pub(crate) const NOTHING_CLAIMABLE: &str = "nothing claimable";
 
 /// The role of who speaks for a customer.
 const ATTORNEY: &str = "attorney";
@@ -28,7 +31,7 @@ pub enum Verdict {
     Defer {
         /// Earliest next try.
         until: Timestamp,
-        /// Rule that moved it, the binding one.
+        /// The rule that decides, of all that moved it.
         rule: String,
     },
     /// Not at all this way.
@@ -45,7 +48,7 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What the policies' rules answered, where they were asked.
     pub findings: Vec<Finding>,
-    /// Every limit that moved the contact, the last as binding: the playbook's own as well.
+    /// Every limit that moved the contact, in order: the playbook's own as well.
     pub moved: Vec<Moved>,
 }
 
@@ -79,24 +82,11 @@ pub fn dispatch(
     if matches!(effect.kind, EffectKind::Notify) {
         return Judgement::of(Verdict::Allow);
     }
-    let customer = &facts.customer;
     if effect.kind != EffectKind::Contact {
-        let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
-        let bound = Bound::of(law, &playbook.policies, facts);
         let position = case.in_flight.get(&effect.id).map(|state| state.step);
-        let asked = Asked {
-            facts,
-            marks: &case.marks,
-            approvals: &case.approvals,
-            position,
-            calendar: &calendar,
-            zone: customer.time_zone,
-            law,
-        };
-        let act = act_name(effect);
-        let findings = bound.act_findings(act, now, &asked);
-        return Judgement { verdict: bound.before(act, now, &asked), findings, moved: Vec::new() };
+        return weigh_act((act_name(effect), position), playbook, case, facts, law, now);
     }
+    let customer = &facts.customer;
     let wish =
         Wish { channel: effect.channel, group: Some(effect.group), class: effect.class, bundled: effect.bundled };
     let point = effect.to.as_ref().and_then(|to| customer.contact_points.iter().find(|point| point.id == *to));
@@ -132,7 +122,7 @@ pub fn call<'a>(
         return stop("paused");
     }
     if facts.invoice.claimable_minor() <= 0 {
-        return stop("nothing claimable");
+        return stop(NOTHING_CLAIMABLE);
     }
     // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
     let own = |hold: &crate::case::Hold| hold.opened_at == work.opened_at || hold.task == Some(work.id);
@@ -148,6 +138,68 @@ pub fn call<'a>(
     let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
     let limits = |place: schedule::Place<'_>| schedule::call_limits(place, &playbook.contact, &own, now);
     (weigh_by(playbook, facts, law, (wish, point), now, &limits), point)
+}
+
+/// Whether an adverse act may happen: a cut of supply, a step at court. `position` is the step that wants it, for the
+/// approvals that cover it.
+fn weigh_act(
+    (act, position): (&str, Option<usize>),
+    playbook: &Playbook,
+    case: &Case,
+    facts: &Facts,
+    law: &Law,
+    now: Timestamp,
+) -> Judgement {
+    let customer = &facts.customer;
+    let calendar = law.calendar_for(&customer.country, customer.subdivision.as_deref(), &playbook.calendar);
+    let bound = Bound::of(law, &playbook.policies, facts);
+    let (marks, approvals, zone) = (&case.marks, &case.approvals[..], customer.time_zone);
+    let asked = Asked { facts, marks, approvals, position, calendar: &calendar, zone, law };
+    let findings = bound.act_findings(act, now, &asked);
+    Judgement { verdict: bound.before(act, now, &asked), findings, moved: Vec::new() }
+}
+
+/// Rounds of waiting for an act: more than any sound policy needs.
+const ACT_ROUNDS: usize = 100;
+
+/// Asks whether an act may happen, for people: as the step of the playbook that would do it is asked, and where it must
+/// wait, until nothing holds it any more.
+#[must_use]
+pub fn act(act: &str, playbook: &Playbook, case: &Case, facts: &Facts, law: &Law, now: Timestamp) -> Judgement {
+    let does = |position: &usize| playbook.steps.get(*position).and_then(act_of) == Some(act);
+    let ahead = case.cursor.position..playbook.steps.len();
+    let position = ahead.into_iter().find(does).or_else(|| (0..playbook.steps.len()).find(does));
+    let mut judged = weigh_act((act, position), playbook, case, facts, law, now);
+    let mut start = now;
+    for _ in 0..ACT_ROUNDS {
+        match weigh_act((act, position), playbook, case, facts, law, start).verdict {
+            Verdict::Defer { until, rule } if until > start => {
+                start = until;
+                judged.moved.retain(|limit| limit.rule != rule);
+                judged.moved.push(Moved { rule, until });
+            }
+            Verdict::Forbid { rule } => {
+                judged.verdict = Verdict::Forbid { rule };
+                return judged;
+            }
+            Verdict::Allow | Verdict::Defer { .. } => break,
+        }
+    }
+    if let Some(limit) = Moved::decisive(&judged.moved, now) {
+        judged.verdict = Verdict::Defer { until: start, rule: limit.rule.clone() };
+    }
+    judged
+}
+
+/// The name by which policies know what a step does, where that is an act and no contact.
+#[must_use]
+pub fn act_of(step: &Step) -> Option<&str> {
+    match &step.verb {
+        Verb::Escalate(_) => Some("escalate"),
+        Verb::Outsource(_) => Some("outsource"),
+        Verb::Request(action) => Some(action),
+        _ => None,
+    }
 }
 
 /// Whether a contact may be made at an instant as far as hours, gaps, caps and policies go, with what each rule says.
@@ -195,9 +247,9 @@ fn weigh_by(
     let refused = refused.map(|point| format!("{}: {}", point.channel.name(), point.consent.words(wish.class)));
     // A time that the customer likes is chosen when the step is planned: what is ready to leave does not wait for it.
     let (at, moved) = limits(place);
-    let verdict = match (closed.map(str::to_owned).or(refused), moved.last()) {
+    let verdict = match (closed.map(str::to_owned).or(refused), Moved::decisive(&moved, now)) {
         (Some(rule), _) => Verdict::Forbid { rule },
-        (None, Some(last)) if at > now => Verdict::Defer { until: at, rule: last.rule.clone() },
+        (None, Some(limit)) if at > now => Verdict::Defer { until: at, rule: limit.rule.clone() },
         (None, _) => Verdict::Allow,
     };
     Judgement { verdict, findings: bound.findings(place, wish, point, points, now), moved }
@@ -229,7 +281,7 @@ pub fn stopped_by(case: &Case, facts: &Facts, exempt: bool) -> Option<&'static s
     } else if case.paused.is_some() {
         Some("paused")
     } else if facts.invoice.claimable_minor() <= 0 {
-        Some("nothing claimable")
+        Some(NOTHING_CLAIMABLE)
     } else {
         None
     }

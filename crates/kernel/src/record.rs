@@ -108,6 +108,22 @@ pub struct Moved {
     pub until: Timestamp,
 }
 
+impl Moved {
+    /// The rule that a wait is named after: the one without which it would be over soonest.
+    ///
+    /// Limits stand in the order in which they moved a start from `from`. Gaps and caps name a day; hours then move it to
+    /// the next opening, so that the last one alone is mostly the hour of a day that another rule chose. Hours decide
+    /// where they moved it further than what came before them, as over a weekend.
+    #[must_use]
+    pub fn decisive(moved: &[Self], from: Timestamp) -> Option<&Self> {
+        let last = moved.last()?;
+        let Some(day) = moved.iter().rfind(|limit| !limit.rule.starts_with("hours")) else { return Some(last) };
+        let by_hours = last.until.as_us().saturating_sub(day.until.as_us());
+        let before = day.until.as_us().saturating_sub(from.as_us());
+        Some(if by_hours > before { last } else { day })
+    }
+}
+
 /// The rule that lets a late entry wait for the day drawn for its customer.
 pub const BACKLOG_SPREAD: &str = "backlog.spread";
 
@@ -221,7 +237,7 @@ pub enum Record {
         place: Place,
         /// To when.
         until: Timestamp,
-        /// Every limit that moved it, the last as binding.
+        /// Every limit that moved it, in order; [`Moved::decisive`] names the wait.
         moved: Vec<Moved>,
         /// True where a watch, not the cursor, waits.
         #[serde(default)]
@@ -596,4 +612,34 @@ pub struct TurnBody {
     pub seq: u64,
     /// The records.
     pub records: Vec<Record>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decisive(from: &str, moved: &[(&str, &str)]) -> String {
+        let moved = moved.iter().map(|(rule, until)| Moved { rule: (*rule).to_owned(), until: until.parse().unwrap() });
+        let moved: Vec<Moved> = moved.collect();
+        Moved::decisive(&moved, from.parse().unwrap()).map(|limit| limit.rule.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_wait_is_named_after_the_rule_without_which_it_would_be_over_soonest() {
+        let friday = "2026-06-05T18:00:00Z";
+        let hours = [("hours", "2026-06-08T07:00:00Z")];
+        assert_eq!(decisive(friday, &hours), "hours", "alone");
+        let gap = [("min_gap", "2026-06-05T22:00:00Z"), hours[0]];
+        assert_eq!(decisive(friday, &gap), "hours", "the weekend, not the evening");
+        let cap = [
+            ("min_gap", "2026-06-06T22:00:00Z"),
+            ("cap 2 per 1 week", "2026-06-10T22:00:00Z"),
+            ("hours", "2026-06-11T07:00:00Z"),
+        ];
+        assert_eq!(decisive(friday, &cap), "cap 2 per 1 week", "the day, not its opening");
+        let policies =
+            [("cap us-reg-f/seven", "2026-06-10T22:00:00Z"), ("hours us-reg-f/hours", "2026-06-11T12:00:00Z")];
+        assert_eq!(decisive(friday, &policies), "cap us-reg-f/seven");
+        assert_eq!(decisive(friday, &[]), "");
+    }
 }

@@ -68,7 +68,9 @@ pub struct Start {
     pub at: Timestamp,
     /// The instant before gap, caps and windows of other days moved it.
     pub due: Timestamp,
-    /// Every limit that moved it, the last as binding.
+    /// From when it was looked at: nothing leaves in the past.
+    pub from: Timestamp,
+    /// Every limit that moved it, in order.
     pub moved: Vec<Moved>,
 }
 
@@ -176,18 +178,13 @@ fn gap_end(place: Place<'_>, rules: &ContactRules, wish: Wish, start: Timestamp)
 }
 
 fn cap_end(place: Place<'_>, cap: &Cap, wish: Wish, start: Timestamp) -> Option<Timestamp> {
-    let date = start.date_in(place.zone);
-    let days = guard::span_days(cap.per, place.calendar, date);
-    let opens = shift(date, 1 - days);
     let mut one = guard::Together::default();
-    let mut inside: Vec<NaiveDate> = counted(place, wish)
+    let inside = counted(place, wish)
         .filter(|made| cap.channel.is_none_or(|channel| made.channel == channel))
         .filter(|made| one.is_first(made))
-        .map(|made| made.on)
-        .filter(|on| *on >= opens)
-        .collect();
-    inside.sort_unstable();
-    guard::room(&inside, cap.most, days, place.zone).filter(|until| *until > start)
+        .map(|made| guard::leaves(made, cap.per, place.calendar, place.zone))
+        .filter(|leaves| *leaves > start);
+    guard::room(inside.collect(), cap.most)
 }
 
 /// The next day on which a customer with several open invoices gets one message for all that fell due in the window.
@@ -386,7 +383,7 @@ pub fn start(place: Place<'_>, case: &Case, step: &Step, wish: Option<Wish>, now
     };
     // Waiting for the same morning's opening is no deferral.
     let moved = if same_date(at, from, place.zone) { Vec::new() } else { moved };
-    Start { at, due, moved }
+    Start { at, due, from, moved }
 }
 
 fn same_date(a: Timestamp, b: Timestamp, zone: Tz) -> bool {

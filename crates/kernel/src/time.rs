@@ -270,7 +270,15 @@ impl FromStr for Hours {
         let (from, to) = text.split_once('-').ok_or_else(wrong)?;
         let read = |t: &str| NaiveTime::parse_from_str(t.trim(), "%H:%M").map_err(|_| wrong());
         let hours = Self { from: read(from)?, to: read(to)? };
-        if hours.from < hours.to { Ok(hours) } else { Err(wrong()) }
+        if hours.from < hours.to {
+            return Ok(hours);
+        }
+        Err(format!(
+            "`{text}` ends before it begins: a daily window lies within one day; what runs over midnight is written as \
+             two, `{}-23:59` and `00:00-{}`",
+            hours.from.format("%H:%M"),
+            hours.to.format("%H:%M")
+        ))
     }
 }
 

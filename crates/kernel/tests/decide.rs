@@ -178,6 +178,46 @@ fn the_gap_defers_and_the_record_names_it() {
     assert!(named);
 }
 
+/// The gap ends at midnight; that the office opens at nine is not why the customer waited two days.
+#[test]
+fn a_wait_is_named_after_the_rule_that_chose_its_day_not_after_the_hour_at_which_it_ends() {
+    let mut world = World::new(playbook());
+    world.contact_made("2026-05-04");
+    world.until("2026-05-06T00:00:00Z");
+    assert_eq!(world.case.cursor.rule.as_deref(), Some("min_gap"));
+    let reason = world.case.wake.as_ref().map(|wake| wake.reason.clone());
+    assert_eq!(reason.as_deref(), Some("send first: min_gap"));
+}
+
+#[test]
+fn a_handlers_word_that_waits_says_once_which_rule_holds_it() {
+    let mut playbook = playbook();
+    let mut over = playbook.steps[7].clone();
+    "defaulted".clone_into(&mut over.id);
+    "defaulted".clone_into(&mut over.path);
+    over.verb = Verb::Send("defaulted".to_owned());
+    playbook.steps.push(over);
+    let dunning = playbook.templates["second"].clone();
+    playbook.templates.insert("defaulted".to_owned(), dunning);
+    playbook.handlers.push(on("plan.defaulted", vec![10], Then::Resume));
+    let mut world = World::new(playbook);
+    world.contact_made("2026-04-30");
+    world.tell("plan.defaulted", "2026-04-30T08:00:00Z", &[]);
+    world.tell("note.added", "2026-04-30T09:00:00Z", &[]);
+    world.until("2026-05-05T00:00:00Z");
+    let waits: Vec<_> = world
+        .records()
+        .filter_map(|record| match record {
+            Record::Deferred { place, until, moved, beside: true } => {
+                Some((place.step.as_str(), until.to_string(), moved[0].rule.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(waits, [("defaulted", "2026-05-04T07:00:00.000000Z".to_owned(), "min_gap")]);
+    assert_eq!(world.sent_on("defaulted"), "2026-05-04");
+}
+
 /// A plan is over before the office opens on the day of the first reminder: two words want to leave in one turn.
 #[test]
 fn a_handlers_word_leaves_before_the_stages_step_and_counts_for_it_in_the_same_turn() {

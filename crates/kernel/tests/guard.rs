@@ -16,7 +16,7 @@ use recobro_kernel::guard::{Asked, Bound, Verdict};
 use recobro_kernel::ids::{GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
-use recobro_kernel::playbook::{AppliesTo, ContactRules, Playbook, Roll};
+use recobro_kernel::playbook::{AppliesTo, Cap, ContactRules, Playbook, Roll};
 use recobro_kernel::schedule::{Place, Wish, limits};
 use recobro_kernel::time::{Hours, Timestamp};
 use recobro_kernel::value::Value;
@@ -695,4 +695,37 @@ fn a_figure_is_that_of_the_nearest_policy() {
     assert_eq!(value("ES", None, "person"), Some(Value::Int(1)), "the country's policy is for others");
     assert_eq!(value("ES", Some("ES-CT"), "business"), Some(Value::Int(3)));
     assert_eq!(value("US", None, "business"), Some(Value::Int(4)));
+}
+
+/// 24 hours end 24 hours later, a month on the same day of the next one, a working day on the next one.
+#[test]
+fn rolling_windows_run_by_the_hour_by_the_month_and_by_the_calendar() {
+    let scene = |per: &str, made: &str| {
+        let scene = Scene::new(vec![rule("few", frequency(1, per, Of::Customer))]);
+        Scene { calendar: Calendar::weekdays(), ..scene.made(made, Channel::Email, false) }
+    };
+    let until = |scene: &Scene, at: &str| match scene.alone(Channel::Email, at) {
+        Verdict::Defer { until, .. } => until.local(Tz::America__Bogota).format("%Y-%m-%d %H:%M").to_string(),
+        other => format!("{other:?}"),
+    };
+    let day = scene("24 hours", "2026-05-04 15:00");
+    assert_eq!(until(&day, "2026-05-05 10:00"), "2026-05-05 15:00");
+    assert_eq!(until(&day, "2026-05-05 15:00"), "Allow");
+    let month = scene("1 month", "2026-02-10 10:00");
+    assert_eq!(until(&month, "2026-03-09 10:00"), "2026-03-10 00:00");
+    assert_eq!(until(&month, "2026-03-10 10:00"), "Allow");
+    assert_eq!(until(&scene("1 month", "2026-01-31 10:00"), "2026-02-27 10:00"), "2026-02-28 00:00");
+    // A Friday: Saturday and Sunday are no working days.
+    let working = scene("1 working day", "2026-05-08 10:00");
+    assert_eq!(until(&working, "2026-05-10 10:00"), "2026-05-11 00:00");
+    assert_eq!(until(&working, "2026-05-11 10:00"), "Allow");
+    let weekend = scene("2 working days", "2026-05-07 10:00");
+    assert_eq!(until(&weekend, "2026-05-09 10:00"), "2026-05-11 00:00");
+    // A playbook's cap is counted the same way.
+    let mut capped = Scene::new(Vec::new()).made("2026-05-04 15:00", Channel::Email, false);
+    let cap = |per: &str| Cap { most: 1, per: span(per), channel: None };
+    capped.playbook.contact.caps = vec![cap("24 hours")];
+    assert_eq!(capped.may(Channel::Email, "2026-05-05 10:00"), "2026-05-05 15:00");
+    capped.playbook.contact.caps = vec![cap("1 month")];
+    assert_eq!(capped.may(Channel::Email, "2026-06-03 10:00"), "2026-06-04 00:00");
 }

@@ -15,6 +15,7 @@ use recobro_kernel::ids::{GroupId, Hash};
 use recobro_kernel::law::Law;
 use recobro_kernel::money::Currency;
 use recobro_kernel::playbook::{AppliesTo, ContactRules, Playbook, Roll};
+use recobro_kernel::record::Moved;
 use recobro_kernel::schedule::{Place, Wish};
 use recobro_kernel::time::{Hours, Timestamp};
 use std::collections::BTreeMap;
@@ -143,21 +144,35 @@ fn answer(law: &Law, policy: &Arc<Policy>, example: &Example) -> Expect {
 fn settle(place: Place<'_>, wish: Wish, facts: &Facts, at: Timestamp) -> Expect {
     let points = &facts.customer.contact_points;
     let point = points.first();
-    let (mut start, mut last) = (at, String::new());
+    let (mut start, mut moved) = (at, Vec::new());
     for _ in 0..ROUNDS_MAX {
-        let mut moved = false;
+        let before = start;
         for finding in place.bound.findings(place, wish, point, points, start) {
             match finding.verdict {
                 Verdict::Forbid { rule } => return Expect::Forbid(own(&rule)),
-                Verdict::Defer { until, rule } if until > start => (start, last, moved) = (until, own(&rule), true),
+                Verdict::Defer { until, rule } if until > start => {
+                    start = until;
+                    note(&mut moved, rule, until);
+                }
                 Verdict::Allow | Verdict::Defer { .. } => {}
             }
         }
-        if !moved {
+        if start == before {
             break;
         }
     }
-    if start == at { Expect::Allow } else { Expect::Defer(start.local(place.zone), last) }
+    deferred(&moved, at, (start, place.zone))
+}
+
+fn note(moved: &mut Vec<Moved>, rule: String, until: Timestamp) {
+    moved.retain(|limit| limit.rule != rule);
+    moved.push(Moved { rule, until });
+}
+
+/// A wait is named after the rule that decides, as it is on record.
+fn deferred(moved: &[Moved], at: Timestamp, (start, zone): (Timestamp, Tz)) -> Expect {
+    let decisive = Moved::decisive(moved, at);
+    decisive.map_or(Expect::Allow, |limit| Expect::Defer(start.local(zone), own(&limit.rule)))
 }
 
 /// Rounds of waiting: more than any sound policy needs.
@@ -165,15 +180,18 @@ const ROUNDS_MAX: usize = 100;
 
 /// The same for an act: what one rule defers is asked again on that day.
 fn wait(bound: &Bound<'_>, act: &str, asked: &Asked<'_>, at: Timestamp) -> Expect {
-    let (mut start, mut last) = (at, String::new());
+    let (mut start, mut moved) = (at, Vec::new());
     for _ in 0..ROUNDS_MAX {
         match bound.before(act, start, asked) {
             Verdict::Allow => break,
-            Verdict::Defer { until, rule } => (start, last) = (until, own(&rule)),
+            Verdict::Defer { until, rule } => {
+                start = until;
+                note(&mut moved, rule, until);
+            }
             Verdict::Forbid { rule } => return Expect::Forbid(own(&rule)),
         }
     }
-    if start == at { Expect::Allow } else { Expect::Defer(start.local(asked.zone), last) }
+    deferred(&moved, at, (start, asked.zone))
 }
 
 /// The rule's own name, out of `law POLICY/RULE` or `POLICY/RULE: why`.

@@ -74,7 +74,8 @@ pub fn json(diagnostics: &[Diagnostic]) -> String {
             })
         })
         .collect();
-    pretty(&json!({ "schema": SCHEMA, "diagnostics": list }))
+    // One document a line, as everything that is printed for programs.
+    json!({ "schema": SCHEMA, "diagnostics": list }).to_string()
 }
 
 /// For code hosts: SARIF 2.1.0.

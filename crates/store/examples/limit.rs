@@ -48,8 +48,7 @@ async fn sqlite(file: &str, lasts: Duration) -> sqlx::Result<i64> {
     sqlx::query(fill).bind(ROWS).bind(&text).execute(&mut conn).await?;
     let (begun, mut steps) = (Instant::now(), 0);
     while begun.elapsed() < lasts {
-        let rows: Vec<(i64, i64, &str)> =
-            (steps..steps + BATCH).map(|n| (n % ROWS, n / ROWS, text.as_str())).collect();
+        let rows: Vec<(i64, i64, &str)> = (steps..steps + BATCH).map(|n| (n % ROWS, n / ROWS, text.as_str())).collect();
         let rows = serde_json::to_string(&rows).expect("plain values");
         let mut tx = conn.begin().await?;
         let append = "INSERT INTO hist SELECT value->>0, value->>1, value->>2 FROM json_each($1)";

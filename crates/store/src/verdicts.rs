@@ -1,4 +1,5 @@
-//! What the guard answered before a contact left, or was held back: the record of restraint and of permission.
+//! What the guard answered before a contact left, was held back, or was not ordered: the record of restraint and of
+//! permission.
 
 use crate::sql::{Bulk, Query, Row, args, columns, newest};
 use crate::{Result, Tx};
@@ -8,7 +9,7 @@ use recobro_kernel::time::Timestamp;
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerdictRow {
-    /// The effect, or the task of a call.
+    /// The effect, or the task of a call; `case/step/channel` where a turn did not even order it.
     pub effect: String,
     /// When it was asked.
     pub at: Timestamp,
@@ -20,6 +21,8 @@ pub struct VerdictRow {
     pub channel: String,
     /// Class.
     pub class: String,
+    /// The step's path.
+    pub step: String,
     /// `allow`, `defer` or `forbid`.
     pub verdict: String,
     /// The binding rule; where it was allowed empty, or the exceptions thanks to which it was.
@@ -36,7 +39,7 @@ static UPSERT: Bulk = Bulk::upsert(
     "verdicts.upsert",
     "verdicts",
     columns!(effect Text, at Int, customer Text, invoice Text, channel Text, class Text, verdict Text, rule Text,
-             until_at Int, findings Text, policy Text),
+             until_at Int, findings Text, policy Text, step Text),
     "effect, at",
 );
 
@@ -57,7 +60,8 @@ pub async fn put(tx: &mut Tx, rows: &[VerdictRow]) -> Result<()> {
             &v.rule,
             v.until_at,
             &v.findings,
-            &v.policy
+            &v.policy,
+            &v.step
         ]
     });
     tx.bulk(&UPSERT, rows.collect()).await?;
@@ -67,7 +71,8 @@ pub async fn put(tx: &mut Tx, rows: &[VerdictRow]) -> Result<()> {
 /// By `verdicts_customer`.
 const OF_CUSTOMER: Query = Query::new(
     "verdicts.of_customer",
-    "SELECT effect, at, customer, invoice, channel, class, verdict, rule, until_at, findings, policy FROM verdicts
+    "SELECT effect, at, customer, invoice, channel, class, verdict, rule, until_at, findings, policy, step
+     FROM verdicts
      WHERE customer = $1 AND at >= $2 AND at < $3 ORDER BY at DESC, effect LIMIT $4",
 );
 
@@ -97,6 +102,7 @@ fn read(row: &mut Row) -> Result<VerdictRow> {
         until_at: row.next()?,
         findings: row.next()?,
         policy: row.next()?,
+        step: row.next()?,
     })
 }
 

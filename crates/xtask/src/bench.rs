@@ -8,6 +8,7 @@ use crate::postgres;
 use crate::workspace::{cargo, metadata, say};
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -178,7 +179,8 @@ fn stat(pid: &str) -> Option<Vec<f64>> {
 
 fn memory_mb(pid: u32) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
+    let peak =
+        text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
     peak.unwrap_or(0.0) / 1024.0
 }
 
@@ -219,7 +221,8 @@ impl Server {
         for entry in std::fs::read_dir("/proc")?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let of = if name.starts_with(|c: char| c.is_ascii_digit()) { stat(&name) } else { None };
-            ticks += of.filter(|of| of[1] == f64::from(self.pid)).map_or(0.0, |of| of[11] + of[12]);
+            let is_child = |of: &Vec<f64>| of[1].total_cmp(&f64::from(self.pid)).is_eq();
+            ticks += of.filter(is_child).map_or(0.0, |of| of[11] + of[12]);
         }
         let text = "SELECT (SELECT SUM(xact_commit) FROM pg_stat_database), pg_current_wal_lsn() - '0/0'";
         let answer = self.ask(text)?;
@@ -230,7 +233,8 @@ impl Server {
 
 /// The median round of each load, by CPU per step, and its fraction of the limit.
 fn table(found: &BTreeMap<&str, Vec<Cost>>) -> String {
-    let mut text = "load             steps/s   worker   server    total   commits     WAL  memory  of limit\n".to_owned();
+    let mut text =
+        "load             steps/s   worker   server    total   commits     WAL  memory  of limit\n".to_owned();
     text.push_str("                            CPU ms per step          per step  B/step      MB\n");
     let limit = |name: &str| {
         let (_, database) = name.split_once(' ')?;
@@ -241,14 +245,14 @@ fn table(found: &BTreeMap<&str, Vec<Cost>>) -> String {
         let per_step = |value: f64| value / cost.steps;
         let (worker, server) = (per_step(cost.worker_cpu_s * 1_000.0), per_step(cost.server_cpu_s * 1_000.0));
         let of_limit = limit(name).map_or(0.0, |limit| 100.0 * cost.rate() / limit);
-        text.push_str(&format!(
-            "{name:<15} {:>8.0} {worker:>8.4} {server:>8.4} {:>8.4} {:>9.4} {:>7.0} {:>7.0} {of_limit:>8.0}%\n",
-            cost.rate(),
-            worker + server,
-            per_step(cost.commits),
-            per_step(cost.bytes),
-            cost.memory_mb,
-        ));
+        let (rate, total, commits) = (cost.rate(), worker + server, per_step(cost.commits));
+        let (bytes, memory) = (per_step(cost.bytes), cost.memory_mb);
+        writeln!(
+            text,
+            "{name:<15} {rate:>8.0} {worker:>8.4} {server:>8.4} {total:>8.4} {commits:>9.4} {bytes:>7.0} {memory:>7.0} \
+             {of_limit:>8.0}%"
+        )
+        .expect("writing to a string cannot fail");
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `recobro consent`: what customers say about being contacted.
 
+use crate::command::guard::moment;
 use crate::entry::Entry;
 use crate::failure::{Exit, Failure};
 use crate::reads;
@@ -35,7 +36,7 @@ It takes an earlier opt-out back. A customer file alone does so only where it na
 Examples:
   recobro consent withdraw C7 --channel email
   recobro consent withdraw C7 --channel sms --purpose courtesy --evidence 'call of 4 May'
-  recobro consent withdraw --token QzcKZW1h...      the end of a link in a message
+  recobro consent withdraw --token QzcKZW1h...      a link in a message, or its end
 
 A notice of the law is closed by it only where a policy says so.")]
     Withdraw(Withdraw),
@@ -66,7 +67,7 @@ struct Add {
     /// Where it can be read: a form, a recording, a message
     #[arg(long, value_name = "REF")]
     evidence: Option<String>,
-    /// When they said it: a date, or an instant [default: now]
+    /// When they said it: a date, a date and time at the customer's place, or an instant [default: now]
     #[arg(long, value_name = "WHEN")]
     on: Option<String>,
     /// Show what would be noted and who would hear of it, take nothing
@@ -85,13 +86,13 @@ struct Withdraw {
     /// From what: dunning, courtesy, all [default: all]
     #[arg(long)]
     purpose: Option<String>,
-    /// The end of a link in a message, instead of customer, channel and purpose
+    /// A link in a message, or what stands behind /u/ in it, instead of customer, channel and purpose
     #[arg(long, conflicts_with_all = ["customer", "channel", "purpose"])]
     token: Option<String>,
     /// Where it can be read: a message, a recording
     #[arg(long, value_name = "REF")]
     evidence: Option<String>,
-    /// When they said it: a date, or an instant [default: now]
+    /// When they said it: a date, a date and time at the customer's place, or an instant [default: now]
     #[arg(long, value_name = "WHEN")]
     on: Option<String>,
     /// Show what would be noted and who would hear of it, take nothing
@@ -151,13 +152,29 @@ async fn word(
     word: Word,
     on: Option<String>,
 ) -> Result<Entry, Failure> {
-    let now = session.clock().await?.now();
+    let on = match on {
+        None => session.clock().await?.now().to_string(),
+        // A day is a day; a time is one at the customer's place.
+        Some(text) if text.parse::<NaiveDate>().is_ok() => text,
+        Some(text) => moment("--on", &text, zone_of(session, &customer).await?)?.to_string(),
+    };
     Ok(Entry::of("consents")
         .with("customer", Some(customer))
         .with("channel", Some(channel))
         .with("change", Some(word.name()))
-        .with("on", Some(on.unwrap_or_else(|| now.to_string())))
+        .with("on", Some(on))
         .with("by", Some(session.config.actor())))
+}
+
+/// Where a customer is; that nobody knows them is told when the word is tried.
+async fn zone_of(session: &Session, customer: &str) -> Result<Tz, Failure> {
+    let store = match session.store().await {
+        Err(failure) if session.inbox(&failure).is_some() => return Ok(Tz::UTC),
+        opened => opened?,
+    };
+    let mut tx = store.read().await?;
+    let found = reads::find_customer(&mut tx, customer).await;
+    Ok(found.ok().and_then(|known| known.time_zone.parse().ok()).unwrap_or(Tz::UTC))
 }
 
 async fn withdraw(args: Withdraw, session: &Session) -> Result<Exit, Failure> {
@@ -171,9 +188,12 @@ async fn withdraw(args: Withdraw, session: &Session) -> Result<Exit, Failure> {
                 return Err(Failure::new(Exit::Configuration, "opt_out.secret is not set: no token can be read")
                     .help("opt_out.secret = \"env:NAME\" or \"file:PATH\", the one that the links were made with"));
             };
-            let said = read_token(&secret, token).ok_or_else(|| {
+            // People paste the whole link; a mail program may have put something behind it.
+            let end = token.rsplit_once("/u/").map_or(token.as_str(), |(_, end)| end);
+            let end = end.split(['?', '#', '/', '>', ' ']).next().unwrap_or(end);
+            let said = read_token(&secret, end).ok_or_else(|| {
                 Failure::new(Exit::Refused, "this token was not made here, or is not whole").help(
-                    "copy all that stands behind /u/ in the link; links of before opt_out.secret was changed are void",
+                    "copy the whole link, or all that stands behind /u/ in it; links of before opt_out.secret was changed are void",
                 )
             })?;
             let evidence = args.evidence.or_else(|| Some("link in a message".to_owned()));

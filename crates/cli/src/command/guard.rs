@@ -5,6 +5,8 @@ mod explain;
 pub(crate) mod lifted;
 mod retention;
 
+pub(crate) use explain::moment;
+
 use crate::failure::{Exit, Failure};
 use crate::out::table;
 use crate::session::Session;
@@ -23,9 +25,12 @@ enum Verb {
     /// Why a customer may be contacted now, or why not, by which rule, and when next
     #[command(after_help = "\
 Examples:
-  recobro guard explain C7                                            every channel, now
+  recobro guard explain C7                                            a line for each channel, now
   recobro guard explain C7 --channel sms --at 2026-06-30T20:30        one channel, at the customer's time
-  recobro guard explain C7 --log --at 2026-06-03                      what it answered on a day")]
+  recobro guard explain C7 --act supply.cut                           may we, or when?
+  recobro guard explain C7 --log --at 2026-06-03                      what it answered on a day
+
+A call that waits for a person is answered as `task call` would, its own tries counted as there.")]
     Explain(explain::Args),
     /// Rules that two people lift, for a customer or a class, for a time
     Exception(exception::Args),

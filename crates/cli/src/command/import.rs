@@ -54,7 +54,12 @@ struct Said {
 }
 
 pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> {
-    let engine = if args.dry_run { None } else { Some(session.engine(session.clock().await?).await?) };
+    let engine = if args.dry_run {
+        None
+    } else {
+        session.found().await?;
+        Some(session.engine(session.clock().await?).await?)
+    };
     let mut exit = Exit::Ok;
     let facts = session.facts()?;
     for file in &args.files {

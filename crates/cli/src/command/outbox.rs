@@ -48,9 +48,9 @@ struct Release {
     /// What is held after an outage
     #[arg(long, required = true)]
     held: bool,
-    /// The first N contacts
-    #[arg(long, value_name = "N", group = "how_many")]
-    tranche: Option<usize>,
+    /// The first N contacts, 1 or more
+    #[arg(long, value_name = "N", group = "how_many", value_parser = clap::value_parser!(u32).range(1..))]
+    tranche: Option<u32>,
     /// All, and those still to come
     #[arg(long, group = "how_many")]
     all: bool,
@@ -152,9 +152,10 @@ async fn release(args: Release, session: &Session) -> Result<Exit, Failure> {
     session.store().await?.close().await;
     let engine = session.engine(session.clock().await?).await?;
     super::guard::warn_of_news(&engine, session).await?;
-    let forecast = engine.forecast(args.tranche).await?;
+    let tranche = args.tranche.map(|most| most as usize);
+    let forecast = engine.forecast(tranche).await?;
     let who = Who { name: session.config.actor(), why: args.reason };
-    let released = if args.dry_run { None } else { Some(engine.release(args.tranche, &who).await?) };
+    let released = if args.dry_run { None } else { Some(engine.release(tranche, &who).await?) };
     if session.out.is_json() {
         session.out.json(&Said {
             schema: "recobro/v1/release",

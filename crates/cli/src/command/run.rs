@@ -88,6 +88,7 @@ impl Parked {
 }
 
 async fn play(session: &Session, until: Until, stop: watch::Receiver<bool>) -> Result<(Progress, u64), Failure> {
+    session.found().await?;
     // Before anything was played, virtual time begins with the first news.
     let engine = session.engine(Clock::virtual_at(Timestamp::from_us(0))).await?;
     let from = reached(engine.store()).await?;

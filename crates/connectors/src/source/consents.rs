@@ -55,8 +55,13 @@ fn of_channel(take: &mut Take<'_>, fields: &Section, channel: &str) -> Option<Sa
 }
 
 fn of_times(take: &mut Take<'_>, fields: &Section) -> Option<Said> {
+    let before = take.problems.len();
     let (preferred, inconvenient) = (times(take, fields, "preferred"), times(take, fields, "inconvenient"));
     if preferred.is_none() && inconvenient.is_none() {
+        // What cannot be read is told by itself; it is not as if nothing had been named.
+        if take.problems.len() > before {
+            return None;
+        }
         take.wrong(fields, "channel", "neither a channel nor times are named");
         return None;
     }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 /// The fields of every section, compiled against a header; a section that is not mapped has none.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// The file's own columns are the fields: nobody wrote a mapping.
+    pub(super) by_column: bool,
     pub(super) cells: Cells,
     pub(super) columns: Columns,
     /// The registered facts.
@@ -131,6 +133,7 @@ impl Plan {
         });
         let facts = Arc::clone(facts);
         Ok(Self {
+            by_column: false,
             cells,
             columns,
             facts,
@@ -178,12 +181,16 @@ impl Plan {
         match groups.iter().find(|group| !group.iter().any(|field| section.has(field))) {
             None => Ok(()),
             Some(group) => {
-                let wanted: Vec<String> = group.iter().map(|field| format!("`{}.{field}`", section.name)).collect();
-                Err(SourceError::Header(format!(
-                    "nothing says where {} comes from; the file has the columns {}",
-                    wanted.join(" or "),
-                    self.columns.header().join(", ")
-                )))
+                let name = |field: &&str| {
+                    if self.by_column { format!("`{field}`") } else { format!("`{}.{field}`", section.name) }
+                };
+                let wanted = group.iter().map(name).collect::<Vec<_>>().join(" or ");
+                let header = self.columns.header().join(", ");
+                Err(SourceError::Header(if self.by_column {
+                    format!("no column {wanted}; the file has the columns {header}")
+                } else {
+                    format!("nothing says where {wanted} comes from; the file has the columns {header}")
+                }))
             }
         }
     }

@@ -208,6 +208,13 @@ async fn what_left_before_a_kill_is_never_recorded_as_held_back() {
         let mut tx = next.store().read().await.unwrap();
         let left = outbox::list(&mut tx, Some(outbox::State::Unknown), "", 10).await.unwrap();
         assert_eq!(left.len(), usize::from(!again), "what is unknown is kept for a person");
+        // Going again is asked about and noted like the first time, and so is not going again.
+        let all = (now.plus_us(1), at("2027-01-01T00:00:00Z"));
+        let log = recobro_store::verdicts::of_customer(&mut tx, &CustomerId("C".to_owned()), all, 100).await.unwrap();
+        let said: Vec<_> = log.iter().filter(|row| row.effect == key).map(|row| (&*row.verdict, &*row.rule)).collect();
+        let doubted = |(verdict, rule): &(&str, &str)| *verdict != "allow" && rule.contains("it may have left before");
+        let fits = if again { said == [("allow", "")] } else { said.len() == 1 && said.iter().all(doubted) };
+        assert!(fits, "idempotent: {idempotent}, pays: {pays}: {said:?}");
     }
 }
 

@@ -6,9 +6,11 @@ use super::{Flow, Walk, ends};
 use crate::case::{PendingContact, Watch};
 use crate::event::Event;
 use crate::facts::Class;
+use crate::guard::{self, Verdict};
 use crate::ids::GroupId;
-use crate::playbook::{Outlet, Step, Verb};
-use crate::record::Record;
+
+use crate::playbook::{Outlet, Step, Verb, Via};
+use crate::record::{Moved, Record};
 use crate::schedule::{self, Wish};
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -67,6 +69,7 @@ impl Walk<'_> {
                     since: self.now,
                     held_days: self.case.clock.held_until(self.now, self.zone),
                     not_before: None,
+                    told: None,
                     effect: None,
                     fallback: false,
                 };
@@ -160,8 +163,8 @@ impl Walk<'_> {
                 Watch::Fallback { step, channel, since, held_days } => {
                     self.move_fallback(index, step, channel, (since, held_days))
                 }
-                Watch::Recall { step, attempt, occurrence, due_at, limit_at } => {
-                    self.move_recall(index, step, (occurrence, attempt), due_at, limit_at)?
+                Watch::Recall { step, attempt, occurrence, due_at, limit_at, told } => {
+                    self.move_recall(index, step, (occurrence, attempt), (due_at, told), limit_at)?
                 }
             };
             if moved {
@@ -178,21 +181,15 @@ impl Walk<'_> {
             return Ok(false);
         }
         if !exempt && self.facts.invoice.claimable_minor() <= 0 {
-            self.emit(Record::WatchClosed { index, reason: "nothing claimable".to_owned() });
+            let rule = guard::NOTHING_CLAIMABLE.to_owned();
+            self.emit(Record::Skipped { place: self.place(contact.step), reason: rule.clone() });
+            self.emit(Record::WatchClosed { index, reason: rule.clone() });
+            self.restrain(contact.step, None, Verdict::Forbid { rule }, &[]);
             return Ok(true);
         }
-        let at = self.contact_start(step, &contact);
+        let (at, moved) = self.contact_start(step, &contact);
         if at > self.now {
-            let gives_up_at = self.gives_up_at(step, &contact);
-            if !step.required && gives_up_at <= self.now {
-                self.emit(Record::Skipped { place: self.place(contact.step), reason: "cap".to_owned() });
-                self.emit(Record::WatchClosed { index, reason: "given up because of caps".to_owned() });
-                return Ok(true);
-            }
-            let at = if step.required { at } else { at.min(gives_up_at) };
-            let reason = format!("{} {}", step.verb.name(), step.id);
-            self.want(at, || reason);
-            return Ok(false);
+            return Ok(self.not_yet_beside(index, step, &contact, (at, moved)));
         }
         let order = Order {
             position: contact.step,
@@ -219,6 +216,40 @@ impl Walk<'_> {
         Ok(true)
     }
 
+    /// Not yet: what waits beside says so once for each day that is named, or is given up. Says whether anything moved.
+    fn not_yet_beside(
+        &mut self,
+        index: usize,
+        step: &Step,
+        contact: &PendingContact,
+        (at, moved): (Timestamp, Vec<Moved>),
+    ) -> bool {
+        let rule = Moved::decisive(&moved, self.now).map_or_else(String::new, |limit| limit.rule.clone());
+        let gives_up_at = self.gives_up_at(step, contact);
+        if !step.required && gives_up_at <= self.now {
+            self.emit(Record::Skipped { place: self.place(contact.step), reason: "cap".to_owned() });
+            self.emit(Record::WatchClosed { index, reason: "given up because of caps".to_owned() });
+            self.restrain(contact.step, None, Verdict::Forbid { rule: format!("given up: {rule}") }, &moved);
+            return true;
+        }
+        self.tell_beside(contact.step, contact.told, at, &moved);
+        let at = if step.required { at } else { at.min(gives_up_at) };
+        let why = if rule.is_empty() { rule } else { format!(": {rule}") };
+        let reason = format!("{} {}{why}", step.verb.name(), step.id);
+        self.want(at, || reason);
+        false
+    }
+
+    /// Waiting for the same day's opening is no deferral, beside the cursor as under it.
+    fn tell_beside(&mut self, position: usize, told: Option<Timestamp>, until: Timestamp, moved: &[Moved]) {
+        if moved.is_empty() || told == Some(until) || until.date_in(self.zone) == self.today {
+            return;
+        }
+        let place = self.place(position);
+        self.emit(Record::Deferred { place, until, moved: moved.to_vec(), beside: true });
+        self.restrain_until(position, until, moved);
+    }
+
     /// The same word of an earlier event that still waits gives way: the customer gets the newest, once.
     fn replace_waiting(&mut self, position: usize) {
         for index in (0..self.case.watches.len()).rev() {
@@ -238,10 +269,10 @@ impl Walk<'_> {
         schedule::end_of(crate::case::shift(date, held), self.zone)
     }
 
-    fn contact_start(&mut self, step: &Step, contact: &PendingContact) -> Timestamp {
+    fn contact_start(&mut self, step: &Step, contact: &PendingContact) -> (Timestamp, Vec<Moved>) {
         let base = contact.not_before.unwrap_or(contact.since).max(contact.since);
         if matches!(step.verb, Verb::Request(_)) {
-            return base;
+            return (base, Vec::new());
         }
         let wish = Wish {
             channel: self.wish_of(step, contact.channel, None).and_then(|wish| wish.channel),
@@ -249,7 +280,7 @@ impl Walk<'_> {
             class: contact.class,
             bundled: false,
         };
-        schedule::limits(self.schedule(), &self.playbook.contact, wish, base.max(self.now)).0
+        schedule::limits(self.schedule(), &self.playbook.contact, wish, base.max(self.now))
     }
 
     /// A handler's contact reached nobody. A second try of a stage's step fails silently: the first one had arrived.
@@ -305,6 +336,7 @@ impl Walk<'_> {
             since: self.now,
             held_days: self.case.clock.held_until(self.now, self.zone),
             not_before: None,
+            told: None,
             effect: None,
             fallback: true,
         };
@@ -316,7 +348,7 @@ impl Walk<'_> {
         index: usize,
         position: usize,
         (occurrence, attempt): (u32, u32),
-        due_at: Timestamp,
+        (due_at, told): (Timestamp, Option<Timestamp>),
         limit_at: Option<Timestamp>,
     ) -> Flow<bool> {
         let limit_passed = limit_at.is_some_and(|limit| limit <= self.now);
@@ -328,8 +360,13 @@ impl Walk<'_> {
             }
             return Ok(false);
         }
-        let due_at = self.call_again_at(position, (occurrence, attempt), due_at);
+        let planned = due_at;
+        let (due_at, moved) = self.call_again_at(position, (occurrence, attempt), due_at);
         if due_at > self.now && !limit_passed {
+            // Its own distance is the playbook's plan; what moves it beyond that day is a limit.
+            if planned.date_in(self.zone) < due_at.date_in(self.zone) {
+                self.tell_beside(position, told, due_at, &moved);
+            }
             self.want(limit_at.map_or(due_at, |limit| limit.min(due_at)), || "call again".to_owned());
             return Ok(false);
         }
@@ -354,10 +391,15 @@ impl Walk<'_> {
 
     /// A later try is a contact like the first: it keeps contact hours, working days and caps. The gap is kept to what
     /// others sent; between the tries of one call the playbook's own `every` is the distance.
-    fn call_again_at(&self, position: usize, (occurrence, attempt): (u32, u32), due_at: Timestamp) -> Timestamp {
-        let Some(step) = self.step(position) else { return due_at };
+    fn call_again_at(
+        &self,
+        position: usize,
+        (occurrence, attempt): (u32, u32),
+        due_at: Timestamp,
+    ) -> (Timestamp, Vec<Moved>) {
+        let Some(step) = self.step(position) else { return (due_at, Vec::new()) };
         let own = tries(&self.case, &step.path, occurrence, attempt.saturating_sub(1));
-        schedule::call_limits(self.schedule(), &self.playbook.contact, &own, due_at.max(self.now)).0
+        schedule::call_limits(self.schedule(), &self.playbook.contact, &own, due_at.max(self.now))
     }
 
     /// The friendly word while a season keeps a step waiting, at most once per `every`.
@@ -369,8 +411,17 @@ impl Walk<'_> {
             Timestamp::start_of(self.calendar.add(at.date_in(self.zone), meanwhile.every), self.zone)
         });
         let wish = Wish { channel: None, group: None, class: Class::Courtesy, bundled: false };
-        let start = schedule::limits(self.schedule(), &self.playbook.contact, wish, next).0;
+        let (start, moved) = schedule::limits(self.schedule(), &self.playbook.contact, wish, next);
         if start > self.now {
+            if next <= self.now && !moved.is_empty() {
+                let rule = Moved::decisive(&moved, self.now).map_or_else(String::new, |limit| limit.rule.clone());
+                let verdict = Verdict::Defer { until: start, rule };
+                let channel = meanwhile.via.iter().find_map(|via| match via {
+                    Via::Channel(channel) => Some(*channel),
+                    Via::LastWorking => None,
+                });
+                self.restrain(position, channel, verdict, &moved);
+            }
             self.want(start, || "friendly word while the season lasts".to_owned());
             return Ok(());
         }

@@ -5,7 +5,7 @@ use crate::case::InFlight;
 use crate::effect::{Effect, EffectKind, Retry};
 use crate::event::Event;
 use crate::facts::{Channel, Class, ContactMade};
-use crate::guard;
+use crate::guard::{self, Verdict};
 use crate::ids::{EffectId, GroupId, Hash};
 use crate::playbook::{RequestClass, Step, TemplateInfo, Verb, Via};
 use crate::record::Record;
@@ -37,6 +37,9 @@ pub(super) enum Ordered {
     /// No channel can reach the customer; what was tried and why not.
     Exhausted(Vec<String>),
 }
+
+/// Why the channels that were tried cannot take a message.
+type PassedOver = Vec<(Channel, String)>;
 
 /// A channel that can take the message.
 struct Route {
@@ -116,9 +119,11 @@ impl Walk<'_> {
             return Ok(Ordered::Exhausted(vec![format!("template {template} is unknown")]));
         };
         let locales = self.locales(order)?;
-        let route = match self.route(step, info, &locales, order.channel) {
-            Ok(route) => route,
-            Err(why) => return Ok(Ordered::Exhausted(why)),
+        let (route, passed) = self.route(step, info, &locales, order.channel);
+        self.pass_over(order.position, &passed);
+        let Some(route) = route else {
+            let why = passed.into_iter().map(|(channel, why)| format!("{}: {why}", channel.name()));
+            return Ok(Ordered::Exhausted(why.collect()));
         };
         let lane = route.channel.name();
         let id = self.effect_id(&step.path, order.occurrence, lane);
@@ -163,7 +168,15 @@ impl Walk<'_> {
         Ok(locales)
     }
 
-    fn route(&self, step: &Step, info: &TemplateInfo, locales: &[String], from: usize) -> Result<Route, Vec<String>> {
+    /// Each channel on which the message does not leave, and why, is in the log: also where another one takes it.
+    fn pass_over(&mut self, position: usize, passed: &PassedOver) {
+        for (channel, rule) in passed {
+            self.restrain(position, Some(*channel), Verdict::Forbid { rule: rule.clone() }, &[]);
+        }
+    }
+
+    /// The first channel that works, and those passed over before it.
+    fn route(&self, step: &Step, info: &TemplateInfo, locales: &[String], from: usize) -> (Option<Route>, PassedOver) {
         let mut why = Vec::new();
         for (via, wanted) in step.options.via.iter().enumerate().skip(from) {
             let channel = match wanted {
@@ -174,21 +187,22 @@ impl Walk<'_> {
             let exists = |locale: &String| files.iter().find(|file| *file == locale);
             let any = || files.first().filter(|_| step.options.allow_fallback || locales.is_empty());
             let Some(locale) = locales.iter().find_map(exists).or_else(any) else {
-                why.push(format!("{}: no text in {}", channel.name(), locales.join(", ")));
+                why.push((channel, format!("no text in {}", locales.join(", "))));
                 continue;
             };
             let Some(point) = guard::reach(self.facts, (channel, info.class), &step.options.to) else {
-                why.push(format!("{}: {}", channel.name(), self.unreachable(channel, info.class)));
+                why.push((channel, self.unreachable(channel, info.class)));
                 continue;
             };
             let wish = Wish { channel: Some(channel), group: None, class: info.class, bundled: false };
             if let Some(rule) = self.bound().closes(wish, channel, point, &self.facts.customer.contact_points) {
-                why.push(format!("{}: {rule}", channel.name()));
+                why.push((channel, rule.to_owned()));
                 continue;
             }
-            return Ok(Route { via, channel, locale: locale.clone(), to: point.map(|point| point.id.clone()) });
+            let to = point.map(|point| point.id.clone());
+            return (Some(Route { via, channel, locale: locale.clone(), to }), why);
         }
-        Err(why)
+        (None, why)
     }
 
     /// Why nobody is reached: there is an address, and the customer wants nothing by it.
@@ -447,7 +461,9 @@ impl Walk<'_> {
         let locales = self.locales(&order)?;
         let mut spoken = step.clone();
         spoken.options.via.clone_from(&meanwhile.via);
-        let Ok(route) = self.route(&spoken, info, &locales, 0) else { return Ok(()) };
+        let (route, passed) = self.route(&spoken, info, &locales, 0);
+        self.pass_over(position, &passed);
+        let Some(route) = route else { return Ok(()) };
         let effect = Effect {
             kind: EffectKind::Contact,
             lane: route.channel.name().to_owned(),

@@ -6,7 +6,7 @@ use super::{Flow, Walk, ends};
 use crate::case::{End, Phase, Watch};
 use crate::expr::{Arg, ExprId};
 use crate::facts::Class;
-use crate::guard::{Asked, Verdict};
+use crate::guard::{self, Asked, Verdict};
 use crate::ids::GroupId;
 use crate::playbook::{Choice, Outcome, Outlet, Step, Verb};
 use crate::record::{Moved, Record};
@@ -44,6 +44,9 @@ impl Walk<'_> {
             return Ok(self.not_yet(position, step, &start));
         }
         if self.nothing_claimable(step) {
+            // News brings it back; until then the log says why nothing leaves.
+            let rule = guard::NOTHING_CLAIMABLE.to_owned();
+            self.restrain(position, None, Verdict::Defer { until: self.now, rule }, &[]);
             return Ok(false);
         }
         self.ready(position, step)
@@ -79,12 +82,7 @@ impl Walk<'_> {
 
     /// What the policies say before an adverse act: nothing to say, wait, or not this way. Says whether anything moved.
     fn ask_law(&mut self, position: usize, step: &Step) -> Flow<Option<bool>> {
-        let act = match &step.verb {
-            Verb::Escalate(_) => "escalate",
-            Verb::Outsource(_) => "outsource",
-            Verb::Request(action) => action.as_str(),
-            _ => return Ok(None),
-        };
+        let Some(act) = guard::act_of(step) else { return Ok(None) };
         let asked = Asked {
             facts: self.facts,
             marks: &self.case.marks,
@@ -98,6 +96,7 @@ impl Walk<'_> {
             Verdict::Allow => Ok(None),
             Verdict::Defer { until, rule } => self.wait_until(position, step, (until, rule)).map(Some),
             Verdict::Forbid { rule } => {
+                self.restrain(position, None, Verdict::Forbid { rule: rule.clone() }, &[]);
                 self.exhausted(position, &[rule])?;
                 Ok(Some(true))
             }
@@ -138,6 +137,8 @@ impl Walk<'_> {
         if !step.required && gives_up_at <= self.now {
             let owner = self.playbook.owner.clone();
             self.notify(&owner, "a step was given up because of caps", &step.path);
+            let rule = deferred.or_else(|| decisive(start).map(|limit| limit.rule.clone())).unwrap_or_default();
+            self.restrain(position, None, Verdict::Forbid { rule: format!("given up: {rule}") }, &start.moved);
             self.skip(position, "cap");
             return true;
         }
@@ -145,8 +146,9 @@ impl Walk<'_> {
         if first {
             let place = self.place(position);
             self.emit(Record::Deferred { place, until: start.at, moved: start.moved.clone(), beside: false });
+            self.restrain_until(position, start.at, &start.moved);
         }
-        let rule = start.moved.last().map(|moved| moved.rule.clone()).or(deferred).unwrap_or_default();
+        let rule = decisive(start).map(|moved| moved.rule.clone()).or(deferred).unwrap_or_default();
         let at = if step.required { start.at } else { start.at.min(gives_up_at) };
         let reason = format!("{} {}: {rule}", step.verb.name(), step.id);
         self.want(at, || reason);
@@ -201,6 +203,7 @@ impl Walk<'_> {
         if self.case.cursor.not_before != Some(end) {
             let place = self.place(position);
             let moved = vec![Moved { rule: rule.clone(), until: end }];
+            self.restrain_until(position, end, &moved);
             self.emit(Record::Deferred { place, until: end, moved, beside: false });
         }
         self.friendly_word(position, step)?;
@@ -464,9 +467,15 @@ impl Walk<'_> {
     }
 }
 
-/// Rules of the playbook's own pacing, which may defer a step until it is given up.
+/// The rule that a start waits for.
+fn decisive(start: &Start) -> Option<&Moved> {
+    Moved::decisive(&start.moved, start.from)
+}
+
+/// Rules of the playbook's own pacing, which may defer a step until it is given up. A day that is drawn for all of a
+/// customer's messages is no giving up.
 fn is_cap_or_window(rule: &str) -> bool {
-    crate::case::is_limit(rule) && !rule.starts_with("law ")
+    crate::case::is_limit(rule) && !rule.starts_with("law ") && rule != "bundle"
 }
 
 /// A stable number below `of` from a key: the same on any machine, database and run.

@@ -242,7 +242,7 @@ impl Walk<'_> {
             });
         }
         let (attempt, occurrence, limit_at) = (work.attempt + 1, work.occurrence, work.limit_at);
-        let watch = Watch::Recall { step: position, attempt, occurrence, due_at, limit_at };
+        let watch = Watch::Recall { step: position, attempt, occurrence, due_at, limit_at, told: None };
         self.emit(Record::WatchOpened { place, watch });
         true
     }

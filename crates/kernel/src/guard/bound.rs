@@ -8,7 +8,7 @@ use crate::facts::{Channel, Class, ContactMade, ContactPoint, Facts};
 use crate::ids::{GroupId, InvoiceId};
 use crate::law::Law;
 use crate::schedule::{Place, Wish};
-use crate::time::{Span, Timestamp, Unit};
+use crate::time::{Span, Timestamp};
 use crate::value::Value;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
@@ -219,12 +219,7 @@ pub(crate) fn label(rule: &Rule) -> String {
 pub(crate) fn end(rule: &Rule, place: Place<'_>, wish: Wish, start: Timestamp) -> Option<Timestamp> {
     match &rule.kind {
         Kind::Window { open, holidays } => window_end(place, open, *holidays, start),
-        Kind::Frequency { most, per, .. } => {
-            let date = start.date_in(place.zone);
-            let days = span_days(*per, place.calendar, date);
-            let inside = inside(rule, place, wish, shift(date, 1 - days));
-            room(&inside, *most, days, place.zone).filter(|until| *until > start)
-        }
+        Kind::Frequency { most, per, .. } => room(inside(rule, place, wish, *per, start), *most),
         Kind::Gap { gap, .. } => {
             let last = counted(rule, place, wish).max_by_key(|made| made.at)?;
             let until = match gap.exact_us() {
@@ -237,8 +232,9 @@ pub(crate) fn end(rule: &Rule, place: Place<'_>, wish: Wish, start: Timestamp) -
     }
 }
 
-/// When a full window has room again: the oldest contact that fills it leaves.
-pub(crate) fn room(inside: &[NaiveDate], most: u32, days: i64, zone: Tz) -> Option<Timestamp> {
+/// When a full window has room again: the oldest contact that fills it leaves. `inside` are the instants at which those
+/// within the window leave it.
+pub(crate) fn room(mut inside: Vec<Timestamp>, most: u32) -> Option<Timestamp> {
     let most = most as usize;
     if inside.len() < most {
         return None;
@@ -246,17 +242,16 @@ pub(crate) fn room(inside: &[NaiveDate], most: u32, days: i64, zone: Tz) -> Opti
     if most == 0 {
         return Some(Timestamp::MAX);
     }
-    Some(Timestamp::start_of(shift(inside[inside.len() - most], days), zone))
+    inside.sort_unstable();
+    Some(inside[inside.len() - most])
 }
 
-/// The number of civil dates of a rolling window that ends on `date`.
-pub(crate) fn span_days(span: Span, calendar: &Calendar, date: NaiveDate) -> i64 {
-    match span.unit {
-        Unit::Minutes | Unit::Hours => 1,
-        Unit::Days => span.count,
-        Unit::Weeks => span.count * 7,
-        Unit::Months => span.count * 30,
-        Unit::WorkingDays => (calendar.add(date, span) - date).num_days(),
+/// The instant at which a contact leaves a rolling window: to the hour where the window is in hours, else with the day
+/// that lies so many dates, working days or calendar months after its own.
+pub(crate) fn leaves(made: &ContactMade, window: Span, calendar: &Calendar, zone: Tz) -> Timestamp {
+    match window.exact_us() {
+        Some(us) => made.at.plus_us(us),
+        None => Timestamp::start_of(calendar.add(made.on, window), zone),
     }
 }
 
@@ -277,17 +272,27 @@ fn counted<'a>(rule: &'a Rule, place: Place<'a>, wish: Wish) -> impl Iterator<It
     })
 }
 
-/// Dates of counted contacts from a date on, oldest first. Contacts of one handler run are one, unless each counts.
-fn inside(rule: &Rule, place: Place<'_>, wish: Wish, opens: NaiveDate) -> Vec<NaiveDate> {
+/// When the counted contacts that lie within a rolling window at an instant leave it. Contacts of one handler run are one
+/// on each day, unless each counts; the last of them holds their place.
+fn inside(rule: &Rule, place: Place<'_>, wish: Wish, window: Span, at: Timestamp) -> Vec<Timestamp> {
     let each = matches!(rule.kind, Kind::Frequency { each: true, .. });
-    let mut groups = std::collections::BTreeSet::new();
+    let mut runs: BTreeMap<(GroupId, NaiveDate), Timestamp> = BTreeMap::new();
+    let mut inside = Vec::new();
     let mut one = Together::default();
-    let mut dates: Vec<NaiveDate> = counted(rule, place, wish)
-        .filter(|made| made.on >= opens && one.is_first(made) && (each || groups.insert((made.group, made.on))))
-        .map(|made| made.on)
-        .collect();
-    dates.sort_unstable();
-    dates
+    for made in counted(rule, place, wish) {
+        let leaves = leaves(made, window, place.calendar, place.zone);
+        if leaves <= at || !one.is_first(made) {
+            continue;
+        }
+        if each {
+            inside.push(leaves);
+        } else {
+            let run = runs.entry((made.group, made.on)).or_insert(leaves);
+            *run = leaves.max(*run);
+        }
+    }
+    inside.extend(runs.into_values());
+    inside
 }
 
 /// Tells apart the rows of one message: what it said about several invoices at once was said once.
@@ -331,9 +336,7 @@ fn window_end(place: Place<'_>, open: &[Opening], holidays: bool, at: Timestamp)
 fn figures(rule: &Rule, place: Place<'_>, wish: Wish, at: Timestamp) -> String {
     match &rule.kind {
         Kind::Frequency { most, per, .. } => {
-            let date = at.date_in(place.zone);
-            let days = span_days(*per, place.calendar, date);
-            format!("{} of {most} in {per}", inside(rule, place, wish, shift(date, 1 - days)).len())
+            format!("{} of {most} in {per}", inside(rule, place, wish, *per, at).len())
         }
         Kind::Gap { gap, .. } => match counted(rule, place, wish).max_by_key(|made| made.at) {
             Some(last) => format!("{gap} after {}", last.on),

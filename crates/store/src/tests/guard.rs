@@ -27,6 +27,7 @@ async fn what_the_guard_answered_is_found_by_customer_and_time(store: &Store) {
         until_at: None,
         findings: "[]".to_owned(),
         policy: Hash::of(b"law").to_string(),
+        step: "before/note".to_owned(),
     };
     let defer = verdicts::VerdictRow {
         at: at(9),

@@ -5,7 +5,7 @@ use crate::reads::{self, HistoryRow};
 use crate::session::Session;
 use crate::story::plain;
 use chrono::NaiveDate;
-use recobro_kernel::record::{Decision, Record, TurnBody};
+use recobro_kernel::record::{Decision, Moved, Record, TurnBody};
 use std::fmt::Write as _;
 
 /// Arguments.
@@ -24,9 +24,10 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
     let store = session.store().await?;
     let found = reads::find_case(&store, &args.case).await?;
     let rows = reads::history(&store, &found).await?;
-    let mut shown = 0;
+    let (mut shown, mut ahead) = (0, String::new());
     for row in &rows {
         let body = row.turn();
+        let next = std::mem::take(&mut ahead);
         for (index, record) in body.records.iter().enumerate() {
             let seq = body.seq + index as u64;
             let wanted = match (args.seq, args.on) {
@@ -40,9 +41,10 @@ pub(super) async fn run(args: &Args, session: &Session) -> Result<Exit, Failure>
             };
             if wanted {
                 shown += 1;
-                tell(session, row, body, seq, record, args.seq.is_some())?;
+                tell(session, row, body, (seq, record, &next), args.seq.is_some())?;
             }
         }
+        ahead = body.records.iter().rev().find_map(waited_for).unwrap_or(next);
     }
     if shown == 0 {
         return nothing(args, &rows, session);
@@ -75,6 +77,12 @@ fn of_the_guard(record: &Record) -> bool {
     matches!(record, Record::Event { event, .. } if names.contains(&event.name.as_str()))
 }
 
+/// What a case was waiting to do when its turn ended.
+fn waited_for(record: &Record) -> Option<String> {
+    let Record::Rests { wake, .. } = record else { return None };
+    Some(wake.as_ref().map_or_else(String::new, |wake| format!("{}, due {}", wake.reason, wake.at)))
+}
+
 /// Records that say what did not happen.
 fn is_restraint(record: &Record) -> bool {
     matches!(
@@ -85,6 +93,8 @@ fn is_restraint(record: &Record) -> bool {
             | Record::Returned { .. }
             | Record::Recalled { .. }
             | Record::Ignored { .. }
+            // What was still to come is not said any more.
+            | Record::Finished { .. }
     )
 }
 
@@ -102,8 +112,7 @@ fn tell(
     session: &Session,
     row: &HistoryRow,
     body: &TurnBody,
-    seq: u64,
-    record: &Record,
+    (seq, record, ahead): (u64, &Record, &str),
     full: bool,
 ) -> Result<(), Failure> {
     if session.out.is_json() {
@@ -112,45 +121,13 @@ fn tell(
             "case": row.stream, "seq": seq, "rev": row.rev, "at": body.at, "local": body.local,
             "clock_day": body.clock_day, "playbook": body.playbook, "version": body.version,
             "actor": row.actor, "record": record, "hash": body.hash,
+            "needless": needless(record, ahead),
             "chain": {"prev": row.prev, "hash": row.hash, "first_seq": body.seq},
         });
         return session.out.json(&value);
     }
     let mut text = format!("#{seq}  {}  clock {}  {}", body.local.format("%a %Y-%m-%d"), body.clock_day, title(record));
-    match record {
-        Record::Decision(decision) => text.push_str(&decided(decision)),
-        Record::Entered { chosen: Some(picked), playbook, .. } if !full => {
-            let _ = write!(text, "\n  rule     {} -> {playbook}", picked.sentence());
-        }
-        Record::Deferred { until, moved, .. } => {
-            let _ = write!(text, "\n  until    {until}");
-            for (n, limit) in moved.iter().enumerate() {
-                let binding = if n + 1 == moved.len() { "  <- binding" } else { "" };
-                let _ = write!(text, "\n  rule     {} -> {}{binding}", limit.rule, limit.until);
-            }
-        }
-        Record::Returned { rule, not_before, .. } => {
-            let _ = write!(text, "\n  rule     {rule}");
-            if let Some(at) = not_before {
-                let _ = write!(text, "\n  until    {at}");
-            }
-        }
-        Record::Skipped { reason, .. } | Record::Recalled { reason, .. } | Record::Ignored { reason, .. } => {
-            let _ = write!(text, "\n  rule     {reason}");
-        }
-        Record::Event { event, .. } if of_the_guard(record) && !full => {
-            let _ = write!(text, "\n  rule     {}", event.text("rule"));
-            for field in ["what", "exception", "asked_by", "approved_by", "until"] {
-                if !event.field(field).is_missing() {
-                    let _ = write!(text, "\n  {field:<8} {}", event.field(field));
-                }
-            }
-        }
-        other if full => {
-            let _ = write!(text, "\n{}", serde_json::to_string_pretty(other)?);
-        }
-        _ => {}
-    }
+    text.push_str(&details(record, body, ahead, full)?);
     let hash = &body.hash;
     let _ = write!(
         text,
@@ -169,6 +146,59 @@ fn tell(
     session.out.line(&text)
 }
 
+/// What a record says beyond its title: the rule, the day, what it kept back.
+fn details(record: &Record, body: &TurnBody, ahead: &str, full: bool) -> Result<String, Failure> {
+    let mut text = String::new();
+    match record {
+        Record::Decision(decision) => text.push_str(&decided(decision)),
+        Record::Entered { chosen: Some(picked), playbook, .. } if !full => {
+            let _ = write!(text, "\n  rule     {} -> {playbook}", picked.sentence());
+        }
+        Record::Deferred { until, moved, .. } => {
+            let _ = write!(text, "\n  until    {until}");
+            let decisive = Moved::decisive(moved, body.at);
+            for limit in moved {
+                let binding = if decisive == Some(limit) { "  <- binding" } else { "" };
+                let _ = write!(text, "\n  rule     {} -> {}{binding}", limit.rule, limit.until);
+            }
+        }
+        Record::Returned { rule, not_before, .. } => {
+            let _ = write!(text, "\n  rule     {rule}");
+            if let Some(at) = not_before {
+                let _ = write!(text, "\n  until    {at}");
+            }
+        }
+        Record::Skipped { reason, .. } | Record::Recalled { reason, .. } | Record::Ignored { reason, .. } => {
+            let _ = write!(text, "\n  rule     {reason}");
+        }
+        Record::Finished { outcome, reason } if !full => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            let _ = write!(text, "\n  rule     {}{why}", outcome.name());
+            if let Some(step) = needless(record, ahead) {
+                let _ = write!(text, "\n  needless {step}");
+            }
+        }
+        Record::Event { event, .. } if of_the_guard(record) && !full => {
+            let _ = write!(text, "\n  rule     {}", event.text("rule"));
+            for field in ["what", "exception", "asked_by", "approved_by", "until"] {
+                if !event.field(field).is_missing() {
+                    let _ = write!(text, "\n  {field:<8} {}", event.field(field));
+                }
+            }
+        }
+        other if full => {
+            let _ = write!(text, "\n{}", serde_json::to_string_pretty(other)?);
+        }
+        _ => {}
+    }
+    Ok(text)
+}
+
+/// The step that the end of a case made needless: what it was waiting for.
+fn needless<'a>(record: &Record, ahead: &'a str) -> Option<&'a str> {
+    Some(ahead).filter(|ahead| matches!(record, Record::Finished { .. }) && !ahead.is_empty())
+}
+
 fn title(record: &Record) -> String {
     match record {
         Record::Decision(decision) => {
@@ -179,7 +209,10 @@ fn title(record: &Record) -> String {
         Record::Entered { playbook, .. } => format!("entered {playbook}"),
         Record::Skipped { place, .. } => format!("skipped {}", place.step),
         Record::Superseded { place, by } => format!("superseded {} by {by}", place.step),
-        Record::Deferred { place, .. } => format!("deferred {}", place.step),
+        Record::Deferred { place, beside, .. } => {
+            format!("deferred {}{}", place.step, if *beside { ", beside the stages" } else { "" })
+        }
+        Record::Finished { outcome, .. } => format!("finished {}", outcome.name()),
         Record::Returned { effect, .. } => format!("returned effect {effect}"),
         Record::Recalled { effect, .. } => format!("recalled effect {effect}"),
         Record::Ignored { what, .. } => format!("ignored {what}"),
