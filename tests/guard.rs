@@ -142,3 +142,49 @@ fn calls_about_several_invoices_are_one_line_one_call_and_one_answer() {
     assert_eq!((done["with"].as_array().map(Vec::len), done["with_outcome"].as_str()), (Some(2), Some("no_answer")));
     assert_eq!(home.data(&["task", "list", "--json"]), "");
 }
+
+/// A household in New York under a policy of six weeks' silence that binds only who collects for others.
+#[test]
+fn who_collects_for_others_is_bound_by_the_policies_for_them() {
+    let home = Home::new();
+    let root = crate::program::root();
+    let copy = |from: &str| {
+        let done = std::process::Command::new("cp").arg("-r").arg(root.join(from)).arg(home.path()).status().unwrap();
+        assert!(done.success());
+    };
+    copy("workflows");
+    copy("scripts");
+    let put = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    put(
+        "workflows/policies/us-agencies.yaml",
+        "policy: us-agencies\nversion: 1\ntitle: Agencies\nowner: compliance\njurisdiction: US\n\
+         debtor_kind: [person]\ncollector_role: third_party\nrules:\n  - rule: seldom\n    kind: frequency\n    \
+         params: {most: 1, per: 42 days, of: customer}\n    source: a test\n",
+    );
+    put("customers.csv", "id,name,country,subdivision,email,kind\nC1,Ann,US,US-NY,a@example.com,person\n");
+    put("invoices.csv", "id,number,customer,issued,due,amount,currency\nI1,1,C1,2026-01-02,2026-02-02,90.00,USD\n");
+    let run = |role: &str, args: &[&str]| {
+        let mut command = home.command(args);
+        let output = command.env("RECOBRO_PROJECT", ".").env("RECOBRO_COLLECTOR_ROLE", role).output().unwrap();
+        assert!(output.status.success(), "{args:?}\n{}", crate::program::text(&output.stderr));
+        crate::program::text(&output.stdout)
+    };
+    let own = "first_party";
+    run(own, &["import", "customers", "customers.csv"]);
+    run(own, &["import", "invoices", "invoices.csv"]);
+    run(own, &["run", "--virtual", "--until", "2026-02-06"]);
+    let rules = |role: &str| {
+        let ask = ["guard", "explain", "C1", "--channel", "email", "--at", "2026-02-10T11:00", "--json"];
+        run(role, &ask)
+    };
+    assert!(!rules(own).contains("us-agencies/seldom"), "{}", rules(own));
+    assert!(rules("third_party").contains("us-agencies/seldom"), "{}", rules("third_party"));
+    // Who changes it tells the cases that sleep.
+    run("third_party", &["run", "--virtual", "--until", "2026-03-30"]);
+    let case = run(own, &["case", "list", "--json"]);
+    let id = lines(&case)[0]["id"].as_str().unwrap().to_owned();
+    let why = run(own, &["case", "why", &id]);
+    assert!(why.contains("us-agencies"), "{why}");
+    let bad = home.command(&["config", "show"]).env("RECOBRO_COLLECTOR_ROLE", "agency").output().unwrap();
+    assert_eq!(bad.status.code(), Some(78), "{}", crate::program::text(&bad.stderr));
+}

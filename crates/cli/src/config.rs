@@ -54,6 +54,12 @@ pub(crate) const KEYS: &[Key] = &[
         Of::Number,
         "after an outage of a day, hold contacts for a person where more cases are late than this; 0 never holds",
     ),
+    key(
+        "collector_role",
+        "first_party",
+        Of::Choice(&["first_party", "third_party"]),
+        "who collects: the creditor its own debts (`first_party`), or an agency or a buyer of debts (`third_party`)",
+    ),
     key("creditor.address", "", Of::Text, "street and postal code printed in messages"),
     key("creditor.city", "", Of::Text, "city printed in messages"),
     key("creditor.country", "ES", Of::Country, "ISO country of the creditor, and of customers without one"),

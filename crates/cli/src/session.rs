@@ -11,6 +11,7 @@ use recobro_connectors::channel::{self, LANES, Secret};
 use recobro_engine::consent::OptOutLink;
 use recobro_engine::{Channels, Clock, Creditor, Engine, Sender, Settings};
 use recobro_kernel::facts::Registry;
+use recobro_kernel::guard::policy::Collector;
 use recobro_playbook::{Files, Library, Severity, report};
 use recobro_store::{Options, Store};
 use std::fmt::Write as _;
@@ -194,10 +195,15 @@ impl Session {
         recobro_playbook::read_dir(Path::new(folder)).doing(Exit::Failed, || format!("cannot read {folder}"))
     }
 
+    /// Whose debts are collected: some policies bind only who collects for others.
+    pub(crate) fn collector(&self) -> Collector {
+        Collector::parse(self.config.text("collector_role")).unwrap_or_default()
+    }
+
     /// The checked library; nothing runs on one with errors.
     pub(crate) fn library(&self) -> Result<Library, Failure> {
         let files = self.files()?;
-        let checked = recobro_playbook::check(&files);
+        let checked = recobro_playbook::check_for(&files, self.collector());
         let errors: Vec<_> =
             checked.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect();
         if errors.is_empty() {

@@ -721,10 +721,7 @@ pub(crate) async fn sweep(engine: &Engine, tx: &mut Tx, is_real: bool, tick: &mu
         row.tries = (row.tries - 1).max(0);
     }
     if is_real {
-        // What a case has not read yet may forbid it; it stays in the lease, and is looked at again behind that.
-        let numbers = db::unique(&again.iter().map(|row| row.no).collect::<Vec<_>>());
-        let unread = recobro_store::events::next_of(tx, &numbers).await?;
-        again.retain(|row| unread.get(&row.no).is_none_or(|at| *at > engine.clock.now()));
+        again = without_news(engine, tx, again).await?;
     }
     Ok(Swept { again: check(engine, tx, again, Ask::Again, tick).await?, rows })
 }
@@ -742,6 +739,30 @@ async fn note_unsure(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result
     }
     verdicts::put(tx, &noted).await?;
     Ok(())
+}
+
+/// What a case has not read yet may forbid it: it stays in the lease, and is looked at again behind that. A case that is
+/// paused or parked reads on when a person lets it; until then nobody would know what became of its effect, so a person
+/// is asked now.
+async fn without_news(engine: &Engine, tx: &mut Tx, again: Vec<OutboxRow>) -> Result<Vec<OutboxRow>, Error> {
+    let numbers = db::unique(&again.iter().map(|row| row.no).collect::<Vec<_>>());
+    let unread = recobro_store::events::next_of(tx, &numbers).await?;
+    let now = engine.clock.now();
+    let is_read = |row: &OutboxRow| unread.get(&row.no).is_none_or(|at| *at > now);
+    let (ready, waiting): (Vec<_>, Vec<_>) = again.into_iter().partition(is_read);
+    if waiting.is_empty() {
+        return Ok(ready);
+    }
+    let numbers = db::unique(&waiting.iter().map(|row| row.no).collect::<Vec<_>>());
+    let cases = db::seen_cases(tx, &numbers).await?;
+    let is_stopped =
+        |row: &&OutboxRow| cases.get(&row.no).is_some_and(|case| case.paused.is_some() || case.trouble.is_some());
+    let unsure = waiting.iter().filter(is_stopped).map(|row| unknown(row, row.due_at.max(now)));
+    let unsure = unsure.collect::<Result<Vec<_>, Error>>()?;
+    if !unsure.is_empty() {
+        outbox::mark_unknown(tx, &unsure, DIED).await?;
+    }
+    Ok(ready)
 }
 
 /// Nobody knows whether it left, and nobody but a person can say.

@@ -7,10 +7,12 @@
 //! to people (until when work is open, a promised date) stay as they were given.
 
 use crate::{Engine, Error, db};
+use recobro_connectors::source::record::Customer;
 use recobro_kernel::case::{Case, Phase};
-use recobro_kernel::guard::policy::is_at;
+use recobro_kernel::guard::policy::{Kind, is_at};
 use recobro_kernel::ids::{CustomerId, EventId, Hash};
 use recobro_kernel::law::Law;
+use recobro_kernel::playbook::Playbook;
 use recobro_kernel::time::Timestamp;
 use recobro_kernel::value::Value;
 use recobro_store::{CaseNo, Tx, cases, customers, events, meta};
@@ -31,8 +33,11 @@ const PAGE: i64 = 250;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Part {
     hash: Hash,
-    /// Countries, subdivisions, `EU`; empty means anywhere.
+    /// Countries, subdivisions, `EU`; empty where only playbooks that name it keep it.
     places: BTreeSet<String>,
+    /// Whether deadlines follow from it, which run on while a case is held or paused.
+    #[serde(default)]
+    deadlines: bool,
 }
 
 /// A re-planning that goes on.
@@ -40,9 +45,14 @@ struct Part {
 struct Replan {
     /// Files, each with its short hashes before and after.
     changed: BTreeSet<String>,
-    /// Where they bind or bound; empty means anywhere.
+    /// Calendars, and policies without a place: playbooks that name one keep it wherever their customers are.
+    #[serde(default)]
+    names: BTreeSet<String>,
+    /// Where they bind or bound by themselves.
     places: BTreeSet<String>,
-    everywhere: bool,
+    /// Whether a deadline may have changed.
+    #[serde(default)]
+    deadlines: bool,
     /// When the change was seen: the same change once more is another one.
     since: Timestamp,
     /// The last customer whose cases were told.
@@ -51,8 +61,24 @@ struct Replan {
 }
 
 impl Replan {
-    fn touches(&self, country: &str, subdivision: Option<&str>) -> bool {
-        self.everywhere || self.places.iter().any(|wanted| is_at(wanted, country, subdivision))
+    fn is_at_home(&self, customer: &Customer) -> bool {
+        let subdivision = customer.subdivision.as_deref();
+        self.places.iter().any(|wanted| is_at(wanted, &customer.country, subdivision))
+    }
+
+    /// Whether a playbook names what changed.
+    fn is_named_by(&self, playbook: &Playbook) -> bool {
+        let file = playbook.calendar.split('/').next().unwrap_or_default();
+        let policies = playbook.policies.iter().map(|name| format!("policy {name}"));
+        policies.chain([format!("calendar {file}")]).any(|name| self.names.contains(&name))
+    }
+
+    /// Whether its next day may be another one by the new law. What is held, paused or parked sleeps to no day of the
+    /// law, but its deadlines run on.
+    fn moves(&self, case: &Case) -> bool {
+        let to_a_deadline = case.wake.as_ref().is_some_and(|wake| wake.reason.starts_with("deadline "));
+        let is_stopped = case.is_held() || case.paused.is_some() || case.trouble.is_some();
+        self.deadlines || to_a_deadline || (!is_stopped && waits_for_a_day(case))
     }
 
     /// Takes up what changed: everybody is looked at again.
@@ -60,60 +86,96 @@ impl Replan {
         let short = |part: Option<&Part>| part.map_or_else(|| "none".to_owned(), |part| part.hash.short());
         self.changed.insert(format!("{name} {} -> {}", short(before), short(now)));
         for part in [before, now].into_iter().flatten() {
-            self.everywhere |= part.places.is_empty();
+            // A policy with a place binds there and nowhere else, whoever names it.
+            if part.places.is_empty() || name.starts_with("calendar ") {
+                self.names.insert(name.to_owned());
+            }
+            self.deadlines |= part.deadlines;
             self.places.extend(part.places.iter().cloned());
         }
         self.after.clear();
     }
 }
 
-/// Policies and calendars by file: the parts of a country stand in the file of the country.
+/// Policies that bind who collects, and calendars, by file: the parts of a country stand in the file of the country.
 fn parts(law: &Law) -> BTreeMap<String, Part> {
-    let policies = law.policies.values().map(|policy| {
+    let binding = law.policies.values().filter(|policy| policy.is_for(law.collector));
+    let policies = binding.map(|policy| {
         let places = policy.jurisdictions.iter().cloned().collect();
-        (format!("policy {}", policy.name), Part { hash: policy.hash, places })
+        let deadlines = policy.rules.iter().any(|rule| matches!(rule.kind, Kind::Deadline(_)));
+        (format!("policy {}", policy.name), Part { hash: policy.hash, places, deadlines })
     });
     let mut parts: BTreeMap<String, Part> = policies.collect();
     for calendar in law.calendars.values() {
         let file = calendar.name.split('/').next().unwrap_or(&calendar.name);
-        let new = || Part { hash: calendar.hash, places: BTreeSet::new() };
+        let new = || Part { hash: calendar.hash, places: BTreeSet::new(), deadlines: false };
         let part = parts.entry(format!("calendar {file}")).or_insert_with(new);
         part.places.extend(calendar.country.iter().cloned());
     }
     parts
 }
 
-async fn read<T: for<'de> Deserialize<'de>>(tx: &mut Tx, key: &str) -> Result<Option<T>, Error> {
-    let Some(text) = meta::get(tx, key).await? else { return Ok(None) };
-    let read = serde_json::from_str(&text);
-    read.map(Some).map_err(|cause| Error::Corrupt { what: format!("meta {key}"), cause: cause.to_string() })
+/// A value of `meta` as it was read, to be changed only as long as it is the same.
+struct Seen<T> {
+    text: Option<String>,
+    value: Option<T>,
 }
 
-async fn write<T: Serialize>(tx: &mut Tx, key: &str, value: &T) -> Result<(), Error> {
-    meta::put(tx, key, &serde_json::to_string(value).expect("plain data")).await?;
-    Ok(())
+async fn read<T: for<'de> Deserialize<'de>>(tx: &mut Tx, key: &str) -> Result<Seen<T>, Error> {
+    let text = meta::get(tx, key).await?;
+    let value = text.as_deref().map(serde_json::from_str).transpose();
+    let value = value.map_err(|cause| Error::Corrupt { what: format!("meta {key}"), cause: cause.to_string() })?;
+    Ok(Seen { text, value })
+}
+
+/// Writes a value unless another worker did since it was read, and says so.
+async fn swap<T: Serialize>(tx: &mut Tx, key: &str, before: Option<&str>, value: &T) -> Result<bool, Error> {
+    let text = serde_json::to_string(value).expect("plain data");
+    Ok(meta::swap(tx, key, before, Some(&text)).await?)
 }
 
 /// Compares the law at hand with the one that the cases were planned with. A database that never had one has no plans.
 pub(crate) async fn begin(engine: &Engine, tx: &mut Tx) -> Result<(), Error> {
     let now = parts(&engine.shelf.law);
-    let before: Option<BTreeMap<String, Part>> = read(tx, PARTS).await?;
-    let mut open: Option<Replan> = read(tx, OPEN).await?;
-    if before.as_ref() != Some(&now) {
-        if let Some(before) = &before {
-            let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-            let replan = open.get_or_insert_default();
-            replan.since = engine.clock.now();
-            for name in names.into_iter().filter(|name| before.get(*name) != now.get(*name)) {
-                replan.add(name, before.get(name), now.get(name));
-            }
-            tracing::info!(changed = ?replan.changed, "the law changed: sleeping cases are planned again");
-            write(tx, OPEN, replan).await?;
+    loop {
+        let seen: Seen<BTreeMap<String, Part>> = read(tx, PARTS).await?;
+        if seen.value.as_ref() == Some(&now) {
+            break;
         }
-        write(tx, PARTS, &now).await?;
+        // Who writes the parts holds them until its commit: of two that start together the second sees those of the first.
+        if !swap(tx, PARTS, seen.text.as_deref(), &now).await? {
+            continue;
+        }
+        if let Some(before) = &seen.value {
+            open(engine, tx, before, &now).await?;
+        }
+        break;
     }
-    engine.replans.store(open.is_some(), Ordering::Relaxed);
+    let open = meta::get(tx, OPEN).await?.is_some();
+    engine.replans.store(open, Ordering::Relaxed);
     Ok(())
+}
+
+/// Opens a re-planning, or adds to the one that goes on in another worker.
+async fn open(
+    engine: &Engine,
+    tx: &mut Tx,
+    before: &BTreeMap<String, Part>,
+    now: &BTreeMap<String, Part>,
+) -> Result<(), Error> {
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    loop {
+        let seen: Seen<Replan> = read(tx, OPEN).await?;
+        let mut replan = seen.value.unwrap_or_default();
+        replan.since = engine.clock.now();
+        for name in names.iter().filter(|name| before.get(**name) != now.get(**name)) {
+            replan.add(name, before.get(*name), now.get(*name));
+        }
+        if swap(tx, OPEN, seen.text.as_deref(), &replan).await? {
+            tracing::info!(changed = ?replan.changed, "the law changed: sleeping cases are planned again");
+            return Ok(());
+        }
+    }
 }
 
 /// Tells the cases of the next page of customers, and says how many; nothing once all were told.
@@ -122,47 +184,53 @@ pub(crate) async fn step(engine: &Engine) -> Result<Option<u64>, Error> {
         return Ok(None);
     }
     let mut tx = engine.store.begin().await?;
-    let Some(mut replan) = read::<Replan>(&mut tx, OPEN).await? else {
+    let seen: Seen<Replan> = read(&mut tx, OPEN).await?;
+    let Some(mut replan) = seen.value else {
         engine.replans.store(false, Ordering::Relaxed);
         return Ok(None);
     };
     let page = customers::list(&mut tx, &replan.after, PAGE).await?;
-    let told = match page.last() {
-        None => {
-            meta::forget(&mut tx, OPEN).await?;
-            engine.replans.store(false, Ordering::Relaxed);
-            tracing::info!(told = replan.told, "all sleeping cases that a changed law can touch were told");
-            None
-        }
+    let (told, ours) = match page.last() {
+        None => (None, meta::swap(&mut tx, OPEN, seen.text.as_deref(), None).await?),
         Some(last) => {
             replan.after.clone_from(&last.id.0);
-            let mut touched = Vec::new();
-            for row in page {
-                let (id, record) = (row.id.clone(), db::customer_of(row)?);
-                if replan.touches(&record.country, record.subdivision.as_deref()) {
-                    touched.push(id);
-                }
-            }
-            let told = tell(engine, &mut tx, &replan, &touched).await?;
+            let customers = page.into_iter().map(|row| Ok((row.id.clone(), db::customer_of(row)?)));
+            let told = tell(engine, &mut tx, &replan, &customers.collect::<Result<_, Error>>()?).await?;
             replan.told += told;
-            write(&mut tx, OPEN, &replan).await?;
-            Some(told)
+            (Some(told), swap(&mut tx, OPEN, seen.text.as_deref(), &replan).await?)
         }
     };
+    if !ours {
+        // Another worker took this page, or saw another change and begins anew: its place counts.
+        tx.rollback().await?;
+        return Ok(Some(0));
+    }
     engine.settings.faults.pass("replan.page")?;
     tx.commit().await?;
+    if told.is_none() {
+        engine.replans.store(false, Ordering::Relaxed);
+        tracing::info!(told = replan.told, "all sleeping cases that a changed law can touch were told");
+    }
     Ok(told)
 }
 
-async fn tell(engine: &Engine, tx: &mut Tx, replan: &Replan, touched: &[CustomerId]) -> Result<u64, Error> {
-    if touched.is_empty() {
-        return Ok(0);
-    }
-    let open = cases::open_of_customers(tx, touched).await?;
-    let numbers: Vec<CaseNo> = open.iter().map(|(_, no, _)| *no).collect();
+async fn tell(
+    engine: &Engine,
+    tx: &mut Tx,
+    replan: &Replan,
+    page: &BTreeMap<CustomerId, Customer>,
+) -> Result<u64, Error> {
+    let ids: Vec<CustomerId> = page.keys().cloned().collect();
+    let open: BTreeMap<CaseNo, CustomerId> =
+        cases::open_of_customers(tx, &ids).await?.into_iter().map(|(customer, no, _)| (no, customer)).collect();
+    let numbers: Vec<CaseNo> = open.keys().copied().collect();
     let changed = replan.changed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let mut news = Vec::new();
-    for (no, case) in db::seen_cases(tx, &numbers).await?.into_iter().filter(|(_, case)| waits_for_a_day(case)) {
+    for (no, case) in db::seen_cases(tx, &numbers).await?.into_iter().filter(|(_, case)| replan.moves(case)) {
+        let at_home = open.get(&no).and_then(|id| page.get(id)).is_some_and(|customer| replan.is_at_home(customer));
+        if !at_home && !named(engine, tx, replan, &case).await? {
+            continue;
+        }
         let id = EventId::derive(&["law", &changed, &replan.since.to_string(), &case.id.to_string()]);
         let fields = vec![("changed", Value::text(&changed))];
         news.push(db::event_row(no, &db::own_event(id, "law.changed", engine.clock.now(), fields))?);
@@ -171,6 +239,18 @@ async fn tell(engine: &Engine, tx: &mut Tx, replan: &Replan, touched: &[Customer
         events::insert(tx, &news).await?;
     }
     Ok(news.len() as u64)
+}
+
+/// Whether the playbook of a case names what changed; read from the database at most once per bundle and process.
+async fn named(engine: &Engine, tx: &mut Tx, replan: &Replan, case: &Case) -> Result<bool, Error> {
+    let pin = (case.bundle, case.content);
+    let found = engine.bundles(tx, &[(pin, &case.playbook)]).await;
+    match found {
+        Ok(found) => Ok(found.get(&pin).is_some_and(|bundle| replan.is_named_by(&bundle.compiled.playbook))),
+        // A turn of it says what is wrong; here it stands in nobody's way.
+        Err(Error::Bundle { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the day of its next step follows from a calendar or a limit.

@@ -4,13 +4,14 @@ use crate::calendar::Calendar;
 use crate::facts::{CustomerFacts, InvoiceFacts};
 use crate::guard::policy::Collector;
 pub use crate::guard::policy::Policy;
+use crate::ids::Hash;
 use crate::interest::Rates;
 use crate::money::Currency;
 use crate::plan::Patience;
 use crate::time::Span;
 use crate::value::Value;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Calendars, policies and rates.
@@ -24,16 +25,63 @@ pub struct Law {
     pub rates: BTreeMap<String, Arc<Rates>>,
     /// Whether we collect our own debts or those of others.
     pub collector: Collector,
+    /// What every turn asks for, see [`Law::indexed`].
+    pub index: Index,
 }
 
+/// The answers that every turn asks a law for, worked out once. A copy of a law may be changed, so it has none; two laws
+/// are the same with and without it.
+#[derive(Debug, Default)]
+pub struct Index(Option<Answers>);
+
+#[derive(Debug)]
+struct Answers {
+    calendars: HashMap<String, Arc<Calendar>>,
+    hash: Hash,
+}
+
+impl Clone for Index {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl PartialEq for Index {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Index {}
+
 impl Law {
+    /// The law as it is now, ready to be asked often: whoever changes it afterwards must call this again.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        let mut calendars = HashMap::new();
+        for calendar in self.calendars.values() {
+            // Of two for one place the first by name counts.
+            if let Some(place) = &calendar.country {
+                calendars.entry(place.clone()).or_insert_with(|| Arc::clone(calendar));
+            }
+        }
+        self.index = Index(Some(Answers { calendars, hash: self.hash() }));
+        self
+    }
+
+    fn calendar_of(&self, place: &str) -> Option<&Arc<Calendar>> {
+        match &self.index.0 {
+            Some(answers) => answers.calendars.get(place),
+            None => self.calendars.values().find(|calendar| calendar.country.as_deref() == Some(place)),
+        }
+    }
+
     /// The customer's calendar: their subdivision's, else their country's, else the playbook's, else plain weekdays.
     #[must_use]
     pub fn calendar_for(&self, country: &str, subdivision: Option<&str>, fallback: &str) -> Arc<Calendar> {
-        let of = |place: &str| self.calendars.values().find(|c| c.country.as_deref() == Some(place));
         subdivision
-            .and_then(of)
-            .or_else(|| of(country))
+            .and_then(|place| self.calendar_of(place))
+            .or_else(|| self.calendar_of(country))
             .or_else(|| self.calendars.get(fallback))
             .cloned()
             .unwrap_or_else(|| Arc::new(Calendar::weekdays()))
@@ -70,12 +118,17 @@ impl Law {
         best.and_then(|policy| policy.values.get(name)).or_else(|| self.value(name))
     }
 
-    /// One hash over all policies and rates, recorded with each turn.
+    /// One hash over all policies and rates and over who collects, recorded with each turn.
     #[must_use]
-    pub fn policy_hash(&self) -> crate::ids::Hash {
+    pub fn policy_hash(&self) -> Hash {
+        self.index.0.as_ref().map_or_else(|| self.hash(), |answers| answers.hash)
+    }
+
+    fn hash(&self) -> Hash {
         let policies = self.policies.values().flat_map(|policy| policy.hash.0);
-        let all: Vec<u8> = policies.chain(self.rates.values().flat_map(|rates| rates.hash.0)).collect();
-        crate::ids::Hash::of(&all)
+        let rates = self.rates.values().flat_map(|rates| rates.hash.0);
+        let all: Vec<u8> = policies.chain(rates).chain(self.collector.name().bytes()).collect();
+        Hash::of(&all)
     }
 
     /// Time to answer a dispute; thirty days where no policy says.
@@ -113,5 +166,33 @@ impl Law {
             grace: span("plan_grace", Span::days(5)),
             default_after,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calendar(name: &str, place: Option<&str>) -> (String, Arc<Calendar>) {
+        let calendar = Calendar { name: name.to_owned(), country: place.map(str::to_owned), ..Calendar::weekdays() };
+        (name.to_owned(), Arc::new(calendar))
+    }
+
+    #[test]
+    fn an_index_changes_no_answer_and_no_copy_keeps_it() {
+        let calendars = [("b", Some("ES")), ("a", Some("ES")), ("c", Some("ES-CT")), ("house", None)];
+        let plain = Law { calendars: calendars.map(|(name, place)| calendar(name, place)).into(), ..Law::default() };
+        let indexed = plain.clone().indexed();
+        assert_eq!(plain, indexed);
+        assert_eq!(plain.policy_hash(), indexed.policy_hash());
+        for (country, part) in [("ES", None), ("ES", Some("ES-CT")), ("ES", Some("ES-MD")), ("FR", None)] {
+            let name = |law: &Law| law.calendar_for(country, part, "house").name.clone();
+            assert_eq!(name(&plain), name(&indexed), "{country} {part:?}");
+        }
+        let mut changed = indexed.clone();
+        changed.calendars.clear();
+        changed.collector = Collector::ThirdParty;
+        assert_eq!(changed.calendar_for("ES", None, "house").country, None);
+        assert_ne!(changed.policy_hash(), indexed.policy_hash(), "who collects is part of the law");
     }
 }

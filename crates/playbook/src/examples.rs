@@ -83,7 +83,8 @@ fn tried(law: &Law, policy: &Arc<Policy>, example: &Example) -> Tried {
 fn answer(law: &Law, policy: &Arc<Policy>, example: &Example) -> Expect {
     let collector = example.collector.or_else(|| policy.collectors.first().copied()).unwrap_or_default();
     let alone = [(policy.name.clone(), Arc::clone(policy))].into();
-    let law = Law { calendars: law.calendars.clone(), policies: alone, rates: BTreeMap::new(), collector };
+    let law =
+        Law { calendars: law.calendars.clone(), policies: alone, rates: BTreeMap::new(), collector, ..Law::default() };
     let facts = facts(policy, example);
     let customer = &facts.customer;
     let (zone, named) = (customer.time_zone, [policy.name.clone()]);

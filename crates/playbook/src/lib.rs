@@ -22,6 +22,7 @@ mod yaml;
 
 use recobro_kernel::expr::Rules;
 use recobro_kernel::facts::Registry;
+use recobro_kernel::guard::policy::Collector;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::Playbook;
 use std::collections::BTreeMap;
@@ -108,10 +109,16 @@ fn read_folder(folder: &Path, name: &str, files: &mut Files) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks every playbook of a project. Never panics; all problems at once.
+/// Checks every playbook of a project for a creditor that collects its own debts. Never panics; all problems at once.
 #[must_use]
 pub fn check(files: &Files) -> Checked {
-    library::check(files)
+    check_for(files, Collector::default())
+}
+
+/// As [`check`], with the policies that bind who collects.
+#[must_use]
+pub fn check_for(files: &Files, collector: Collector) -> Checked {
+    library::check(files, collector)
 }
 
 /// The facts that a project's playbooks may name: what a source needs to read `x.NAME`.

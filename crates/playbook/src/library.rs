@@ -10,6 +10,7 @@ use crate::yaml::{self, Node, Place};
 use crate::{Checked, Compiled, Files, Library, segments, select, statutes};
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::facts::Registry;
+use recobro_kernel::guard::policy::Collector;
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::playbook::RequestInfo;
@@ -69,8 +70,9 @@ impl Shared<'_> {
 }
 
 /// Checks every playbook of a project.
-pub(crate) fn check(files: &Files) -> Checked {
-    let (shared, nodes) = load(files);
+pub(crate) fn check(files: &Files, collector: Collector) -> Checked {
+    let (mut shared, nodes) = load(files);
+    shared.law.collector = collector;
     let mut found = Vec::new();
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for (file, node) in &nodes {
@@ -96,7 +98,7 @@ pub(crate) fn check(files: &Files) -> Checked {
     let templates = files.iter().filter(|(file, _)| file.starts_with(template::FOLDER));
     let library = Library {
         playbooks,
-        law: Arc::new(shared.law),
+        law: Arc::new(shared.law.indexed()),
         facts: shared.facts,
         selection: selection.flatten().map(Arc::new),
         templates: templates.map(|(file, bytes)| (file.clone(), bytes.clone())).collect(),

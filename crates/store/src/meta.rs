@@ -27,6 +27,27 @@ pub async fn put(tx: &mut Tx, key: &str, value: &str) -> Result<()> {
     tx.run(&PUT, args![key, value]).await?;
     Ok(())
 }
+
+const PUT_FIRST: Query =
+    Query::new("meta.put_first", "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING");
+const SWAP: Query = Query::new("meta.swap", "UPDATE meta SET value = $3 WHERE key = $1 AND value = $2");
+const TAKE_THIS: Query = Query::new("meta.take_this", "DELETE FROM meta WHERE key = $1 AND value = $2");
+
+/// Changes a value that is still `before`, nothing meaning that there is none, and says whether it was: what another
+/// worker wrote since it was read stays as it is. Who was first holds the row until its commit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn swap(tx: &mut Tx, key: &str, before: Option<&str>, after: Option<&str>) -> Result<bool> {
+    let changed = match (before, after) {
+        (None, None) => return Ok(get(tx, key).await?.is_none()),
+        (None, Some(after)) => tx.run(&PUT_FIRST, args![key, after]).await?,
+        (Some(before), Some(after)) => tx.run(&SWAP, args![key, before, after]).await?,
+        (Some(before), None) => tx.run(&TAKE_THIS, args![key, before]).await?,
+    };
+    Ok(changed > 0)
+}
+
 /// Returns the instant a virtual run has reached.
 ///
 /// # Errors
@@ -81,4 +102,4 @@ pub async fn forget_virtual(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-crate::sql::statements! {GET, PUT, ADD, TAKE_AWAY, FORGET ; }
+crate::sql::statements! {GET, PUT, PUT_FIRST, SWAP, TAKE_THIS, ADD, TAKE_AWAY, FORGET ; }

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: Args, session: &Session) -> Result<Exit, Failure> 
         let wanted = |file: &str| {
             asked.only.is_empty() || asked.only.iter().any(|path| file == path || file.starts_with(&format!("{path}/")))
         };
-        let checked = recobro_playbook::check(&asked.files);
+        let checked = recobro_playbook::check_for(&asked.files, session.collector());
         if let Some(table) = checked.library.selection.as_deref().filter(|_| wanted("workflows/segments.yaml")) {
             tables.push(picks(table));
         }

@@ -165,3 +165,88 @@ async fn a_new_holiday_moves_a_step_that_sleeps_to_its_day() {
     assert_eq!(told(&engine).await, [1]);
     assert_eq!(day(cases(&engine).await[0].next_at), "2026-05-19");
 }
+
+/// Shipped calendars with one more free day.
+fn with_a_free_day(name: &str, before: &str, after: &str) -> (String, String) {
+    let path = format!("{}/../../workflows/calendars/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(before), "{text}");
+    (format!("workflows/calendars/{name}.yaml"), text.replacen(before, after, 1))
+}
+
+#[tokio::test]
+async fn a_calendar_reaches_the_cases_whose_playbook_names_it_and_one_without_a_place_nobody_else() {
+    let world = World::new();
+    let probe = PLAYBOOK.replace("calendar: fr-energy", "calendar: es-business");
+    let policy = policy("FR", 10);
+    let worker = async |calendar: Option<(String, String)>| {
+        let mut files = vec![("workflows/probe.yaml", probe.as_str()), ("workflows/policies/mine.yaml", &policy)];
+        files.extend(calendar.as_ref().map(|(file, text)| (file.as_str(), text.as_str())));
+        world.worker_of("worker", Faults::none(), &library_of(&files)).await.unwrap()
+    };
+    let engine = worker(None).await;
+    engine.clock().move_to(at("2026-05-11T06:00:00Z"));
+    let rows = vec![customer("C"), invoice("I", "C", "2026-04-10", "2026-05-11")];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    drain(&engine, "2026-05-11T06:00:00Z").await.unwrap();
+    drop(engine);
+    let engine = worker(Some(with_a_free_day("house", "\"01-01\"", "\"01-01\", \"05-15\""))).await;
+    drain(&engine, "2026-05-11T07:00:00Z").await.unwrap();
+    assert_eq!(told(&engine).await, [0], "no playbook names it");
+    drop(engine);
+    let es = with_a_free_day("es-business", "  - {name: Viernes", "  - {name: Probe, on: 05-15}\n  - {name: Viernes");
+    let engine = worker(Some(es)).await;
+    drain(&engine, "2026-05-11T08:00:00Z").await.unwrap();
+    assert_eq!(told(&engine).await, [1], "a French customer, whose playbook counts the creditor's days");
+}
+
+#[tokio::test]
+async fn a_new_deadline_reaches_a_paused_case_and_a_new_distance_does_not() {
+    let world = World::new();
+    let engine = reminded(&world, 1).await;
+    let id = cases(&engine).await[0].id;
+    engine.pause(id, &recobro_engine::Who { name: "ana".to_owned(), why: "a call".to_owned() }).await.unwrap();
+    drain(&engine, "2026-05-14T13:00:00Z").await.unwrap();
+    drop(engine);
+    let engine = worker(&world, "FR", 3, Faults::none()).await;
+    drain(&engine, "2026-05-14T14:00:00Z").await.unwrap();
+    assert_eq!(told(&engine).await, [0], "a paused case waits for no day");
+    drop(engine);
+    let deadline = "  - {rule: told, kind: deadline, source: house rule, \
+                    params: {notice: told, within: 20 days, after: due, alert: 3 days}}\n";
+    let policy = format!("{}{deadline}", policy("FR", 3));
+    let files = [("workflows/probe.yaml", PLAYBOOK), ("workflows/policies/mine.yaml", policy.as_str())];
+    let engine = world.worker_of("worker", Faults::none(), &library_of(&files)).await.unwrap();
+    drain(&engine, "2026-05-14T15:00:00Z").await.unwrap();
+    assert_eq!(told(&engine).await, [1]);
+    let next = cases(&engine).await[0].next_at.unwrap().to_utc().date_naive().to_string();
+    assert!(next.as_str() >= "2026-05-27" && next.as_str() < "2026-06-01", "woken before 31 May: {next}");
+}
+
+#[tokio::test]
+async fn a_looser_cap_moves_what_waits_for_it_to_an_earlier_day() {
+    let world = World::new();
+    let cap = |most: u8| {
+        policy("FR", 10).replace(
+            "kind: gap_after_contact, params: {gap: 10 days}",
+            &format!("kind: frequency, params: {{most: {most}, per: 30 days, of: customer}}"),
+        )
+    };
+    let worker = async |most: u8| {
+        let files = [("workflows/probe.yaml", PLAYBOOK.to_owned()), ("workflows/policies/mine.yaml", cap(most))];
+        let files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (*file, text.as_str())).collect();
+        world.worker_of("worker", Faults::none(), &library_of(&files)).await.unwrap()
+    };
+    let engine = worker(1).await;
+    engine.clock().move_to(at("2026-05-11T06:00:00Z"));
+    let rows = vec![customer("C"), invoice("I", "C", "2026-04-10", "2026-05-11")];
+    engine.receive("test", &mut rows.into_iter()).await.unwrap();
+    for hour in ["2026-05-11T06:00:00Z", "2026-05-13T15:00:00Z", "2026-05-14T12:00:00Z", "2026-05-15T12:00:00Z"] {
+        drain(&engine, hour).await.unwrap();
+    }
+    assert_eq!(world.email.lock().unwrap().len(), 1);
+    drop(engine);
+    let engine = worker(2).await;
+    drain(&engine, "2026-05-18T12:00:00Z").await.unwrap();
+    assert_eq!((told(&engine).await, world.email.lock().unwrap().len()), (vec![1], 2));
+}

@@ -218,6 +218,38 @@ async fn what_left_before_a_kill_is_never_recorded_as_held_back() {
     }
 }
 
+/// A paused case reads no reply before it goes on, so its effect must not wait for that.
+#[tokio::test]
+async fn what_a_paused_case_was_handing_over_comes_to_an_end() {
+    let world = World::new();
+    let died = world.worker("a", dying("deliver.delivered")).await.unwrap();
+    died.clock().move_to(at("2026-03-02T07:00:00Z"));
+    receive(&died, one_invoice()).await;
+    assert!(matches!(until_sent(&world, &died).await, Err(Error::Fault("deliver.delivered"))));
+    let now = died.clock().now();
+    died.store().clone().close().await;
+    drop(died);
+    let next = world.worker("a", Faults::none()).await.unwrap();
+    next.clock().move_to(now.plus_us(HOUR_US));
+    let case = cases(&next).await.remove(0);
+    next.pause(case.id, &recobro_engine::Who { name: "ana".to_owned(), why: "a call".to_owned() }).await.unwrap();
+    let reply = recobro_kernel::ids::EventId::derive(&["reply"]);
+    let at = next.clock().now();
+    let body = serde_json::json!({"id": reply, "name": "reply.received", "at": at, "actor": "customer", "fields": {}});
+    let news = recobro_store::events::NewEvent { no: case.no, id: reply, at, body: body.to_string() };
+    let mut tx = next.store().begin().await.unwrap();
+    recobro_store::events::insert(&mut tx, &[news]).await.unwrap();
+    tx.commit().await.unwrap();
+    for hours in 2..6 {
+        drain(&next).await;
+        next.clock().move_to(now.plus_us(hours * HOUR_US));
+    }
+    let mut tx = next.store().read().await.unwrap();
+    let left = outbox::list(&mut tx, None, "", 10).await.unwrap();
+    let states: Vec<_> = left.iter().map(|row| row.state).collect();
+    assert_eq!(states, [outbox::State::Unknown], "a person is asked, and nothing is looked at again for ever");
+}
+
 /// Customers with an invoice each: paid in parts, early, late, or never.
 fn portfolio() -> Vec<Record> {
     let mut rows = Vec::new();

@@ -301,7 +301,13 @@ impl Policy {
             && one_of(&self.debtor_kinds, &customer.kind)
             // A product that nobody wrote down does not take a protection away.
             && (invoice.product.is_empty() || one_of(&self.products, &invoice.product))
-            && (self.collectors.is_empty() || self.collectors.contains(&collector))
+            && self.is_for(collector)
+    }
+
+    /// Whether it is for who collects here.
+    #[must_use]
+    pub fn is_for(&self, collector: Collector) -> bool {
+        self.collectors.is_empty() || self.collectors.contains(&collector)
     }
 }
 

@@ -72,7 +72,7 @@ impl<'a> Builder<'a> {
     fn binds(&self, policy: &'a Policy) -> Option<Binding<'a>> {
         let kinds = self.may_be("customer.kind", &policy.debtor_kinds);
         let products = self.may_be("invoice.product", &policy.products);
-        let ours = policy.collectors.is_empty() || policy.collectors.contains(&self.shared.law.collector);
+        let ours = policy.is_for(self.shared.law.collector);
         if !kinds || !products || !ours || policy.to.is_some() {
             return None;
         }

@@ -65,6 +65,20 @@ async fn single_values(store: &Store) {
     assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), Some(at(7)));
     drop(tx);
     let mut tx = store.begin().await.unwrap();
+    for (before, after, swapped) in [
+        (None, None, true),
+        (None, Some("p1"), true),
+        (None, Some("p2"), false),
+        (Some("p0"), Some("p2"), false),
+        (Some("p1"), Some("p2"), true),
+        (Some("p1"), None, false),
+        (None, None, false),
+        (Some("p2"), None, true),
+    ] {
+        let told = meta::swap(&mut tx, "place", before, after).await.unwrap();
+        assert_eq!(told, swapped, "{before:?} -> {after:?}");
+    }
+    assert_eq!(meta::get(&mut tx, "place").await.unwrap(), None);
     meta::forget_virtual(&mut tx).await.unwrap();
     assert_eq!(meta::virtual_now(&mut tx).await.unwrap(), None);
     tx.commit().await.unwrap();

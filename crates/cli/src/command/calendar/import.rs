@@ -77,7 +77,7 @@ fn check(args: &Args, yaml: &str, session: &Session) -> Result<(), Failure> {
     let file = format!("{CALENDARS}{}.yaml", args.name);
     let mut files = session.files()?;
     files.insert(file.clone(), yaml.as_bytes().to_vec());
-    let found = recobro_playbook::check(&files).diagnostics.into_iter();
+    let found = recobro_playbook::check_for(&files, session.collector()).diagnostics.into_iter();
     // Two calendars for one place may be told of the other file.
     let found: Vec<_> = found.filter(|one| one.file.starts_with(CALENDARS)).collect();
     if found.is_empty() {
