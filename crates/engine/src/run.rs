@@ -437,7 +437,7 @@ impl Engine {
     /// Goes on with what is carried, several batches at a time: while the database works for one, another is decided.
     async fn carry_on(&self, tick: &mut Tick) -> Result<bool, Error> {
         let lease = tick.lease.clone();
-        let hand = || self.one_hand(lease.clone());
+        let hand = || Box::pin(self.one_hand(lease.clone()));
         let (first, second, third) = tokio::join!(hand(), hand(), hand());
         let mut worked = false;
         for (passes, of_hand) in [first?, second?, third?] {

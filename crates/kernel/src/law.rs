@@ -11,7 +11,7 @@ use crate::plan::Patience;
 use crate::time::Span;
 use crate::value::Value;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Calendars, policies and rates.
@@ -36,7 +36,7 @@ pub struct Index(Option<Answers>);
 
 #[derive(Debug)]
 struct Answers {
-    calendars: HashMap<String, Arc<Calendar>>,
+    calendars: BTreeMap<String, Arc<Calendar>>,
     hash: Hash,
 }
 
@@ -58,7 +58,7 @@ impl Law {
     /// The law as it is now, ready to be asked often: whoever changes it afterwards must call this again.
     #[must_use]
     pub fn indexed(mut self) -> Self {
-        let mut calendars = HashMap::new();
+        let mut calendars = BTreeMap::new();
         for calendar in self.calendars.values() {
             // Of two for one place the first by name counts.
             if let Some(place) = &calendar.country {
