@@ -51,12 +51,12 @@ fn three_invoices_of_a_customer_are_one_message_with_totals_by_currency() {
         assert!(reminder.contains(line), "{reminder}");
     }
     assert!(reminder.contains("Total: =E2=82=AC70.00 + =C2=A31,300.00"), "currencies are never mixed: {reminder}");
-    // The word before the due date speaks of one invoice: the list comes behind it.
+    // The word before the due date speaks of one invoice: the list comes before its signature.
     let (_, word) = sent.iter().find(|(subject, _)| !subject.contains("reminder")).unwrap();
-    for line in ["- 2026/1, due on 2026-02-02: 900.00 GBP", "- 2026/3, due on 2026-02-02: 70.00 EUR"] {
+    for line in ["- 2026/1, due on 2 February 2026: =C2=A3900.00", "- 2026/3, due on 2 February 2026: =E2=82=AC70.00"] {
         assert!(word.contains(line), "{word}");
     }
-    assert!(word.contains("Together: 70.00 EUR, 1,300.00 GBP"), "{word}");
+    assert!(word.contains("Together: =E2=82=AC70.00, =C2=A31,300.00"), "{word}");
     let (_, alone) = messages(&home, "b@example.com").into_iter().next().unwrap();
     assert!(!alone.contains("Together"), "what is alone leaves as it is: {alone}");
     // Every case has the message in its own history, with the effect that took it along.

@@ -8,6 +8,7 @@ mod filters;
 mod header;
 mod html;
 
+pub use filters::{date_in, money_in};
 pub use header::{Header, split};
 
 use minijinja::value::{Serde, Value, ValueKind};
@@ -153,6 +154,12 @@ impl Templates {
         }
         Ok(Rendered { html: html::from_text(&text), subject, text })
     }
+}
+
+/// The HTML of a finished text.
+#[must_use]
+pub fn html_of(text: &str) -> String {
+    html::from_text(text)
 }
 
 fn is_template(file: &str) -> bool {

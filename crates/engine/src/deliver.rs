@@ -11,11 +11,13 @@
 
 mod asking;
 mod carried;
+mod stated;
 mod together;
 
 pub(crate) use carried::{Carried, carries, go_on, handing, put_down, settle_surely};
 
 pub(crate) use asking::{Asking, effect_of};
+pub(crate) use stated::Wanted;
 
 use crate::db;
 use crate::explain;
@@ -366,7 +368,8 @@ fn prepare(engine: &Engine, ready: Ready<'_>, loaded: &Loaded, lines: &[Line]) -
     let interest = interest.as_ref();
     let registry = &bundle.compiled.playbook.facts;
     let settings = &engine.settings;
-    let with = Rendering { facts, interest, registry, recipient: &recipient, templates, settings, at, lines };
+    let opt_out = stated::wants_opt_out(engine, bundle, &effect, facts);
+    let with = Rendering { facts, interest, registry, recipient: &recipient, templates, settings, at, lines, opt_out };
     let item = render(&effect, &with);
     let act = act(&effect, case, facts, at);
     Handing { row, effect, at, item, act, carried: Vec::new() }

@@ -11,7 +11,7 @@ use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::time::Unit;
-use recobro_playbook::{Compiled, Files, Library, Selection};
+use recobro_playbook::{Compiled, Files, Library, Selection, Statements};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +21,8 @@ pub(crate) struct Bundle {
     pub(crate) compiled: Arc<Compiled>,
     /// Templates as published.
     pub(crate) templates: Arc<Templates>,
+    /// What they state, of what policies may demand.
+    pub(crate) statements: Arc<Statements>,
 }
 
 /// What a case is pinned to: logic and templates.
@@ -45,8 +47,10 @@ impl Shelf {
         let mut current = library.playbooks.clone();
         current.sort_by(|a, b| a.playbook.name.cmp(&b.playbook.name));
         let templates = Arc::new(Templates::load(&library.templates).0);
+        let statements = Arc::new(Statements::of(&library.templates));
         let pinned = current.iter().map(|compiled| {
-            let bundle = Bundle { compiled: Arc::clone(compiled), templates: Arc::clone(&templates) };
+            let (compiled_here, templates) = (Arc::clone(compiled), Arc::clone(&templates));
+            let bundle = Bundle { compiled: compiled_here, templates, statements: Arc::clone(&statements) };
             (pin(compiled), Arc::new(bundle))
         });
         Self {
@@ -94,7 +98,8 @@ impl Shelf {
                 .map_or_else(|| "no diagnostic".to_owned(), |d| format!("{}:{}: {}", d.file, d.line, d.message)),
         })?;
         let templates = Arc::new(Templates::load(sources).0);
-        let bundle = Arc::new(Bundle { compiled, templates });
+        let statements = Arc::new(Statements::of(sources));
+        let bundle = Arc::new(Bundle { compiled, templates, statements });
         self.pinned.lock().expect("no panic under this lock").insert(pin, Arc::clone(&bundle));
         Ok(bundle)
     }

@@ -4,10 +4,11 @@ mod interest;
 mod opt_out;
 mod together;
 
+use crate::deliver::Wanted;
 use crate::settings::{Sender, Settings};
 use chrono::NaiveDate;
 use recobro_connectors::channel::Outgoing;
-use recobro_connectors::template::{TemplateContext, Templates, plain, put};
+use recobro_connectors::template::{TemplateContext, Templates, html_of, plain, put};
 use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::facts::{Facts, OPTIONAL_ROOTS, PlanFacts, Registry, has_root};
 use recobro_kernel::ids::InvoiceId;
@@ -47,6 +48,8 @@ pub(crate) struct Rendering<'a> {
     pub(crate) at: Timestamp,
     /// The invoices that it is about, where several leave in one message.
     pub(crate) lines: &'a [Line],
+    /// Whether the way to opt out is put under the text.
+    pub(crate) opt_out: Wanted,
 }
 
 /// An invoice of a message about several.
@@ -98,8 +101,10 @@ pub(crate) fn render(effect: &Effect, with: &Rendering<'_>) -> Result<Outgoing, 
             let list = if lists { None } else { together::list(with.lines, &effect.locale, channel) };
             item.subject_line = done.subject;
             item.headers = opt_out::headers(effect, with.settings.opt_out.as_ref());
-            item.html = Some(list.as_ref().map_or(done.html.clone(), |list| together::html(&done.html, list)));
-            item.text = list.map_or(done.text.clone(), |list| format!("{}\n\n{list}\n", done.text.trim_end()));
+            let line = opt_out::line(effect, &with.facts.customer.kind, with.settings.opt_out.as_ref(), with.opt_out);
+            let text = list.map(|list| together::put(&done.text, &list, &from.name)).unwrap_or(done.text);
+            item.text = line.map(|line| opt_out::put(&text, &line, channel)).unwrap_or(text);
+            item.html = Some(html_of(&item.text));
         }
         EffectKind::Contact | EffectKind::Placement | EffectKind::Request | EffectKind::Notify => {
             item.subject_line.clone_from(&effect.subject);

@@ -5,6 +5,7 @@ mod carried;
 mod catch_up;
 mod checker;
 mod replan;
+mod stated;
 mod together;
 mod workers;
 mod world;

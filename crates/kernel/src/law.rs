@@ -10,6 +10,7 @@ use crate::money::Currency;
 use crate::plan::Patience;
 use crate::time::Span;
 use crate::value::Value;
+use chrono::NaiveDate;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,15 +108,24 @@ impl Law {
     }
 
     /// `law.<name>` for a customer: the figure of the policy that speaks for their place most narrowly (subdivision,
-    /// country, Union, everywhere), for their kind and product; where none speaks for them, the first by name of policy.
+    /// country, Union, everywhere) on a day, for their kind, product and collector; where none speaks for them, the first in
+    /// force by name of policy, else the first.
     #[must_use]
-    pub fn value_for(&self, name: &str, customer: &CustomerFacts, invoice: &InvoiceFacts) -> Option<&Value> {
-        let near = |policy: &&Arc<Policy>| policy.nearness(customer, invoice);
+    pub fn value_for(
+        &self,
+        name: &str,
+        customer: &CustomerFacts,
+        invoice: &InvoiceFacts,
+        on: NaiveDate,
+    ) -> Option<&Value> {
+        let near = |policy: &&Arc<Policy>| policy.nearness(customer, invoice, (on, self.collector));
         let fitting = self.policies.values().filter(|policy| policy.values.contains_key(name));
         // Of equals the first by name: the check of policies refuses equals that differ.
         let best =
             fitting.filter(|policy| near(policy).is_some()).max_by_key(|policy| (near(policy), Reverse(&policy.name)));
-        best.and_then(|policy| policy.values.get(name)).or_else(|| self.value(name))
+        let in_force = || self.policies.values().filter(|policy| policy.is_in_force(on));
+        let any = || in_force().find_map(|policy| policy.values.get(name)).or_else(|| self.value(name));
+        best.and_then(|policy| policy.values.get(name)).or_else(any)
     }
 
     /// One hash over all policies and rates and over who collects, recorded with each turn.

@@ -688,7 +688,7 @@ fn a_figure_is_that_of_the_nearest_policy() {
         country.clone_into(&mut facts.customer.country);
         facts.customer.subdivision = subdivision.map(str::to_owned);
         kind.clone_into(&mut facts.customer.kind);
-        law.value_for("n", &facts.customer, &facts.invoice).cloned()
+        law.value_for("n", &facts.customer, &facts.invoice, facts.today).cloned()
     };
     assert_eq!(value("FR", None, "business"), Some(Value::Int(1)));
     assert_eq!(value("ES", None, "business"), Some(Value::Int(2)));
@@ -728,4 +728,26 @@ fn rolling_windows_run_by_the_hour_by_the_month_and_by_the_calendar() {
     assert_eq!(capped.may(Channel::Email, "2026-05-05 10:00"), "2026-05-05 15:00");
     capped.playbook.contact.caps = vec![cap("1 month")];
     assert_eq!(capped.may(Channel::Email, "2026-06-03 10:00"), "2026-06-04 00:00");
+}
+
+#[test]
+fn a_figure_is_read_as_of_the_day_and_for_who_collects() {
+    let policy = |name: &str, from: Option<&str>, to: Option<&str>, value: i64| Policy {
+        name: name.to_owned(),
+        jurisdictions: vec!["ES".to_owned()],
+        from: from.map(|day| day.parse().unwrap()),
+        to: to.map(|day| day.parse().unwrap()),
+        values: [("n".to_owned(), Value::Int(value))].into(),
+        ..Policy::default()
+    };
+    let old = policy("a-old", None, Some("2026-06-30"), 1);
+    let new = policy("b-new", Some("2026-07-01"), None, 2);
+    let agencies = Policy { collectors: vec![Collector::ThirdParty], ..policy("0-agencies", None, None, 3) };
+    let policies = [old, new, agencies].map(|policy| (policy.name.clone(), Arc::new(policy)));
+    let law = Law { policies: policies.into(), ..Law::default() };
+    let mut facts = facts();
+    facts.customer.country = "ES".to_owned();
+    let value = |on: &str| law.value_for("n", &facts.customer, &facts.invoice, on.parse().unwrap()).cloned();
+    assert_eq!(value("2026-06-30"), Some(Value::Int(1)));
+    assert_eq!(value("2026-07-01"), Some(Value::Int(2)));
 }

@@ -2,8 +2,11 @@
 
 mod words;
 
+use crate::Files;
+use crate::read::policy::REQUIRED;
 use crate::yaml::{Place, Spot};
-use std::collections::BTreeMap;
+use recobro_kernel::facts::{Channel, Class};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A word of a text; a value that is filled in is a word of its own, and so is the end of a sentence.
@@ -189,10 +192,41 @@ fn plain_letter(c: char) -> char {
     }
 }
 
+/// What the files of templates state, out of what policies may require.
+#[derive(Debug, Default)]
+pub struct Statements(BTreeMap<String, BTreeSet<&'static str>>);
+
+impl Statements {
+    /// Reads every template among the files.
+    #[must_use]
+    pub fn of(files: &Files) -> Self {
+        let stated = |(file, bytes): (&String, &Vec<u8>)| {
+            let (_, locale) = crate::template::spoken(file)?;
+            let text = read(&String::from_utf8_lossy(bytes));
+            let said = REQUIRED.iter().copied().filter(|what| text.states(locale, what)).collect();
+            Some((file.clone(), said))
+        };
+        Self(files.iter().filter_map(stated).collect())
+    }
+
+    /// Whether a file states something; a file that is not there states whatever it is asked for, and fails elsewhere.
+    #[must_use]
+    pub fn has(&self, file: &str, what: &str) -> bool {
+        self.0.get(file).is_none_or(|said| said.contains(what))
+    }
+}
+
+/// Whether a message says something by itself where its text does not: the way to opt out is put under it.
+#[must_use]
+pub fn is_supplied(what: &str, channel: Channel, class: Class) -> bool {
+    let has_room = matches!(channel, Channel::Email | Channel::Sms | Channel::Whatsapp);
+    what == "opt_out" && has_room && class != Class::LegalNotice
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::policy::{REFUSED, REQUIRED};
+    use crate::read::policy::REFUSED;
 
     fn found(locale: &str, what: &str, body: &str) -> Vec<(u32, u32, &'static str)> {
         let source = format!("---\nclass: dunning\nsubject: \"Invoice\"\n---\n{body}");

@@ -30,6 +30,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use content::{Statements, is_supplied};
 pub use diagnostic::{Diagnostic, Severity};
 pub use examples::Tried;
 pub use segments::{Selected, Selection, SelectionRow};

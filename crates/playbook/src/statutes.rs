@@ -115,5 +115,13 @@ fn are_equally_near(first: &Policy, second: &Policy) -> bool {
         (true, false) | (false, true) => false,
         (false, false) => first.jurisdictions.iter().any(|one| second.jurisdictions.contains(one)),
     };
-    places && meet(&first.debtor_kinds, &second.debtor_kinds) && meet(&first.products, &second.products)
+    // Versions of one figure that follow each other, and figures for different collectors, never speak together.
+    let ends_before = |one: &Policy, other: &Policy| one.to.zip(other.from).is_some_and(|(to, from)| to < from);
+    let apart = ends_before(first, second) || ends_before(second, first);
+    let collect = |one: &Policy| one.collectors.iter().map(|role| role.name().to_owned()).collect::<Vec<_>>();
+    places
+        && !apart
+        && meet(&collect(first), &collect(second))
+        && meet(&first.debtor_kinds, &second.debtor_kinds)
+        && meet(&first.products, &second.products)
 }

@@ -9,7 +9,7 @@ fn read(rules: &str) -> Result<Vec<Rule>, String> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let mut files = read_dir(root).unwrap();
     let head = "policy: probe\nversion: 1\ntitle: Probe\nowner: compliance\njurisdiction: IS\n\
-                values: {dispute_answer: {value: 1 month, source: test}}\nrules:\n";
+                values: {dispute_answer: {value: 1 month, source: test, confidence: known}}\nrules:\n";
     files.insert("workflows/policies/probe.yaml".to_owned(), format!("{head}{rules}").into_bytes());
     let checked = check(&files);
     let mut errors = checked.diagnostics.iter().filter(|found| found.file == "workflows/policies/probe.yaml");

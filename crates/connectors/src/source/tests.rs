@@ -501,8 +501,8 @@ fn odd_files_are_refused_row_by_row_or_at_the_header() {
         "payments",
         "id,invoice,on,currency\n",
         &expect![[r#"
-        nothing says where `payment.amount` comes from; the file has the columns id, invoice, on, currency
-    "#]],
+            no column `amount`; the file has the columns id, invoice, on, currency
+        "#]],
     );
     check_csv(
         "payments",

@@ -49,7 +49,24 @@ fn place(state: &State<'_, '_>) -> Place {
     let name = state.name().rsplit('/').next().unwrap_or_default();
     let mut parts = name.split('.');
     let channel = parts.next().unwrap_or_default();
-    let language = match parts.next().unwrap_or_default().get(..2) {
+    place_of(parts.next().unwrap_or_default(), channel)
+}
+
+/// An amount as the readers of a locale write it, for text that no template wrote.
+#[must_use]
+pub fn money_in(locale: &str, channel: &str, amount: Money) -> String {
+    write_money(&place_of(locale, channel), amount)
+}
+
+/// A date as the readers of a locale write it, for text that no template wrote.
+#[must_use]
+pub fn date_in(locale: &str, channel: &str, day: NaiveDate) -> String {
+    let place = place_of(locale, channel);
+    write_date(place.language, day, place.is_sms)
+}
+
+fn place_of(locale: &str, channel: &str) -> Place {
+    let language = match locale.get(..2) {
         Some("es") => Language::Es,
         Some("en") => Language::En,
         Some("fr") => Language::Fr,

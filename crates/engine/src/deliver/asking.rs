@@ -1,6 +1,7 @@
 //! What a check of some effects may know, and the guard's answer to each: asked in the order of their places, every contact
 //! counting for what is asked behind it.
 
+use super::stated;
 use crate::facts::Loaded;
 use crate::library::{Bundle, Pin};
 use crate::priority::{self, Rank};
@@ -79,6 +80,7 @@ pub(super) fn judge(
     let at = row.due_at.max(engine.clock.now());
     let facts = loaded.facts(&row.invoice, at, &engine.settings)?;
     let judgement = guard::dispatch(effect, &bundle.compiled.playbook, case, &facts, &engine.shelf.law, at);
+    let judgement = stated::kept(engine, bundle, (effect, &facts), judgement);
     let allowed = judgement.verdict == Verdict::Allow;
     let contact = if allowed { spend(row, effect, &facts, at, loaded) } else { None };
     Some(Judged { at, facts, judgement, contact })

@@ -80,10 +80,13 @@ fn messages(engine: &Engine, mut group: Vec<Ready<'_>>, loaded: &Loaded, spent: 
     group.sort_by_key(|one| (rank(one.effect.class, level(one), &one.facts), one.effect.id));
     let mut done = Vec::new();
     while !group.is_empty() {
-        let (lines, key, from) = (lines(&group), key(&group), sender(&group));
+        let (lines, key) = (lines(&group), key(&group));
+        let (from, spoken) =
+            speaker(&group).map(|one| (one.effect.from.clone(), one.effect.locale.clone())).unwrap_or_default();
         let first = group.remove(0);
         let (at, on) = (first.at, first.facts.today);
-        let effect = Effect { key: Some(key), from, ..first.effect.clone() };
+        let locale = locale(&first, &spoken);
+        let effect = Effect { key: Some(key), from, locale, ..first.effect.clone() };
         let leader = prepare(engine, Ready { effect, ..first }, loaded, if group.is_empty() { &[] } else { &lines });
         if leader.item.is_err() {
             done.push(leader);
@@ -99,11 +102,17 @@ fn messages(engine: &Engine, mut group: Vec<Ready<'_>>, loaded: &Loaded, spent: 
     done
 }
 
-/// Who speaks: the sender of the playbook that is asked first.
-fn sender(group: &[Ready<'_>]) -> String {
-    let first =
-        group.iter().max_by_key(|one| (one.bundle.compiled.playbook.applies_to.priority, Reverse(one.effect.id)));
-    first.map(|one| one.effect.from.clone()).unwrap_or_default()
+/// Who speaks: the playbook that is asked first gives the sender and the language.
+fn speaker<'a, 'b>(group: &'a [Ready<'b>]) -> Option<&'a Ready<'b>> {
+    group.iter().max_by_key(|one| (one.bundle.compiled.playbook.applies_to.priority, Reverse(one.effect.id)))
+}
+
+/// The language of the playbook that is asked first, where the text that speaks is written in it; else the text's own.
+fn locale(first: &Ready<'_>, spoken: &str) -> String {
+    let effect = &first.effect;
+    let channel = effect.channel.map_or(effect.lane.as_str(), |channel| channel.name());
+    let exists = first.bundle.templates.header(&effect.subject, channel, spoken).is_some();
+    if exists { spoken.to_owned() } else { effect.locale.clone() }
 }
 
 /// The key under which it left before; else what is alone keeps its own, and the same effects make the same message.

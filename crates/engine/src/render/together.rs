@@ -2,7 +2,7 @@
 //! none of their own.
 
 use super::Line;
-use recobro_connectors::template::plain;
+use recobro_connectors::template::{date_in, money_in, plain};
 use recobro_kernel::money::{Currency, Money};
 use recobro_kernel::value::Value;
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ fn totals(lines: &[Line]) -> BTreeMap<Currency, i64> {
     })
 }
 
-/// The list that is put behind a text which names one invoice only; nothing for one invoice.
+/// The list that is put into a text which names one invoice only; nothing for one invoice.
 pub(super) fn list(lines: &[Line], locale: &str, channel: &str) -> Option<String> {
     if lines.len() < 2 {
         return None;
@@ -68,8 +68,10 @@ pub(super) fn list(lines: &[Line], locale: &str, channel: &str) -> Option<String
     let found =
         WORDS.iter().find(|(code, _)| *code == language).or_else(|| WORDS.iter().find(|(code, _)| *code == "en"));
     let [head, due, total] = found.map(|(_, words)| *words)?;
-    let sums: Vec<String> =
-        totals(lines).iter().map(|(currency, minor)| Money::new(*minor, *currency).to_string()).collect();
+    let sums: Vec<String> = totals(lines)
+        .iter()
+        .map(|(currency, minor)| money_in(locale, channel, Money::new(*minor, *currency)))
+        .collect();
     if channel == "sms" {
         // A short message has room for the sum only.
         let numbers: Vec<&str> = lines.iter().map(|line| line.number.as_str()).collect();
@@ -77,18 +79,43 @@ pub(super) fn list(lines: &[Line], locale: &str, channel: &str) -> Option<String
     }
     let mut text = format!("{head}\n\n");
     for line in lines {
-        let _ = writeln!(text, "- {}, {due} {}: {}", line.number, line.due, line.claimable);
+        let (day, amount) = (date_in(locale, channel, line.due), money_in(locale, channel, line.claimable));
+        let _ = writeln!(text, "- {}, {due} {day}: {amount}", line.number);
     }
     let _ = write!(text, "\n{total}: {}", sums.join(", "));
     Some(text)
 }
 
-/// The list behind the HTML of a text, escaped.
-pub(super) fn html(html: &str, list: &str) -> String {
-    let escaped = list.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "<br>\n");
-    let block = format!("<p>{escaped}</p>\n");
-    match html.rfind("</body>") {
-        Some(end) => format!("{}{block}{}", &html[..end], &html[end..]),
-        None => format!("{html}{block}"),
+/// A text with the list before its signature, the last paragraph that names the sender; at the end where there is none.
+pub(super) fn put(text: &str, list: &str, sender: &str) -> String {
+    let text = text.trim_end();
+    let parts: Vec<&str> = text.split("\n\n").collect();
+    let signed = parts.iter().rposition(|part| !sender.is_empty() && part.contains(sender));
+    match signed.filter(|at| *at > 0) {
+        Some(at) => format!("{}\n\n{list}\n\n{}\n", parts[..at].join("\n\n"), parts[at..].join("\n\n")),
+        None => format!("{text}\n\n{list}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_stands_before_the_signature_as_its_readers_write() {
+        let line = |number: &str, minor: i64| Line {
+            invoice: recobro_kernel::ids::InvoiceId::from(number),
+            number: number.to_owned(),
+            due: "2026-02-02".parse().unwrap(),
+            claimable: Money::new(minor, "EUR".parse().unwrap()),
+            level: 1,
+        };
+        let lines = [line("1", 123_456), line("2", 100)];
+        let list = list(&lines, "es-MX", "email").unwrap();
+        assert!(list.contains("- 1, vencida el 2 de febrero de 2026: 1.234,56\u{a0}€"), "{list}");
+        let text = put("Hola:\n\nSu factura.\n\nUn saludo,\nAna\n", "LISTA", "Ana");
+        assert_eq!(text, "Hola:\n\nSu factura.\n\nLISTA\n\nUn saludo,\nAna\n");
+        assert_eq!(put("Hola, soy Ana.\n", "LISTA", "Ana"), "Hola, soy Ana.\n\nLISTA\n", "no signature of its own");
+        assert_eq!(put("Hola.\n", "LISTA", ""), "Hola.\n\nLISTA\n");
     }
 }

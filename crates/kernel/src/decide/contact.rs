@@ -184,7 +184,9 @@ impl Walk<'_> {
                 Via::LastWorking => self.last_working(),
             };
             let files = info.files.get(&channel).map_or(&[][..], Vec::as_slice);
-            let exists = |locale: &String| files.iter().find(|file| *file == locale);
+            // `es-MX` reads Spanish before it reads another language.
+            let of = |locale: &str| files.iter().find(|file| *file == locale);
+            let exists = |locale: &String| of(locale).or_else(|| of(locale.split(['-', '_']).next()?));
             let any = || files.first().filter(|_| step.options.allow_fallback || locales.is_empty());
             let Some(locale) = locales.iter().find_map(exists).or_else(any) else {
                 why.push((channel, format!("no text in {}", locales.join(", "))));

@@ -486,7 +486,10 @@ impl Walk<'_> {
         self.emit(Record::Returned { effect, rule: rule.clone(), not_before });
         let place = self.place(state.step);
         if let Some((index, contact)) = self.watch_of(effect) {
-            self.emit(Record::WatchMoved { index, contact: PendingContact { effect: None, not_before, ..contact } });
+            // What is forbidden on this channel would be forbidden again: the next one is tried.
+            let channel = if not_before.is_some() { contact.channel } else { state.via + 1 };
+            let contact = PendingContact { effect: None, not_before, channel, ..contact };
+            self.emit(Record::WatchMoved { index, contact });
             return;
         }
         if !state.of_cursor {

@@ -1,7 +1,7 @@
 //! The rules that bind what is done about one invoice on one day, and what each of them answers.
 
 use super::Verdict;
-use super::policy::{Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
+use super::policy::{Confidence, Counts, Kind, Of, Opening, Precondition, Rule, Term, own};
 use crate::calendar::Calendar;
 use crate::case::{Approval, Marks, shift};
 use crate::facts::{Channel, Class, ContactMade, ContactPoint, Facts};
@@ -148,6 +148,20 @@ impl<'l> Bound<'l> {
             found.push(finding(rule, (Verdict::Allow, why), (!allowed).then(|| name.clone())));
         }
         found
+    }
+
+    /// The statements that rules of law demand of a message's text, each with its rule. What the house asks of its own
+    /// texts is the check's business: nobody is kept from a message for it.
+    pub fn statements(&self, channel: Channel, class: Class) -> impl Iterator<Item = (&'l Rule, &'l str)> {
+        let demands = self
+            .rules
+            .iter()
+            .copied()
+            .filter(move |rule| rule.confidence != Confidence::House && rule.is_about(Some(channel), class));
+        demands.flat_map(|rule| {
+            let names: &[String] = if let Kind::Content { require, .. } = &rule.kind { require } else { &[] };
+            names.iter().map(move |name| (rule, name.as_str()))
+        })
     }
 
     /// Every rule that binds, for commands that list them.
@@ -399,10 +413,12 @@ pub(super) fn term_of(term: &Term, rule: &Rule, asked: &Asked<'_>) -> Option<Spa
     let own = |name: &str| asked.law.policies.get(rule.id.split('/').next().unwrap_or_default())?.values.get(name);
     match term {
         Term::Span(span) => Some(*span),
-        Term::Law(name) => match own(name).or_else(|| asked.law.value_for(name, customer, invoice)) {
-            Some(Value::Span(span)) => Some(*span),
-            _ => None,
-        },
+        Term::Law(name) => {
+            match own(name).or_else(|| asked.law.value_for(name, customer, invoice, asked.facts.today)) {
+                Some(Value::Span(span)) => Some(*span),
+                _ => None,
+            }
+        }
     }
 }
 

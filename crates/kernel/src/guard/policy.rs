@@ -312,11 +312,19 @@ impl Policy {
 }
 
 impl Policy {
-    /// How narrowly it speaks for a customer: 3 their subdivision, 2 their country, 1 the Union, 0 everywhere; nothing
-    /// where it speaks for others.
+    /// How narrowly it speaks for a customer on a day: 3 their subdivision, 2 their country, 1 the Union, 0 everywhere;
+    /// nothing where it speaks for others, for other collectors, or not on that day.
     #[must_use]
-    pub fn nearness(&self, customer: &CustomerFacts, invoice: &InvoiceFacts) -> Option<u8> {
+    pub fn nearness(
+        &self,
+        customer: &CustomerFacts,
+        invoice: &InvoiceFacts,
+        (on, collector): (NaiveDate, Collector),
+    ) -> Option<u8> {
         let one_of = |list: &[String], word: &str| list.is_empty() || list.iter().any(|one| one == word);
+        if !self.is_in_force(on) || !(self.collectors.is_empty() || self.collectors.contains(&collector)) {
+            return None;
+        }
         if !one_of(&self.debtor_kinds, &customer.kind) || !one_of(&self.products, &invoice.product) {
             return None;
         }
@@ -330,6 +338,12 @@ impl Policy {
             }
         };
         if self.jurisdictions.is_empty() { Some(0) } else { self.jurisdictions.iter().filter_map(place).max() }
+    }
+
+    /// Whether it is in force on a day.
+    #[must_use]
+    pub fn is_in_force(&self, on: NaiveDate) -> bool {
+        is_in_force(self.from, self.to, on)
     }
 
     /// Whether it speaks for somebody in a country: the country itself, a part of it, or the Union it is in.

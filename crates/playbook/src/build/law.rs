@@ -5,13 +5,14 @@
 //! names no country, gives warnings. Rules and policies with a last day are left to the guard: no check knows the date.
 
 use super::Builder;
+use crate::content::is_supplied;
 use crate::diagnostic::Diagnostic;
 use crate::read::examples::short;
 use crate::statutes::rule_place;
 use crate::yaml::{Node, Place};
 use recobro_kernel::expr::Arg;
 use recobro_kernel::facts::{Channel, Class};
-use recobro_kernel::guard::policy::{Kind, Of, Policy, Precondition, Rule, Term};
+use recobro_kernel::guard::policy::{Confidence, Kind, Of, Policy, Precondition, Rule, Term};
 use recobro_kernel::playbook::{Cap, RequestClass, Step, Test, Verb, Via};
 use recobro_kernel::time::{Hours, Span, Unit};
 use recobro_kernel::value::Value;
@@ -346,10 +347,15 @@ impl<'a> Builder<'a> {
                 for what in refuse {
                     self.refused(binding, rule, what, text.refused(&file, locale, what));
                 }
-                for what in require.iter().filter(|what| binding.sure && !text.states(locale, what)) {
+                // What a message says by itself is not asked for; what law demands is kept at the hand-over, so a
+                // playbook for any country hears where its text cannot go.
+                let asked = binding.sure || rule.confidence != Confidence::House;
+                let supplied = |what: &str| is_supplied(what, channel, template.info.class);
+                let lacks = |what: &&String| asked && !supplied(what) && !text.states(locale, what);
+                for what in require.iter().filter(lacks) {
                     let name = &binding.policy.name;
                     let message = format!("template `{id}` lacks what policy {name} requires: {}", required(what));
-                    let problem = Diagnostic::error("PB410", &Place::top(&file), message);
+                    let problem = binding.problem("PB410", &Place::top(&file), message);
                     self.report().push(problem.note(self.rule_note(rule)));
                 }
             }

@@ -129,10 +129,10 @@ fn figure(report: &Report, node: &Node) -> Option<Value> {
     if node.entries().is_empty() {
         return guess(report, node);
     }
-    only(report, node, "a figure", &["effective_from", "source", "value"]);
-    if let Some(source) = node.get("source") {
-        text(report, source);
-    }
+    // A figure that changes stands in two policies with dates: its own would be read by nobody.
+    only(report, node, "a figure", &["confidence", "source", "value"]);
+    required(report, node, "source").and_then(|source| text(report, source));
+    required(report, node, "confidence").and_then(|node| one_of(report, node, &["house", "known", "verified"]));
     guess(report, required(report, node, "value")?)
 }
 

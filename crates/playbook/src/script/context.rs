@@ -138,7 +138,7 @@ impl Session {
                     None => self
                         .view
                         .law
-                        .value_for(name, &self.view.facts.customer, &self.view.facts.invoice)
+                        .value_for(name, &self.view.facts.customer, &self.view.facts.invoice, self.view.facts.today)
                         .cloned()
                         .ok_or_else(|| format!("no policy has the value `law.{name}`; add it under `values:`"))?,
                 };
