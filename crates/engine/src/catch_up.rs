@@ -3,15 +3,16 @@
 //! A case whose time passed more than a day ago is late. Where more cases than the threshold are late at once, what each
 //! of them orders is born held, also when its hours let it be ordered only tomorrow, until it is released. A released
 //! contact goes back to its case, which decides it again with the facts of that moment; what was paid, promised or
-//! disputed meanwhile takes its contacts back as always. Real time only: a virtual run is never late.
+//! disputed meanwhile takes its contacts back as always. What was ordered on time and lay ready through the outage is held
+//! at its claim by the same threshold. Real time only: a virtual run is never late.
 
 use crate::db::{self, Claimed};
 use crate::deliver::{self, Asking};
 use crate::operate::Who;
 use crate::priority::Rank;
-use crate::run::Span;
+use crate::run::{Span, Tick};
 use crate::{Engine, Error};
-use recobro_kernel::effect::Effect;
+use recobro_kernel::effect::{Effect, EffectKind};
 use recobro_kernel::guard::Verdict;
 use recobro_kernel::ids::EffectId;
 use recobro_kernel::money::Money;
@@ -104,6 +105,38 @@ async fn holds(engine: &Engine, tx: &mut Tx, before: Timestamp, claimed: usize) 
     Ok(true)
 }
 
+/// Holds what was ready before an outage and is claimed only now, where more than the threshold is. Answers the rows that
+/// go on.
+pub(crate) async fn keep_back(
+    engine: &Engine,
+    tx: &mut Tx,
+    rows: Vec<OutboxRow>,
+    tick: &mut Tick,
+) -> Result<Vec<OutboxRow>, Error> {
+    let before = engine.clock.now().plus_us(-LATE_US);
+    let above = i64::try_from(engine.settings.catch_up_above).unwrap_or(i64::MAX - 1);
+    if above == 0 || rows.iter().all(|row| row.due_at >= before) {
+        return Ok(rows);
+    }
+    let (mut late, mut on_time) = (Vec::new(), Vec::new());
+    for row in rows {
+        let effect = deliver::effect_of(&row)?;
+        let waits = row.due_at < before && effect.kind == EffectKind::Contact && !effect.class.is_exempt();
+        if waits { &mut late } else { &mut on_time }.push(row);
+    }
+    // What waits already counts, so that the last ones of many do not leave as few.
+    let others = catch_up::late_effects(tx, before, above + 1).await?;
+    if others + i64::try_from(late.len()).unwrap_or(0) <= above {
+        on_time.extend(late);
+        on_time.sort_by_key(|row| (row.due_at, row.id));
+        return Ok(on_time);
+    }
+    tracing::warn!(held = late.len(), "contacts of before an outage wait for `recobro outbox release`");
+    outbox::keep_back(tx, &late.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    tick.kept_back = true;
+    Ok(on_time)
+}
+
 /// What waits, and what would leave if it were released now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
@@ -144,7 +177,8 @@ impl Engine {
     /// # Errors
     /// [`Error::Store`], [`Error::Bundle`].
     pub async fn forecast(&self, tranche: Option<usize>) -> Result<Forecast, Error> {
-        let mut tx = self.store.begin().await?;
+        // Reads only, and locks nobody: a forecast of thousands must not stand in the way of the work.
+        let mut tx = self.store.read().await?;
         let held = queue(self, &mut tx).await?;
         let forecast = foretell(self, &mut tx, first(&held, tranche)).await?;
         let totals = catch_up::totals(&mut tx).await?;
@@ -184,7 +218,7 @@ async fn queue(engine: &Engine, tx: &mut Tx) -> Result<Vec<Held>, Error> {
         let rows = outbox::list(tx, Some(State::Held), &after, PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = last.id.to_string();
-        let asking = Asking::of(engine, tx, &rows).await?;
+        let asking = Asking::seen(engine, tx, &rows).await?;
         for row in rows {
             let effect = deliver::effect_of(&row)?;
             // A row whose invoice the ledger lost comes last.
@@ -211,7 +245,7 @@ async fn foretell(engine: &Engine, tx: &mut Tx, chosen: Vec<&Held>) -> Result<Fo
     let (mut customers, mut asked) = (BTreeSet::new(), BTreeMap::new());
     for page in pages(chosen) {
         let rows: Vec<OutboxRow> = page.iter().map(|one| one.row.clone()).collect();
-        let mut asking = Asking::of(engine, tx, &rows).await?;
+        let mut asking = Asking::seen(engine, tx, &rows).await?;
         for one in &page {
             let Some((facts, judged)) = asking.judge(engine, &one.row, &one.effect) else { continue };
             match judged.verdict {

@@ -20,13 +20,13 @@ pub(crate) use asking::{Asking, effect_of};
 pub(crate) use stated::Wanted;
 
 use crate::db;
-use crate::explain;
 use crate::facts::Loaded;
 use crate::library::Bundle;
 use crate::observe::Act;
 use crate::render::{Line, Recipient, Rendering, render};
 use crate::run::{Span, Tick};
 use crate::{Engine, Error};
+use crate::{catch_up, explain};
 use asking::{Judged, in_turn, judge, spend};
 use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
 use recobro_kernel::case::Case;
@@ -128,6 +128,7 @@ pub(crate) async fn claim(engine: &Engine, tx: &mut Tx, span: Span, tick: &mut T
         }
     }
     if span.sliced {
+        rows = catch_up::keep_back(engine, tx, rows, tick).await?;
         rows = together::only_decided(engine, tx, rows).await?;
     }
     if rows.is_empty() {

@@ -76,6 +76,8 @@ pub(crate) struct Tick {
     pub(crate) progress: Progress,
     /// Acts to tell after the commit.
     pub(crate) acts: Vec<Act>,
+    /// A claim held something for a person: more of it may be behind.
+    pub(crate) kept_back: bool,
     /// Under what this worker carries what it orders; nothing in virtual time.
     pub(crate) lease: Option<outbox::Lease>,
     /// What it will carry once the open transaction is committed.
@@ -419,7 +421,7 @@ impl Engine {
         let handings = deliver::claim(self, &mut tx, span, tick).await?;
         tx.commit().await?;
         self.tell_observer(tick);
-        worked |= advanced > 0;
+        worked |= advanced > 0 || std::mem::take(&mut tick.kept_back);
         if advanced < self.settings.batch {
             worked |= replan::step(self).await?.is_some();
         }

@@ -32,6 +32,24 @@ pub async fn late(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<i64> {
     Ok(tx.row(&COUNT_LATE, args![before, limit]).await?.map(|mut row| row.next()).transpose()?.unwrap_or(0))
 }
 
+/// By `outbox_ready` and `outbox_held`; no more than the limit of each is counted.
+const COUNT_LATE_EFFECTS: Query = Query::new(
+    "catch_up.count_late_effects",
+    "SELECT COUNT(*) FROM (
+       SELECT id FROM (SELECT id FROM outbox WHERE status = 0 AND due_at < $1 ORDER BY due_at, id LIMIT $2) AS ready
+       UNION ALL SELECT id FROM (SELECT id FROM outbox WHERE status = 4 ORDER BY id LIMIT $2) AS held) AS late LIMIT 1",
+);
+
+/// Counts effects that were ready before an instant and that nobody claimed, with those that wait for a person already,
+/// each no further than a limit.
+///
+/// # Errors
+/// Those of the database.
+pub async fn late_effects(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<i64> {
+    let args = args![before, limit];
+    Ok(tx.row(&COUNT_LATE_EFFECTS, args).await?.map(|mut row| row.next()).transpose()?.unwrap_or(0))
+}
+
 /// Since when contacts wait for a person; nothing where none need to.
 ///
 /// # Errors
@@ -130,4 +148,4 @@ pub async fn release_all(tx: &mut Tx) -> Result<()> {
     end(tx).await
 }
 
-crate::sql::statements! {COUNT_LATE, HELD, COUNT, RELEASE, RELEASE_ALL ; HOLD}
+crate::sql::statements! {COUNT_LATE, COUNT_LATE_EFFECTS, HELD, COUNT, RELEASE, RELEASE_ALL ; HOLD}

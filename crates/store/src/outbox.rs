@@ -291,6 +291,21 @@ pub async fn put_back(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
     Ok(())
 }
 
+const KEEP_BACK: Query = listed!(
+    "outbox.keep_back",
+    "UPDATE outbox SET status = 4, lease_until = NULL, owner = NULL WHERE status = 1 AND id",
+    ""
+);
+
+/// Holds effects for a person that this transaction claimed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_back(tx: &mut Tx, effects: &[EffectId]) -> Result<()> {
+    tx.run(&KEEP_BACK, vec![texts(effects)]).await?;
+    Ok(())
+}
+
 static HOLD: Bulk = Bulk::new(
     "outbox.hold",
     columns!(id Text, fence Int),
@@ -731,4 +746,4 @@ fn read_communication(row: &mut Row) -> Result<Communication> {
     })
 }
 
-crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, PUT_BACK, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, DELETE_FENCED, KEEP}
+crate::sql::statements! {READY, READY_ON, READY_OF, LEASE, TAKE_HELD, PUT_BACK, KEEP_BACK, EXPIRED, FREE, TAKE_OVER, NOW, END_LEASES, NEXT, LIST, GET, OF_CASE, COMMUNICATIONS_OF, COMMUNICATION, DELETE, RECALL ; HOLD, SENDING, LATER, UNKNOWN, INSERT, DELETE_FENCED, KEEP}

@@ -38,6 +38,12 @@ impl Asking {
     pub(crate) async fn of(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self, Error> {
         let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
         contacts::lock_budget(tx, &customers).await?;
+        Self::seen(engine, tx, rows).await
+    }
+
+    /// The same without the locks, for an answer that lets nothing leave.
+    pub(crate) async fn seen(engine: &Engine, tx: &mut Tx, rows: &[OutboxRow]) -> Result<Self, Error> {
+        let customers: Vec<CustomerId> = db::unique(&rows.iter().map(|row| row.customer.clone()).collect::<Vec<_>>());
         let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
         let invoices: Vec<_> = rows.iter().map(|row| row.invoice.clone()).collect();
         let mut loaded = db::load_facts(engine, tx, (&invoices, &customers), engine.clock.now()).await?;

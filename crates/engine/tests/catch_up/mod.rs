@@ -2,10 +2,12 @@
 
 use crate::world::{World, customer, invoice, library_of, payment, run};
 use recobro_connectors::source::record::Record;
-use recobro_engine::{Engine, Nobody, Who};
+use recobro_engine::faults::Faults;
+use recobro_engine::{Engine, Error, Nobody, Who};
 use recobro_store::catch_up;
 use recobro_store::history;
 use recobro_store::outbox::{self, OutboxRow, State};
+use std::sync::Arc;
 
 const DAILY: &str = "
 playbook: probe
@@ -99,6 +101,43 @@ async fn all_of_them_wait_where_a_batch_takes_more_than_the_threshold() {
     world.batch = 5;
     let engine = after_the_outage(&world, 12, "2026-05-20T10:00:00Z").await;
     assert_eq!((sent(&world), held(&engine).await.len()), (0, 12));
+}
+
+/// Eight reminders that were ordered on time, and a worker that died before it claimed them.
+async fn ordered_before_the_outage(world: &World, at: &str) -> Engine {
+    let library = library_of(&[("workflows/probe.yaml", DAILY)]);
+    let engine = world.try_engine_with(&library).await.unwrap();
+    engine.receive("test", &mut rows(8).into_iter()).await.unwrap();
+    run(&engine, Some("2026-05-12"), &Nobody).await.unwrap();
+    engine.store().clone().close().await;
+    drop(engine);
+    let dying = Faults::watched(Arc::new(|point| point != "deliver.before_claim"));
+    let engine = world.worker_of("a", dying, &library).await.unwrap();
+    engine.clock().move_to("2026-05-13T10:00:00Z".parse().unwrap());
+    assert!(matches!(engine.round_once().await, Err(Error::Fault("deliver.before_claim"))));
+    engine.store().clone().close().await;
+    drop(engine);
+    let engine = world.worker_of("b", Faults::none(), &library).await.unwrap();
+    go_on(&engine, at).await;
+    engine
+}
+
+#[tokio::test]
+async fn what_was_ready_long_before_waits_as_well() {
+    let mut world = World::holding_above(3);
+    world.slice = Some(2);
+    let engine = ordered_before_the_outage(&world, "2026-05-18T10:00:00Z").await;
+    assert_eq!((sent(&world), held(&engine).await.len()), (0, 8), "{:?}", world.contacts());
+    assert_eq!(engine.release(None, &who()).await.unwrap(), 8);
+    while engine.round_once().await.unwrap() {}
+    assert_eq!((sent(&world), held(&engine).await.len()), (8, 0));
+
+    let world = World::holding_above(8);
+    let engine = ordered_before_the_outage(&world, "2026-05-18T10:00:00Z").await;
+    assert_eq!((sent(&world), held(&engine).await.len()), (8, 0), "few leave by themselves");
+    let world = World::holding_above(3);
+    let engine = ordered_before_the_outage(&world, "2026-05-13T15:00:00Z").await;
+    assert_eq!((sent(&world), held(&engine).await.len()), (8, 0), "nobody is a day late");
 }
 
 #[tokio::test]

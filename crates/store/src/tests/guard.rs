@@ -104,8 +104,14 @@ pub(super) async fn what_an_outage_made_late_is_held_until_it_is_released(store:
     assert_eq!(catch_up::cases(&mut tx).await.unwrap(), 2);
     catch_up::release(&mut tx, &[no]).await.unwrap();
     assert_eq!(catch_up::held(&mut tx, &[no], at(6)).await.unwrap().len(), 0);
+    let outbox::Birth::Ready { due_at: ready_at } = opening.effects[1].birth else { panic!("born ready") };
+    assert_eq!(catch_up::late_effects(&mut tx, ready_at, 9).await.unwrap(), 1, "what is held");
+    assert_eq!(catch_up::late_effects(&mut tx, ready_at.plus_us(1), 9).await.unwrap(), 2);
     let claimed = outbox::claim(&mut tx, at(90), &[], 10, &lease("w", 60)).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [effect_id(31)], "what is held is not claimed");
+    outbox::keep_back(&mut tx, &[effect_id(31)]).await.unwrap();
+    assert_eq!(outbox::list(&mut tx, Some(State::Held), "", 9).await.unwrap().len(), 2);
+    outbox::take_held(&mut tx, &[effect_id(31)]).await.unwrap();
     let taken = outbox::take_held(&mut tx, &[effect_id(30), effect_id(31)]).await.unwrap();
     assert_eq!(taken.iter().map(|row| (row.id, row.fence)).collect::<Vec<_>>(), [(effect_id(30), 1)]);
     catch_up::release_all(&mut tx).await.unwrap();
