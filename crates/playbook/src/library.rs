@@ -10,10 +10,10 @@ use crate::yaml::{self, Node, Place};
 use crate::{Checked, Compiled, Files, Library, segments, select, statutes};
 use recobro_kernel::calendar::Calendar;
 use recobro_kernel::facts::Registry;
-use recobro_kernel::guard::policy::Collector;
+use recobro_kernel::guard::policy::{Collector, Policy};
 use recobro_kernel::ids::Hash;
 use recobro_kernel::law::Law;
-use recobro_kernel::playbook::RequestInfo;
+use recobro_kernel::playbook::{RequestClass, RequestInfo};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,14 +126,15 @@ type Parsed = Vec<(Arc<str>, Node)>;
 
 fn load(files: &Files) -> (Shared<'_>, Parsed) {
     let report = Report::default();
-    let Statutes { law, nodes: policies } = law(files, &report);
+    let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node)).unwrap_or_default();
+    let Statutes { mut law, nodes: policies } = law(files, &report);
+    name_adverse(&mut law, &requests);
     for (name, node) in &policies {
         if let Some(policy) = law.policies.get(name) {
             examples::read(&report, node, policy);
         }
     }
     statutes::check(&report, &law, &policies);
-    let requests = parse(files, requests::FILE, &report).map(|node| requests::read(&report, &node));
     let fragments = fragments(files, &report);
     let facts = Arc::new(registry(files, &report));
     let templates = template::load(files, &facts, &report);
@@ -157,7 +158,6 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
         targets(node, &mut handovers);
     }
     let names = nodes.iter().filter_map(|(_, node)| Some(node.get("playbook")?.text()?.to_owned())).collect();
-    let requests = requests.unwrap_or_default();
     (
         Shared {
             files,
@@ -176,6 +176,21 @@ fn load(files: &Files) -> (Shared<'_>, Parsed) {
         },
         nodes,
     )
+}
+
+/// `before: [adverse]` speaks of everything that hurts: both hand-overs and every action of that class, also an
+/// organisation's own.
+fn name_adverse(law: &mut Law, requests: &BTreeMap<String, RequestInfo>) {
+    let adverse = requests.iter().filter(|(_, info)| info.class == RequestClass::Adverse).map(|(name, _)| name.clone());
+    let all: BTreeSet<String> = adverse.chain(["escalate", "outsource"].map(str::to_owned)).collect();
+    let speaks = |policy: &Policy| policy.rules.iter().any(|rule| rule.before.contains(policy::ADVERSE));
+    for policy in law.policies.values_mut().filter(|policy| speaks(policy)) {
+        for rule in &mut Arc::make_mut(policy).rules {
+            if rule.before.remove(policy::ADVERSE) {
+                rule.before.extend(all.iter().cloned());
+            }
+        }
+    }
 }
 
 /// Playbooks stand directly in `workflows/`; four other files with grammars of their own stand beside them.

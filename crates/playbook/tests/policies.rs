@@ -46,6 +46,17 @@ fn a_row_cannot_open_what_nobody_can_lift() {
 }
 
 #[test]
+fn adverse_speaks_of_every_act_that_hurts_also_of_an_organisations_own() {
+    let rule = read(&row("precondition", "approve: 1", ", before: [adverse, card.retry]")).unwrap().remove(0);
+    for act in ["escalate", "outsource", "supply.cut", "cover.terminate", "bureau.report", "card.retry"] {
+        assert!(rule.before.contains(act), "{act}: {:?}", rule.before);
+    }
+    for act in ["supply.restore", "incentive.open", "adverse"] {
+        assert!(!rule.before.contains(act), "{act}: {:?}", rule.before);
+    }
+}
+
+#[test]
 fn a_place_that_is_none_would_bind_nobody_and_is_said() {
     for (place, help) in [("UK", "is `GB`"), ("ZZ", "ISO codes"), ("[ES, XQ-1]", "no country `XQ`")] {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Folder of policies.
 pub(crate) const POLICIES: &str = "workflows/policies/";
+/// Every act that hurts, by its class.
+pub(crate) const ADVERSE: &str = "adverse";
 
 const POLICY_KEYS: &[&str] = &[
     "collector_role",
