@@ -1,9 +1,10 @@
-//! For development: `cargo xtask test`, `cargo xtask demo`, `cargo xtask tidy`.
+//! For development: `cargo xtask test`, `cargo xtask demo`, `cargo xtask soak`, `cargo xtask tidy`.
 //!
 //! The only automation of this repository; `.ci/run` calls it too. Nothing here ships. Start reading at [`COMMANDS`].
 
 mod demo;
 mod postgres;
+mod soak;
 mod suite;
 mod tidy;
 mod workspace;
@@ -25,6 +26,11 @@ const COMMANDS: &[Command] = &[
         run: suite::run,
     },
     Command { name: "demo", says: "build recobro in release and run `recobro demo [ARGS]`", run: demo::run },
+    Command {
+        name: "soak",
+        says: "play long campaigns of random worlds against the independent checker; [WORLDS], 200 if nothing is said",
+        run: soak::run,
+    },
     Command { name: "tidy", says: "check the arrows, the onlys, sizes and licences", run: tidy::run },
 ];
 
