@@ -1,10 +1,11 @@
-//! For development: `cargo xtask test`, `demo`, `tidy`, `bench`.
+//! For development: `cargo xtask test`, `demo`, `tidy`, `bench`, `soak`.
 //!
 //! The only automation of this repository; `.ci/run` calls it too. Nothing here ships. Start reading at [`COMMANDS`].
 
 mod bench;
 mod demo;
 mod postgres;
+mod soak;
 mod suite;
 mod tidy;
 mod workspace;
@@ -30,6 +31,11 @@ const COMMANDS: &[Command] = &[
         name: "bench",
         says: "measure the worker beside the limits of the same databases; [--cases N] [--rounds N]",
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        says: "play long campaigns of random worlds against the independent checker; [WORLDS], 200 if nothing is said",
+        run: soak::run,
     },
     Command { name: "tidy", says: "check the arrows, the onlys, sizes and licences", run: tidy::run },
 ];

@@ -51,6 +51,8 @@ pub(crate) enum What {
     Called(bool),
     /// A person was asked to dial: judged, and counts for nothing.
     AskedToCall,
+    /// A person was shown the number: judged, and counts as a call; true where somebody was talked to.
+    Opened(bool),
 }
 
 /// A contact as it was seen from outside.
@@ -109,6 +111,24 @@ pub(crate) enum News {
         customer: String,
         channel: String,
     },
+    /// Times of the week at which the customer wants nothing: days (Monday is 0), from and to in minutes.
+    Inconvenient {
+        customer: String,
+        days: &'static [u32],
+        from: u32,
+        to: u32,
+    },
+    /// Two people lifted a rule, up to and with a date.
+    Lifted {
+        customer: String,
+        line: &'static str,
+        until: NaiveDate,
+    },
+    /// Somebody ended it before its time.
+    Unlifted {
+        customer: String,
+        line: &'static str,
+    },
     Approved {
         debt: String,
     },
@@ -138,6 +158,8 @@ pub(crate) struct Facts {
     /// What nobody saw leave and the ledger counts, because it may have, or counted until it was refused: what waits,
     /// waits for these too.
     pub(crate) doubts: Vec<Contact>,
+    /// Numbers that people asked for and were not shown, with the rule.
+    pub(crate) kept: Vec<(Contact, String)>,
     pub(crate) acts: Vec<Act>,
     pub(crate) news: Vec<(At, News)>,
 }
@@ -164,13 +186,44 @@ impl Facts {
     /// Everything that must not have been.
     pub(crate) fn complaints(&self) -> Vec<Complaint> {
         let judged = self.contacts.iter().filter(|one| match one.what {
-            What::Message => true,
+            What::Message | What::Opened(_) => true,
             What::AskedToCall => is_of_a_stage(&one.step),
             What::Called(_) => false,
         });
         let mut all: Vec<Complaint> = judged.flat_map(|one| self.against(one)).collect();
         all.extend(self.acts.iter().flat_map(|act| self.against_act(act)));
+        all.extend(self.kept_for_nothing());
         all
+    }
+
+    /// Numbers that were not shown though nothing stood against it. A hold of a playbook is not the checker's to know,
+    /// nor whether a number is known.
+    fn kept_for_nothing(&self) -> Vec<Complaint> {
+        let own = |rule: &str| rule.starts_with("held by") || rule == "paused" || rule.starts_with("no open number");
+        let free = |(one, rule): &&(Contact, String)| !own(rule) && self.against(one).is_empty();
+        let told = |(one, rule): &(Contact, String)| Complaint {
+            rule: "kept for nothing",
+            customer: one.customer.clone(),
+            at: one.at,
+            text: tell(one, self.customer(&one.customer), "kept for nothing", rule),
+        };
+        self.kept.iter().filter(free).map(told).collect()
+    }
+
+    /// Whether two people lifted a rule for the customer, and it was not ended.
+    fn is_lifted(&self, name: &str, one: &Contact) -> bool {
+        let today = self.day_of(one);
+        let mut lifted = false;
+        for news in self.known(one.at) {
+            match news {
+                News::Lifted { customer, line, until } if *customer == one.customer && *line == name => {
+                    lifted = today <= *until;
+                }
+                News::Unlifted { customer, line } if *customer == one.customer && *line == name => lifted = false,
+                _ => {}
+            }
+        }
+        lifted
     }
 
     pub(crate) fn customer(&self, id: &str) -> &Customer {
@@ -191,7 +244,7 @@ impl Facts {
         }
         let is_about = |line: &&&Line| line.is_about(customer.country, customer.kind, &one.channel);
         for line in lines.iter().filter(is_about) {
-            if let Some(why) = self.breaks(line, one, customer) {
+            if let Some(why) = self.breaks(line, one, customer).filter(|_| !self.is_lifted(line.name, one)) {
                 found.push((line.name, why));
             }
         }
@@ -259,7 +312,8 @@ impl Facts {
                     return None;
                 }
                 let counted = self.counted(line, one, of);
-                let talks = counted.filter(|other| !after_talks || other.what == What::Called(true));
+                let talks = counted
+                    .filter(|other| !after_talks || matches!(other.what, What::Called(true) | What::Opened(true)));
                 let others = talks.filter(|other| !other_channel || other.channel != one.channel);
                 let last = others.filter(|other| other.run != one.run).map(|other| self.day_of(other)).max()?;
                 (now.date() < plus(last, days)).then(|| format!("the last was on {last}, {days} days apart"))
@@ -333,6 +387,14 @@ impl Facts {
                 }
                 News::Represented { customer } if *customer == one.customer && one.role != "attorney" => {
                     found.push(("only the attorney", format!("it went to the role {}", one.role)));
+                }
+                // 3.6: nor at any time known to be inconvenient.
+                News::Inconvenient { customer, days, from, to } if *customer == one.customer => {
+                    let now = wall(one.at, self.customer(customer).zone);
+                    let minute = now.hour() * 60 + now.minute();
+                    if days.contains(&now.weekday().num_days_from_monday()) && (*from..*to).contains(&minute) {
+                        found.push(("inconvenient", format!("at {}", now.format("%a %H:%M:%S"))));
+                    }
                 }
                 _ => {}
             }
@@ -450,7 +512,8 @@ impl Facts {
 /// The tries of one call keep their own distance.
 fn is_one_call(one: &Contact, other: &Contact) -> bool {
     let same_step = one.step == other.step && one.debts == other.debts;
-    one.run == other.run || (one.what == What::AskedToCall && other.channel == "call" && same_step)
+    let asks = matches!(one.what, What::AskedToCall | What::Opened(_));
+    one.run == other.run || (asks && other.channel == "call" && same_step)
 }
 
 fn opens(days: Days, country: &str, on: NaiveDate) -> bool {

@@ -1,8 +1,9 @@
 //! The guard against an independent checker: random playbooks, scripts, people, clocks, zones and outages. No contact
 //! leaves that the checker forbids, and none that it allows is held for ever (`alive.rs` states the bound).
 //!
-//! What is not judged here, because it is not the engine's to stop yet: the hour at which a person dials (the opening of
-//! a call's work is), and calls that a handler asks for.
+//! Calls are judged where the number is shown, whoever ordered them: in rounds people ask for it, at odd hours too, and
+//! what is not shown though nothing forbids it is told as well. In a virtual run nobody opens a number: there the
+//! opening of a call's work is judged, and only that of a stage.
 
 mod alive;
 mod books;
@@ -12,6 +13,7 @@ mod law;
 mod play;
 mod portfolio;
 mod random;
+mod staff;
 mod workers;
 
 use books::Book;
@@ -19,8 +21,10 @@ use chrono::NaiveDate;
 use judge::Complaint;
 use play::{How, Played, play};
 use random::Random;
+use recobro_kernel::guard::policy::Collector;
 use recobro_playbook::Library;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Worlds of a virtual run, and of rounds as in real time. A campaign raises them: a thousand take a quarter of an hour.
 const VIRTUAL: u64 = 24;
@@ -61,7 +65,11 @@ fn shelf_of(number: u64, spoil: Spoil<'_>) -> Shelf {
         let spoilt = spoilt.split("\nexamples:").next().unwrap().to_owned() + "\n";
         Some(if asked_for { spoilt.replace("needs: opted_in", "needs: not_opted_out") } else { spoilt })
     };
-    let library = books::library(&books, &law);
+    let mut library = books::library(&books, &law);
+    // Every other one collects for others: every rule binds them as well.
+    if number % 2 == 1 {
+        Arc::make_mut(&mut library.law).collector = Collector::ThirdParty;
+    }
     Shelf { books, library, asked_for }
 }
 
@@ -78,20 +86,33 @@ async fn world(shelf: &Shelf, seed: u64, how: How) -> Played {
     played
 }
 
+/// As many worlds as a long campaign asks for (`cargo xtask soak`), else as many as every change can bear.
+fn soaked(worlds: u64) -> u64 {
+    std::env::var("RECOBRO_SOAK").map_or(worlds, |text| text.parse().expect("RECOBRO_SOAK is a number of worlds"))
+}
+
 /// Plays worlds and says what the checker has against them. Every other one is rough.
 async fn campaign(worlds: u64, rounds: bool) {
+    let worlds = soaked(worlds);
     let (mut contacts, mut acts, mut against) = (0, 0, Vec::new());
     let mut shelf = shelf_of(0, &as_it_is);
     for seed in 0..worlds {
         if seed % SHARE == 0 {
             shelf = shelf_of(seed / SHARE, &as_it_is);
+            eprintln!("world {seed} of {worlds}, rounds: {rounds}, {contacts} contacts, {} complaints", against.len());
         }
-        let how = How { rounds, rough: seed % 2 == 1, deaf: false };
+        let how = How { rounds, rough: seed % 2 == 1, ..How::default() };
         let played = world(&shelf, seed, how).await;
         contacts += played.facts.contacts.len();
         acts += played.facts.acts.len();
         let mut complaints = played.facts.complaints();
         complaints.extend(alive::complaints(&played, &shelf.books).await);
+        // Not every distance between the tries of a call is the checker's to know: told, and no complaint.
+        let (kept, complaints): (Vec<_>, Vec<_>) =
+            complaints.into_iter().partition(|one| one.rule == "kept for nothing");
+        for one in kept {
+            eprintln!("world {seed}: {}", one.text);
+        }
         let told = |one: &Complaint| format!("world {seed}, {how:?}: {}", played.facts.report(one));
         against.extend(complaints.iter().map(told));
     }
@@ -114,17 +135,23 @@ fn tally(complaints: &[Complaint]) -> BTreeMap<&'static str, usize> {
     let mut tally = BTreeMap::new();
     for complaint in complaints {
         *tally.entry(complaint.rule).or_default() += 1;
+        if complaint.text.contains("Opened(") {
+            *tally.entry("a number was shown").or_default() += 1;
+            if complaint.text.contains("`whenever/") {
+                *tally.entry("a handler's number was shown").or_default() += 1;
+            }
+        }
     }
     tally
 }
 
 /// The worlds of the campaign under a spoilt law, until the checker has noticed each of these.
-async fn notices(expected: &[&str], numbers: &[u64], deaf: bool, spoil: Spoil<'_>) {
+async fn notices(expected: &[&str], numbers: &[u64], how: How, spoil: Spoil<'_>) {
     let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
     for number in numbers {
         let shelf = shelf_of(*number, spoil);
         for seed in number * SHARE..number * SHARE + SPOILT {
-            let played = world(&shelf, seed, How { rounds: false, rough: false, deaf }).await;
+            let played = world(&shelf, seed, how).await;
             for (rule, count) in tally(&played.facts.complaints()) {
                 *seen.entry(rule).or_default() += count;
             }
@@ -139,24 +166,24 @@ async fn notices(expected: &[&str], numbers: &[u64], deaf: bool, spoil: Spoil<'_
 #[tokio::test]
 async fn the_checker_notices_a_law_without_hours() {
     let spoil = |text: &str| text.replace("\"08:00\"", "\"00:00\"").replace("\"20:00\"", "\"23:00\"");
-    notices(&["EU hours", "UK hours"], &[0, 1], false, &spoil).await;
+    notices(&["EU hours", "UK hours"], &[0, 1], How::default(), &spoil).await;
 }
 
 #[tokio::test]
 async fn the_checker_notices_wrong_caps() {
     let spoil = |text: &str| text.replace("most: 1,", "most: 9,").replace("most: 2,", "most: 9,");
-    notices(&["EU one a day", "CL one call"], &[0, 1, 3], false, &spoil).await;
+    notices(&["EU one a day", "CL one call"], &[0, 1, 3], How::default(), &spoil).await;
 }
 
 #[tokio::test]
 async fn the_checker_notices_wrong_distances() {
     let spoil = |text: &str| text.replace("gap: 7 days", "gap: 1 day").replace("gap: 2 days", "gap: 1 day");
-    notices(&["EU after a talk"], &[0, 1, 3], false, &spoil).await;
+    notices(&["EU after a talk"], &[0, 1, 3], How::default(), &spoil).await;
 }
 
 #[tokio::test]
-async fn the_checker_notices_who_asks_for_what_is_paid() {
-    notices(&["paid"], &[0], true, &as_it_is).await;
+async fn the_checker_notices_who_hears_of_no_payment_and_of_no_time_that_does_not_suit() {
+    notices(&["paid", "inconvenient"], &[0], How { deaf: true, ..How::default() }, &as_it_is).await;
 }
 
 #[tokio::test]
@@ -165,10 +192,32 @@ async fn the_checker_notices_acts_that_nobody_approved() {
         let less = ["outsource, escalate, ", "escalate, outsource, "].iter();
         less.fold(text.replace("outsource, escalate, ledger", "ledger"), |text, both| text.replace(both, ""))
     };
-    notices(&["human decision"], &[0, 1, 3], false, &spoil).await;
+    notices(&["human decision"], &[0, 1, 3], How::default(), &spoil).await;
 }
 
 #[tokio::test]
 async fn the_checker_notices_channels_that_nobody_asked_for() {
-    notices(&["CO channels"], &[2, 5], false, &|text| text.replace("needs: opted_in", "needs: not_opted_out")).await;
+    notices(&["CO channels"], &[2, 5], How::default(), &|text| text.replace("needs: opted_in", "needs: not_opted_out"))
+        .await;
+}
+
+#[tokio::test]
+async fn the_checker_notices_numbers_that_are_shown_at_any_hour() {
+    let spoil = |text: &str| {
+        let open = text.replace("\"08:00\"", "\"00:00\"").replace("\"20:00\"", "\"23:00\"");
+        open.replace("gap: 7 days", "gap: 1 day").replace("\"21:00\"", "\"23:59\"")
+    };
+    let how = How { rounds: true, deaf: true, ..How::default() };
+    notices(&["a number was shown", "a handler's number was shown"], &[0, 1, 3], how, &spoil).await;
+}
+
+#[tokio::test]
+async fn the_checker_notices_rules_that_nobody_lifted() {
+    notices(&["EU hours"], &[0, 1, 3], How { secret: true, ..How::default() }, &as_it_is).await;
+}
+
+#[tokio::test]
+async fn the_checker_notices_a_law_that_those_who_collect_for_others_escape() {
+    let spoil = |text: &str| text.replace("policy: us-reg-f\n", "policy: us-reg-f\ncollector_role: first_party\n");
+    notices(&["US hours"], &[1, 3, 5], How::default(), &spoil).await;
 }

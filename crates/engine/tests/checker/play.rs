@@ -6,6 +6,7 @@ use super::dates::{At, plus, wall};
 use super::judge::{Act, Contact, Facts, News, What};
 use super::portfolio::{Portfolio, stamp};
 use super::random::{Random, hash};
+use super::staff::{Dialling, Tried, except};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use recobro_connectors::channel::{Channel, Delivery, LANES, Outgoing};
@@ -14,6 +15,7 @@ use recobro_engine::faults::Faults;
 use recobro_engine::{Answer, Channels, Clock, Engine, Error, OpenTask, People, Settings, Until, Who};
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_playbook::Library;
+use recobro_store::tasks::TaskRow;
 use recobro_store::{Options, Store, contacts, meta, outbox, promises, tasks, wake};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,8 +28,10 @@ pub(crate) struct How {
     pub(crate) rounds: bool,
     /// Workers stand still and die, channels fail.
     pub(crate) rough: bool,
-    /// The engine never hears of money.
+    /// The engine never hears of money, nor of times that do not suit.
     pub(crate) deaf: bool,
+    /// The checker never hears of exceptions.
+    pub(crate) secret: bool,
 }
 
 /// A message that left.
@@ -165,6 +169,9 @@ struct Stage<'a> {
     clock: Clock,
     seen: Arc<Mutex<Seen>>,
     staff: Staff,
+    dialling: Dialling,
+    /// Exceptions asked for.
+    exceptions: usize,
     random: Random,
     news: Vec<(At, News)>,
     proven: BTreeSet<String>,
@@ -199,6 +206,8 @@ pub(crate) async fn play(
         clock: Clock::virtual_at(begin.plus_us(-24 * HOUR_US)),
         seen: Arc::default(),
         staff: Staff { seed, said: Mutex::default() },
+        dialling: Dialling::of(seed),
+        exceptions: 0,
         random: Random::of(seed ^ 0xabcd),
         news: Vec::new(),
         proven: BTreeSet::new(),
@@ -239,7 +248,7 @@ impl Stage<'_> {
     }
 
     fn hears(&self, news: &[News]) -> bool {
-        !self.how.deaf || !news.iter().any(|news| matches!(news, News::Paid { .. }))
+        !self.how.deaf || !news.iter().any(|news| matches!(news, News::Paid { .. } | News::Inconvenient { .. }))
     }
 
     /// All news is in the ledger from the beginning, each with its time.
@@ -267,6 +276,22 @@ impl Stage<'_> {
                 self.stand_still(&engine, hours).await;
             }
             self.prove(&engine).await;
+            self.except(&engine, 500).await;
+        }
+    }
+
+    /// Two people lift a rule, now and then.
+    async fn except(&mut self, engine: &Engine, per_mille: u64) {
+        if !self.random.chance(per_mille) {
+            return;
+        }
+        self.exceptions += 1;
+        let customers = self.portfolio.customers.clone();
+        let facts = Facts { customers, ..Facts::default() };
+        let now = self.clock.now().to_utc();
+        let news = except(engine, &mut self.random, &facts, self.exceptions).await;
+        if !self.how.secret {
+            self.news.extend(news.into_iter().map(|news| (now, news)));
         }
     }
 
@@ -356,6 +381,7 @@ impl Stage<'_> {
             if self.random.chance(100) {
                 self.prove(&engine).await;
             }
+            self.except(&engine, 15).await;
             let next = self.portfolio.items.get(heard).map(|item| stamp(item.at));
             let due = next_due(&engine).await;
             let late = self.random.between(1, 90) * 1_000_000;
@@ -403,22 +429,34 @@ impl Stage<'_> {
     }
 
     /// Answers what is due; says when the next answer comes.
-    async fn answer(&self, engine: &Engine, answered: &mut BTreeSet<String>) -> Option<Timestamp> {
+    async fn answer(&mut self, engine: &Engine, answered: &mut BTreeSet<String>) -> Option<Timestamp> {
         let now = self.clock.now();
         let mut tx = engine.store().read().await.unwrap();
         let open = tasks::Filter { open: true, ..tasks::Filter::default() };
         let rows = tasks::list(&mut tx, &open, None, 1_000).await.unwrap();
         drop(tx);
         let mut next: Option<Timestamp> = None;
-        for row in rows {
+        for row in &rows {
             let id = row.task.id.to_string();
             let zone = self.portfolio.customers.iter().find(|one| one.id == row.customer.as_str()).unwrap().zone;
             let today = row.task.opened_at.date_in(zone);
             let said = self.staff.think(&id, &row.task.kind, &row.task.subject, row.task.opened_at, today);
             let Some((at, said)) = said.filter(|_| !answered.contains(&id)) else { continue };
+            let is_call = row.task.kind == "call";
+            let at = if is_call { self.dialling.at(&id, at) } else { at };
             if at > now {
                 next = Some(next.map_or(at, |next| next.min(at)));
                 continue;
+            }
+            if is_call {
+                let with = |other: &&TaskRow| other.task.together.is_some() && other.task.together == row.task.together;
+                let together: Vec<&TaskRow> =
+                    rows.iter().filter(with).filter(|other| other.task.id != row.task.id).collect();
+                let talks = matches!(said.outcome.as_str(), "reached" | "promised");
+                if let Tried::Later(at) = self.dialling.open(engine, row, &together, talks).await {
+                    next = Some(next.map_or(at, |next| next.min(at)));
+                    continue;
+                }
             }
             answered.insert(id.clone());
             let who = Who { name: "person:ana".to_owned(), why: String::new() };
@@ -446,8 +484,11 @@ impl Stage<'_> {
         drop(tx);
         let said = self.staff.said.into_inner().unwrap();
         for row in work {
-            told(&mut facts, &row, said.get(&row.task.id.to_string()).filter(|(at, _)| at.to_utc() < end), &groups);
+            let shown = self.dialling.was_shown(&row.task.id.to_string());
+            let said = said.get(&row.task.id.to_string()).filter(|(at, _)| at.to_utc() < end);
+            told(&mut facts, &row, (said, shown), &groups);
         }
+        self.dialling.hand_on(&mut facts, &groups);
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         for left in seen.left {
             sorted(&mut facts, &left, &groups);
@@ -514,7 +555,7 @@ async fn next_due(engine: &Engine) -> Option<Timestamp> {
 fn told(
     facts: &mut Facts,
     row: &tasks::TaskRow,
-    said: Option<&(Timestamp, Answer)>,
+    (said, shown): (Option<&(Timestamp, Answer)>, bool),
     groups: &BTreeMap<String, String>,
 ) {
     let id = row.task.id.to_string();
@@ -540,9 +581,13 @@ fn told(
     };
     facts.contacts.push(contact(row.task.opened_at.to_utc(), What::AskedToCall));
     if let Some((at, outcome, date)) = answer {
-        facts.contacts.push(contact(at, What::Called(matches!(outcome, "reached" | "promised"))));
+        // The number that was shown is the call.
+        if !shown {
+            facts.contacts.push(contact(at, What::Called(matches!(outcome, "reached" | "promised"))));
+        }
         if let Some(date) = date {
-            facts.news.push((at, News::Promised { debt, date }));
+            // Said in the call, which had begun.
+            facts.news.push((at + chrono::Duration::microseconds(1), News::Promised { debt, date }));
         }
     }
 }

@@ -6,8 +6,8 @@ use super::random::Random;
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use recobro_connectors::source::record::{
-    self, ContactPoint, Dispute, DisputeChange, Hold, HoldChange, Invoice, OutsideEvent, Payment, Promise, Record,
-    Reply,
+    self, Consent, ContactPoint, Dispute, DisputeChange, Hold, HoldChange, Invoice, OutsideEvent, Payment, Promise,
+    Record, Reply, Said,
 };
 use recobro_kernel::facts::Channel;
 use recobro_kernel::money::{Currency, Money};
@@ -263,6 +263,34 @@ fn about_the_person(random: &mut Random, all: &mut Portfolio, start: NaiveDate, 
     if random.chance(120) {
         stops(random, all, start, &id, zone);
     }
+    if random.chance(350) {
+        wants_none_at(random, all, start, &id, zone);
+    }
+}
+
+/// Times of the week at which a customer wants nothing.
+const INCONVENIENT: &[(&str, &[u32], u32, u32)] = &[
+    ("mon-fri 08:00-12:00", &[0, 1, 2, 3, 4], 8 * 60, 12 * 60),
+    ("mon-fri 13:30-21:00", &[0, 1, 2, 3, 4], 13 * 60 + 30, 21 * 60),
+    ("mon 07:00-21:00", &[0], 7 * 60, 21 * 60),
+    ("tue-thu 09:00-17:00", &[1, 2, 3], 9 * 60, 17 * 60),
+];
+
+fn wants_none_at(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, zone: Tz) {
+    let on = plus(start, random.between(0, 50));
+    let at = moment(random, on, zone);
+    let (text, days, from, to) = *random.pick(INCONVENIENT);
+    let record = Record::Consent(Consent {
+        id: format!("T-{id}"),
+        customer: id.to_owned(),
+        said: Said::Times { preferred: None, inconvenient: Some(text.to_owned()) },
+        on: Some(on),
+        at: Some(stamp(at)),
+        evidence: String::new(),
+        by: None,
+    });
+    let news = vec![News::Inconvenient { customer: id.to_owned(), days, from, to }];
+    all.items.push(Item { at, record, news });
 }
 
 fn stops(random: &mut Random, all: &mut Portfolio, start: NaiveDate, id: &str, zone: Tz) {
