@@ -107,12 +107,6 @@ async fn campaign(worlds: u64, rounds: bool) {
         acts += played.facts.acts.len();
         let mut complaints = played.facts.complaints();
         complaints.extend(alive::complaints(&played, &shelf.books).await);
-        // Not every distance between the tries of a call is the checker's to know: told, and no complaint.
-        let (kept, complaints): (Vec<_>, Vec<_>) =
-            complaints.into_iter().partition(|one| one.rule == "kept for nothing");
-        for one in kept {
-            eprintln!("world {seed}: {}", one.text);
-        }
         let told = |one: &Complaint| format!("world {seed}, {how:?}: {}", played.facts.report(one));
         against.extend(complaints.iter().map(told));
     }

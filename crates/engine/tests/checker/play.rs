@@ -442,6 +442,8 @@ impl Stage<'_> {
             let today = row.task.opened_at.date_in(zone);
             let said = self.staff.think(&id, &row.task.kind, &row.task.subject, row.task.opened_at, today);
             let Some((at, said)) = said.filter(|_| !answered.contains(&id)) else { continue };
+            // Only what is answered below was said.
+            self.staff.said.lock().unwrap().remove(&id);
             let is_call = row.task.kind == "call";
             let at = if is_call { self.dialling.at(&id, at) } else { at };
             if at > now {
@@ -460,11 +462,10 @@ impl Stage<'_> {
             }
             answered.insert(id.clone());
             let who = Who { name: "person:ana".to_owned(), why: String::new() };
-            match engine.task_done(row.task.id, &said, &who).await {
-                Ok(()) => self.staff.said.lock().unwrap().insert(id, (now, said)),
-                // Refused: it promises a day that is past by now.
-                Err(_) => self.staff.said.lock().unwrap().remove(&id),
-            };
+            // One that promises a day that is past by now is refused.
+            if engine.task_done(row.task.id, &said, &who).await.is_ok() {
+                self.staff.said.lock().unwrap().insert(id, (now, said));
+            }
         }
         next
     }
