@@ -337,10 +337,11 @@ impl Facts {
         wall(one.at, self.customer(&one.customer).zone).date()
     }
 
-    /// What the playbooks of its debts bind themselves to.
+    /// What the playbooks of its debts bind themselves to; of a call that takes others along, the one whose task it is.
     fn against_own(&self, one: &Contact, customer: &Customer, found: &mut Vec<(&'static str, String)>) {
         let now = wall(one.at, customer.zone);
-        let books: BTreeSet<usize> = one.debts.iter().map(|debt| self.debt(debt).book).collect();
+        let speaking = if matches!(one.what, What::Opened(_)) { &one.debts[..1] } else { &one.debts[..] };
+        let books: BTreeSet<usize> = speaking.iter().map(|debt| self.debt(debt).book).collect();
         for own in books.iter().map(|book| &self.own[*book]) {
             let minute = now.hour() * 60 + now.minute();
             if !(own.hours.0..own.hours.1).contains(&minute) || !is_working_day(customer.country, now.date()) {

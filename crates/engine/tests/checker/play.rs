@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex};
 
 /// How a world is played.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each spoils or adds one thing, and any of them go together")]
 pub(crate) struct How {
     /// In rounds as in real time, else as a virtual run.
     pub(crate) rounds: bool,
@@ -32,6 +33,8 @@ pub(crate) struct How {
     pub(crate) deaf: bool,
     /// The checker never hears of exceptions.
     pub(crate) secret: bool,
+    /// In rounds: people open the number before they answer for a call.
+    pub(crate) dials: bool,
 }
 
 /// A message that left.
@@ -445,12 +448,13 @@ impl Stage<'_> {
             // Only what is answered below was said.
             self.staff.said.lock().unwrap().remove(&id);
             let is_call = row.task.kind == "call";
-            let at = if is_call { self.dialling.at(&id, at) } else { at };
+            let dials = self.how.dials && is_call;
+            let at = if dials { self.dialling.at(&id, at) } else { at };
             if at > now {
                 next = Some(next.map_or(at, |next| next.min(at)));
                 continue;
             }
-            if is_call {
+            if dials {
                 let with = |other: &&TaskRow| other.task.together.is_some() && other.task.together == row.task.together;
                 let together: Vec<&TaskRow> =
                     rows.iter().filter(with).filter(|other| other.task.id != row.task.id).collect();

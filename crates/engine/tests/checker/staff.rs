@@ -46,7 +46,7 @@ impl Dialling {
     /// When a call is dialled that people would answer for at an instant: one in three by somebody who works at night.
     pub(crate) fn at(&self, id: &str, at: Timestamp) -> Timestamp {
         let drawn = hash(self.seed, &format!("dial/{id}"));
-        let late = if drawn % 3 == 0 { i64::try_from(drawn / 3 % 14).unwrap() } else { 0 };
+        let late = if drawn.is_multiple_of(3) { i64::try_from(drawn / 3 % 14).unwrap() } else { 0 };
         self.later.get(id).map_or(at.plus_us(late * HOUR_US), |(next, _)| *next)
     }
 
@@ -60,7 +60,7 @@ impl Dialling {
             return self.wait(id, now.plus_us(HOUR_US / 6), opens);
         };
         let drawn = hash(self.seed, &format!("again/{id}/{opens}"));
-        let again = drawn % 3 == 0 && opens < 3;
+        let again = drawn.is_multiple_of(3) && opens < 3;
         let shown = number.verdict == Verdict::Allow;
         let what = What::Opened(shown && talks && !again);
         let debts = std::iter::once(row).chain(together.iter().copied()).map(|row| row.invoice.to_string()).collect();
@@ -102,10 +102,17 @@ impl Dialling {
         self.asked.push(Asked { task: row.task.id.to_string(), contact, refused });
     }
 
-    /// Hands on what was shown and what was not. All that one run of a handler, or one task, does is of one group.
+    /// Hands on what was shown and what was not. Each time is a try of its own; what answers a call is of one group with
+    /// the time that was answered, the last one.
     pub(crate) fn hand_on(self, facts: &mut Facts, groups: &BTreeMap<String, String>) {
-        for Asked { task, contact, refused } in self.asked {
-            let contact = Contact { run: groups.get(&task).unwrap_or(&task).clone(), ..contact };
+        let mut last: BTreeMap<String, usize> = BTreeMap::new();
+        for (nth, one) in self.asked.iter().enumerate().filter(|(_, one)| one.refused.is_none()) {
+            last.insert(one.task.clone(), nth);
+        }
+        for (nth, Asked { task, contact, refused }) in self.asked.into_iter().enumerate() {
+            let answered = last.get(&task) == Some(&nth);
+            let run = if answered { groups.get(&task).unwrap_or(&task).clone() } else { format!("{task}/{nth}") };
+            let contact = Contact { run, ..contact };
             match refused {
                 None => facts.contacts.push(contact),
                 Some(rule) => facts.kept.push((contact, rule)),
