@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LEASE_MARGIN_S: i64 = 60;
 
 /// Batches of effects that a worker carries at most.
-const CARRIED_BATCHES: usize = 4;
+const CARRIED_BATCHES: usize = 10;
 
 /// The worker of one database. Open one per process.
 pub struct Engine {

@@ -43,7 +43,7 @@ pub(super) async fn enter(
     let before = cases_before(tx, book).await?;
     let pins: Vec<(Pin, &str)> = before.values().map(|case| ((case.bundle, case.content), &*case.playbook)).collect();
     let bundles = engine.bundles(tx, &pins).await?;
-    let mut desk = Desk::new(engine, people, loaded);
+    let mut desk = Desk::new(engine, people, loaded).carrying(tick);
     let mut unmatched = Vec::new();
     let mut opened = BTreeMap::new();
     for (id, at) in wants {
