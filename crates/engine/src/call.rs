@@ -15,11 +15,14 @@ use recobro_kernel::record::Moved;
 use recobro_kernel::time::Timestamp;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::tasks::{self, TaskRow};
-use recobro_store::{Tx, events, verdicts};
-use std::collections::BTreeSet;
+use recobro_store::{CaseNo, Tx, events, verdicts};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Opening the number again within this time is the same attempt, microseconds.
 const SAME_CALL_US: i64 = 15 * 60 * 1_000_000;
+
+/// Open calls to one customer that are looked at together.
+const MOST_CALLS: i64 = 1_000;
 
 /// What a person who opens the number of a call is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct Number {
     pub role: String,
     /// The number; nothing where none is known and customers count as reachable.
     pub number: Option<String>,
-    /// Invoices with an open call to the same customer, the task's own first.
+    /// Invoices with an open call to the same customer that may be asked for now, the task's own first.
     pub invoices: Vec<String>,
     /// The guard's answer; the number is shown only if it allows.
     pub verdict: Verdict,
@@ -51,12 +54,20 @@ struct Asked {
     work: Work,
     facts: Facts,
     loaded: Loaded,
-    /// Open calls that are made in the same go.
-    others: Vec<TaskRow>,
+    /// Open calls to the same customer that nothing keeps from being made now.
+    beside: Vec<TaskRow>,
     /// What the ledger had of the customer.
     noted: Vec<(String, ContactMade)>,
     /// When its number was opened last.
     opened_at: Option<Timestamp>,
+}
+
+impl Asked {
+    /// Those that are made in the same go.
+    fn others(&self) -> impl Iterator<Item = &TaskRow> {
+        let name = self.row.task.together;
+        self.beside.iter().filter(move |other| name.is_some() && other.task.together == name)
+    }
 }
 
 impl Engine {
@@ -75,7 +86,6 @@ impl Engine {
             return Err(Error::Closed { id: task, state: outcome.clone() });
         }
         contacts::lock_budget(&mut tx, std::slice::from_ref(&row.customer)).await?;
-        self.no_news(&mut tx, &row).await?;
         let (number, contact) = self.ask_for_call(&mut tx, row).await?;
         tracing::info!(task = %task, who = who.name, verdict = explain::parts(&number.verdict).0, "number asked for");
         contacts::put(&mut tx, &contact).await?;
@@ -84,9 +94,10 @@ impl Engine {
     }
 
     /// What has come and is not read yet may be the payment that makes the call wrong.
-    async fn no_news(&self, tx: &mut Tx, row: &TaskRow) -> Result<(), Error> {
+    async fn no_news(&self, tx: &mut Tx, rows: &[&TaskRow]) -> Result<(), Error> {
         let now = self.clock.now();
-        let unread = events::next_of(tx, &[row.no]).await?;
+        let cases: Vec<CaseNo> = rows.iter().map(|row| row.no).collect();
+        let unread = events::next_of(tx, &cases).await?;
         if self.news_waits(tx).await? || unread.values().any(|at| *at <= now) {
             return Err(Error::Refused(
                 "news waits to be taken up, and may say that nobody is to be called: `recobro run`, then again"
@@ -99,6 +110,7 @@ impl Engine {
     async fn ask_for_call(&self, tx: &mut Tx, row: TaskRow) -> Result<(Number, Vec<ContactRow>), Error> {
         let now = self.clock.now();
         let asked = self.asked(tx, row, now).await?;
+        self.no_news(tx, &std::iter::once(&asked.row).chain(&asked.beside).collect::<Vec<_>>()).await?;
         let pin = (asked.case.bundle, asked.case.content);
         let bundles = self.bundles(tx, &[(pin, &asked.case.playbook)]).await?;
         let playbook = &bundles[&pin].compiled.playbook;
@@ -107,30 +119,38 @@ impl Engine {
         let allowed = judged.verdict == Verdict::Allow;
         let shown = point.filter(|_| allowed).map(|point| point.id.clone());
         let contact = if allowed { attempt(&asked, now) } else { Vec::new() };
-        Ok((self.number(tx, &asked, (judged, shown, point), now).await?, contact))
+        Ok((number(&asked, (judged, shown, point), now), contact))
     }
 
     async fn asked(&self, tx: &mut Tx, row: TaskRow, now: Timestamp) -> Result<Asked, Error> {
         let lost = |what: &str| Error::Corrupt { what: format!("task {}", row.task.id), cause: format!("no {what}") };
-        let case = db::seen_cases(tx, &[row.no]).await?.remove(&row.no).ok_or_else(|| lost("case"))?;
-        let work = case.work.iter().find(|work| work.id == row.task.id).cloned().ok_or_else(|| lost("open work"))?;
         let (invoice, customer) = (&row.invoice, &row.customer);
-        let about = (std::slice::from_ref(invoice), std::slice::from_ref(customer));
-        let mut loaded = db::load_facts(self, tx, about, now).await?;
-        let mut others = match row.task.together {
-            Some(name) => tasks::open_together(tx, name).await?,
-            None => Vec::new(),
+        let open = tasks::Filter {
+            open: true,
+            kind: Some("call".to_owned()),
+            customer: Some(customer.clone()),
+            ..tasks::Filter::default()
         };
-        others.retain(|other| other.task.id != row.task.id);
+        let mut open = tasks::list(tx, &open, None, MOST_CALLS).await?;
+        open.retain(|other| other.task.id != row.task.id);
+        let all = || std::iter::once(&row).chain(&open);
+        let mut cases = db::seen_cases(tx, &all().map(|row| row.no).collect::<Vec<_>>()).await?;
+        let invoices: Vec<InvoiceId> = all().map(|row| row.invoice.clone()).collect();
+        let mut loaded = db::load_facts(self, tx, (&invoices, std::slice::from_ref(customer)), now).await?;
+        let beside: Vec<TaskRow> =
+            open.into_iter().filter(|other| stopped(other, &cases, &loaded, self, now).is_none()).collect();
+        let case = cases.remove(&row.no).ok_or_else(|| lost("case"))?;
+        let work = case.work.iter().find(|work| work.id == row.task.id).cloned().ok_or_else(|| lost("open work"))?;
         let known = loaded.contacts.get(customer).cloned().unwrap_or_default();
         let opened_at = noted(&known, &row.task.id.to_string()).map(|made| made.at);
         // The number looked at a second time is the same call; later it is another one, however often it was looked at.
         if opened_at.is_some_and(|at| is_same_call(at, now)) {
-            let all = std::iter::once(&row).chain(&others);
+            let one = |other: &&TaskRow| row.task.together.is_some() && other.task.together == row.task.together;
+            let all = std::iter::once(&row).chain(beside.iter().filter(one));
             loaded.forget(&all.map(|row| row.task.id.to_string()).collect());
         }
         let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
-        Ok(Asked { row, case, work, facts, loaded, others, noted: known, opened_at })
+        Ok(Asked { row, case, work, facts, loaded, beside, noted: known, opened_at })
     }
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
@@ -141,41 +161,64 @@ impl Engine {
         verdicts::put(tx, &[explain::row_of(row.task.id.to_string(), about, by, judged, now, &policy)]).await?;
         Ok(())
     }
+}
 
-    async fn number(
+impl Engine {
+    /// Of the open calls of one go, the ids of those that are not made now: nothing may be said of them.
+    pub(crate) async fn not_called(
         &self,
         tx: &mut Tx,
-        asked: &Asked,
-        (judged, shown, point): (Judgement, Option<String>, Option<&ContactPoint>),
+        rows: &[TaskRow],
         now: Timestamp,
-    ) -> Result<Number, Error> {
-        let customer = asked.row.customer.clone();
-        let filter = tasks::Filter {
-            open: true,
-            kind: Some("call".to_owned()),
-            customer: Some(customer.clone()),
-            no: None,
-            assignee: None,
-        };
-        let open = tasks::list(tx, &filter, None, 1_000).await?;
-        let own = asked.row.invoice.clone();
-        let others = open.into_iter().map(|row| row.invoice).filter(|invoice| *invoice != own);
-        let others: BTreeSet<InvoiceId> = others.collect();
-        let known = asked.loaded.points.get(&customer);
-        let at = shown.and_then(|id| known?.iter().find(|point| point.fact.id == id));
-        let client = asked.loaded.clients.get(&customer).map_or("", |client| client.record.name.as_str());
-        let zone = asked.facts.customer.time_zone;
-        Ok(Number {
-            name: at.map(|point| point.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(client).to_owned(),
-            role: point.map(|point| point.role.clone()).unwrap_or_default(),
-            number: at.map(|point| point.address.clone()),
-            invoices: std::iter::once(own).chain(others).map(|invoice| invoice.to_string()).collect(),
-            customer,
-            verdict: judged.verdict,
-            moved: judged.moved,
-            at: now,
-            local: now.local(zone).format("%Y-%m-%d %H:%M").to_string(),
-        })
+    ) -> Result<BTreeSet<TaskId>, Error> {
+        let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
+        let invoices: Vec<InvoiceId> = rows.iter().map(|row| row.invoice.clone()).collect();
+        let customers: Vec<CustomerId> = rows.iter().map(|row| row.customer.clone()).collect();
+        let loaded = db::load_facts(self, tx, (&invoices, &customers), now).await?;
+        let stopped = |row: &&TaskRow| stopped(row, &cases, &loaded, self, now).is_some();
+        Ok(rows.iter().filter(stopped).map(|row| row.task.id).collect())
+    }
+}
+
+/// Why an open call is not to be made now, in whatever go; also where its case knows it no more.
+fn stopped(
+    row: &TaskRow,
+    cases: &BTreeMap<CaseNo, Case>,
+    loaded: &Loaded,
+    engine: &Engine,
+    now: Timestamp,
+) -> Option<String> {
+    let Some(case) = cases.get(&row.no) else { return Some("its case is unknown".to_owned()) };
+    let known = case.work.iter().find(|work| work.id == row.task.id);
+    match (known, loaded.facts(&row.invoice, now, &engine.settings)) {
+        (Some(work), Some(facts)) => guard::call_stopped(work, case, &facts),
+        _ => Some("its case has moved on".to_owned()),
+    }
+}
+
+fn number(
+    asked: &Asked,
+    (judged, shown, point): (Judgement, Option<String>, Option<&ContactPoint>),
+    now: Timestamp,
+) -> Number {
+    let customer = asked.row.customer.clone();
+    let own = asked.row.invoice.clone();
+    let others: BTreeSet<&InvoiceId> =
+        asked.beside.iter().map(|row| &row.invoice).filter(|invoice| **invoice != own).collect();
+    let known = asked.loaded.points.get(&customer);
+    let at = shown.and_then(|id| known?.iter().find(|point| point.fact.id == id));
+    let client = asked.loaded.clients.get(&customer).map_or("", |client| client.record.name.as_str());
+    let zone = asked.facts.customer.time_zone;
+    Number {
+        name: at.map(|point| point.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(client).to_owned(),
+        role: point.map(|point| point.role.clone()).unwrap_or_default(),
+        number: at.map(|point| point.address.clone()),
+        invoices: std::iter::once(&own).chain(others).map(InvoiceId::to_string).collect(),
+        customer,
+        verdict: judged.verdict,
+        moved: judged.moved,
+        at: now,
+        local: now.local(zone).format("%Y-%m-%d %H:%M").to_string(),
     }
 }
 
@@ -186,7 +229,7 @@ fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
     let zone = asked.facts.customer.time_zone;
     let at = asked.opened_at.filter(|at| is_same_call(*at, now)).unwrap_or(now);
     let mut rows = Vec::new();
-    for row in std::iter::once(&asked.row).chain(&asked.others) {
+    for row in std::iter::once(&asked.row).chain(asked.others()) {
         let id = row.task.id.to_string();
         let one = |id: String, at: Timestamp, group: GroupId| ContactRow {
             id,

@@ -145,7 +145,8 @@ impl Engine {
     }
 
     /// Answers a task, and with it what is done in the same go: open calls to the same customer, or open work of the same
-    /// name, where playbooks bundle. What was said of an amount or of one invoice closes the other calls as `reached`.
+    /// name, where playbooks bundle. What was said of an amount or of one invoice closes the other calls as `reached`;
+    /// calls about what may not be asked for now stay open.
     ///
     /// # Errors
     /// As [`Engine::task_done`].
@@ -159,8 +160,12 @@ impl Engine {
         let now = self.clock.now();
         let said = for_others(&row, answer);
         let (mut done, mut rows, mut closed) = (Together::default(), Vec::new(), Vec::new());
-        for other in tasks::open_together(&mut tx, name).await?.into_iter().filter(|other| other.task.id != task) {
-            if fits(&other, &said, now).is_err() {
+        let mut others = tasks::open_together(&mut tx, name).await?;
+        others.retain(|other| other.task.id != task);
+        let calls: Vec<TaskRow> = others.iter().filter(|other| other.task.kind == "call").cloned().collect();
+        let not_called = self.not_called(&mut tx, &calls, now).await?;
+        for other in others {
+            if not_called.contains(&other.task.id) || fits(&other, &said, now).is_err() {
                 done.left.push(other.invoice);
                 continue;
             }
@@ -213,7 +218,7 @@ pub struct Together {
     pub with: Vec<InvoiceId>,
     /// As what.
     pub outcome: String,
-    /// Invoices whose work takes no such answer and stays open.
+    /// Invoices whose work takes no such answer, or may not be asked for now, and stays open.
     pub left: Vec<InvoiceId>,
 }
 

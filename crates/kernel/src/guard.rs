@@ -117,27 +117,33 @@ pub fn call<'a>(
     law: &Law,
     now: Timestamp,
 ) -> (Judgement, Option<&'a ContactPoint>) {
-    let stop = |rule: &str| (Judgement::of(Verdict::Forbid { rule: rule.to_owned() }), None);
-    if case.paused.is_some() {
-        return stop("paused");
-    }
-    if facts.invoice.claimable_minor() <= 0 {
-        return stop(NOTHING_CLAIMABLE);
-    }
-    // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
-    let own = |hold: &crate::case::Hold| hold.opened_at == work.opened_at || hold.task == Some(work.id);
-    if let Some(hold) = case.holds.iter().find(|hold| !own(hold)) {
-        return stop(&format!("held by {}", hold.name));
+    let stop = |rule: String| (Judgement::of(Verdict::Forbid { rule }), None);
+    if let Some(rule) = call_stopped(work, case, facts) {
+        return stop(rule);
     }
     let role = work.step.and_then(|step| playbook.steps.get(step)).map_or("billing", |step| step.options.to.as_str());
     let Some(point) = reach(facts, (Channel::Call, Class::Dunning), role) else {
-        return stop("no open number is known");
+        return stop("no open number is known".to_owned());
     };
     let path = work.step.and_then(|step| playbook.steps.get(step)).map_or("", |step| step.path.as_str());
     let own = crate::decide::tries(case, path, work.occurrence, work.attempt);
     let wish = Wish { channel: Some(Channel::Call), group: None, class: Class::Dunning, bundled: false };
     let limits = |place: schedule::Place<'_>| schedule::call_limits(place, &playbook.contact, &own, now);
     (weigh_by(playbook, facts, law, (wish, point), now, &limits), point)
+}
+
+/// What keeps an invoice from being called about, whatever the hour: also in a call that another invoice ordered.
+#[must_use]
+pub fn call_stopped(work: &Work, case: &Case, facts: &Facts) -> Option<String> {
+    if case.paused.is_some() {
+        return Some("paused".to_owned());
+    }
+    if facts.invoice.claimable_minor() <= 0 {
+        return Some(NOTHING_CLAIMABLE.to_owned());
+    }
+    // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
+    let own = |hold: &crate::case::Hold| hold.opened_at == work.opened_at || hold.task == Some(work.id);
+    case.holds.iter().find(|hold| !own(hold)).map(|hold| format!("held by {}", hold.name))
 }
 
 /// Whether an adverse act may happen: a cut of supply, a step at court. `position` is the step that wants it, for the

@@ -314,7 +314,7 @@ async fn done(args: Done, session: &Session) -> Result<Exit, Failure> {
             session.out.say(&format!("in the same go, as {outcome}: {}    (--only answers one alone)", list_of(&with)));
         }
         if !left.is_empty() {
-            session.out.say(&format!("still open, they take no `{outcome}`: {}", list_of(&left)));
+            session.out.say(&format!("still open, held or without `{outcome}` among their answers: {}", list_of(&left)));
         }
         session.say_run(engine.clock());
     }

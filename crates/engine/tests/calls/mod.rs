@@ -6,6 +6,7 @@ use recobro_engine::call::Number;
 use recobro_engine::explain::parts;
 use recobro_engine::{Answer, Engine, Error, Nobody, Who};
 use recobro_kernel::facts::Channel;
+use recobro_kernel::ids::InvoiceId;
 use recobro_kernel::time::Timestamp;
 use recobro_store::contacts::{self, ContactRow};
 use recobro_store::tasks::{self, Filter, TaskRow};
@@ -224,6 +225,25 @@ async fn what_is_said_of_one_invoice_closes_the_other_calls_as_reached_or_only_i
     let promises =
         recobro_store::promises::latest_of(&mut tx, &[invoice, open_calls[2].invoice.clone()]).await.unwrap();
     assert_eq!(promises.len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_takes_no_invoice_along_that_may_not_be_asked_for() {
+    let world = World::new();
+    let engine = opened_in_one_go(&world).await;
+    engine.receive("test", &mut vec![dispute("D", "I", "2026-04-13", None)].into_iter()).await.unwrap();
+    while engine.round_once().await.unwrap() {}
+    let open_calls = calls(&engine).await;
+    assert_eq!(open_calls.len(), 3, "the work stays open while the dispute lasts");
+    let large = open_calls.iter().find(|row| row.invoice.as_str() == "L").unwrap();
+    let number = open(&engine, large).await.unwrap();
+    assert_eq!((said(&number).0, &number.invoices[..]), ("allow", &["L".to_owned(), "J".to_owned()][..]));
+    let about: Vec<_> = attempts(&engine).await.iter().map(|row| row.invoice.to_string()).collect();
+    assert!(about.len() == 2 && !about.contains(&"I".to_owned()), "{about:?}");
+    let who = Who { name: "person:ana".to_owned(), why: String::new() };
+    let done = engine.task_done_together(large.task.id, &answer("reached", None), &who).await.unwrap();
+    let names = |list: &[InvoiceId]| list.iter().map(InvoiceId::to_string).collect::<Vec<_>>();
+    assert_eq!((names(&done.with), names(&done.left)), (vec!["J".to_owned()], vec!["I".to_owned()]));
 }
 
 /// A promise breaks after the customer asked for peace: the call that the playbook orders then is not made meanwhile.

@@ -302,7 +302,7 @@ impl Facts {
                 let count = if each {
                     inside.count()
                 } else {
-                    let others = inside.filter(|other| other.run != one.run);
+                    let others = inside.filter(|other| !is_one_run(one, other));
                     others.map(|other| (other.run.clone(), self.day_of(other))).collect::<BTreeSet<_>>().len()
                 };
                 (count >= most).then(|| format!("{count} since {since}, no more than {most} in {days} days"))
@@ -315,7 +315,7 @@ impl Facts {
                 let talks = counted
                     .filter(|other| !after_talks || matches!(other.what, What::Called(true) | What::Opened(true)));
                 let others = talks.filter(|other| !other_channel || other.channel != one.channel);
-                let last = others.filter(|other| other.run != one.run).map(|other| self.day_of(other)).max()?;
+                let last = others.filter(|other| !is_one_run(one, other)).map(|other| self.day_of(other)).max()?;
                 (now.date() < plus(last, days)).then(|| format!("the last was on {last}, {days} days apart"))
             }
         }
@@ -354,16 +354,16 @@ impl Facts {
             let binds = |other: &&Contact| {
                 other.at < one.at || other.debts.iter().any(|debt| books.contains(&self.debt(debt).book))
             };
-            let others =
-                || self.before(one).filter(|other| !is_exempt(other.class) && !is_one_call(one, other)).filter(binds);
+            let others = || self.before(one).filter(|other| !is_exempt(other.class)).filter(binds);
             let apart = own.gap.and_then(|gap| {
-                let last = others().map(|other| self.day_of(other)).max()?;
+                let last = others().filter(|other| !is_one_call(one, other)).map(|other| self.day_of(other)).max()?;
                 (now.date() < plus(last, gap)).then(|| format!("the last was on {last}, {gap} days apart"))
             });
             found.extend(apart.map(|why| ("playbook gap", why)));
             for (most, days, channel) in &own.caps {
                 let since = plus(now.date(), 1 - days);
                 let inside = others()
+                    .filter(|other| !is_one_run(one, other))
                     .filter(|other| channel.is_none_or(|by| other.channel == by) && self.day_of(other) >= since);
                 // One run counts as one where it is held against a contact; what waits for room waits for each.
                 let each = one.seq == usize::MAX;
@@ -510,11 +510,17 @@ impl Facts {
     }
 }
 
-/// The tries of one call keep their own distance.
+/// The tries of one call keep their own distance, whichever debts it takes along.
 fn is_one_call(one: &Contact, other: &Contact) -> bool {
-    let same_step = one.step == other.step && one.debts == other.debts;
+    let same_step = one.step == other.step && one.debts[0] == other.debts[0];
     let asks = matches!(one.what, What::AskedToCall | What::Opened(_));
     one.run == other.run || (asks && other.channel == "call" && same_step)
+}
+
+/// Contacts of one run do not count against each other; but each time a number is shown is one more, whatever its run has
+/// said before.
+fn is_one_run(one: &Contact, other: &Contact) -> bool {
+    one.run == other.run && !matches!(one.what, What::Opened(_))
 }
 
 fn opens(days: Days, country: &str, on: NaiveDate) -> bool {

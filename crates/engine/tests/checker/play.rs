@@ -385,6 +385,8 @@ impl Stage<'_> {
                 self.prove(&engine).await;
             }
             self.except(&engine, 15).await;
+            // Workers that died have taken their time: what is heard next is heard after what has left since.
+            let now = self.clock.now();
             let next = self.portfolio.items.get(heard).map(|item| stamp(item.at));
             let due = next_due(&engine).await;
             let late = self.random.between(1, 90) * 1_000_000;
@@ -441,10 +443,13 @@ impl Stage<'_> {
         let mut next: Option<Timestamp> = None;
         for row in &rows {
             let id = row.task.id.to_string();
+            if answered.contains(&id) {
+                continue;
+            }
             let zone = self.portfolio.customers.iter().find(|one| one.id == row.customer.as_str()).unwrap().zone;
             let today = row.task.opened_at.date_in(zone);
             let said = self.staff.think(&id, &row.task.kind, &row.task.subject, row.task.opened_at, today);
-            let Some((at, said)) = said.filter(|_| !answered.contains(&id)) else { continue };
+            let Some((at, said)) = said else { continue };
             // Only what is answered below was said.
             self.staff.said.lock().unwrap().remove(&id);
             let is_call = row.task.kind == "call";
@@ -454,10 +459,10 @@ impl Stage<'_> {
                 next = Some(next.map_or(at, |next| next.min(at)));
                 continue;
             }
+            let with = |other: &&TaskRow| other.task.together.is_some() && other.task.together == row.task.together;
+            let together: Vec<&TaskRow> =
+                rows.iter().filter(with).filter(|other| dials && other.task.id != row.task.id).collect();
             if dials {
-                let with = |other: &&TaskRow| other.task.together.is_some() && other.task.together == row.task.together;
-                let together: Vec<&TaskRow> =
-                    rows.iter().filter(with).filter(|other| other.task.id != row.task.id).collect();
                 let talks = matches!(said.outcome.as_str(), "reached" | "promised");
                 if let Tried::Later(at) = self.dialling.open(engine, row, &together, talks).await {
                     next = Some(next.map_or(at, |next| next.min(at)));
@@ -467,8 +472,22 @@ impl Stage<'_> {
             answered.insert(id.clone());
             let who = Who { name: "person:ana".to_owned(), why: String::new() };
             // One that promises a day that is past by now is refused.
-            if engine.task_done(row.task.id, &said, &who).await.is_ok() {
+            if !dials {
+                if engine.task_done(row.task.id, &said, &who).await.is_ok() {
+                    self.staff.said.lock().unwrap().insert(id, (now, said));
+                }
+                continue;
+            }
+            // Who dialled has talked all the same, about all that was called about in one go.
+            let talked = Answer { outcome: "reached".to_owned(), ..Answer::default() };
+            for said in [said, talked] {
+                let Ok(done) = engine.task_done_together(row.task.id, &said, &who).await else { continue };
                 self.staff.said.lock().unwrap().insert(id, (now, said));
+                for other in together.iter().filter(|other| done.with.contains(&other.invoice)) {
+                    answered.insert(other.task.id.to_string());
+                    self.dialling.take_along(other.task.id.to_string());
+                }
+                break;
             }
         }
         next

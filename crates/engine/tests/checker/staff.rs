@@ -10,7 +10,7 @@ use recobro_kernel::guard::Verdict;
 use recobro_kernel::ids::CustomerId;
 use recobro_kernel::time::{HOUR_US, Timestamp};
 use recobro_store::tasks::TaskRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A number asked for.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Dialling {
     asked: Vec<Asked>,
     /// Calls that are tried later, and how often they were opened.
     later: BTreeMap<String, (Timestamp, u64)>,
+    /// Calls that another one's answer closed.
+    along: BTreeSet<String>,
 }
 
 /// What became of asking for a number.
@@ -63,7 +65,9 @@ impl Dialling {
         let again = drawn.is_multiple_of(3) && opens < 3;
         let shown = number.verdict == Verdict::Allow;
         let what = What::Opened(shown && talks && !again);
-        let debts = std::iter::once(row).chain(together.iter().copied()).map(|row| row.invoice.to_string()).collect();
+        let debts = std::iter::once(row).chain(together.iter().copied()).map(|row| row.invoice.to_string());
+        // What the person is told to speak about.
+        let debts = debts.filter(|debt| number.invoices.contains(debt)).collect();
         self.note(row, &number, (what, debts), now);
         match number.verdict {
             Verdict::Allow if !again => Tried::Shown,
@@ -74,6 +78,11 @@ impl Dialling {
             Verdict::Defer { until, .. } => self.wait(id, until.max(now.plus_us(HOUR_US / 60)), opens),
             Verdict::Forbid { .. } => self.wait(id, now.plus_us(20 * HOUR_US), opens),
         }
+    }
+
+    /// A call that was made in the same go as another one.
+    pub(crate) fn take_along(&mut self, id: String) {
+        self.along.insert(id);
     }
 
     fn wait(&mut self, id: String, next: Timestamp, opens: u64) -> Tried {
@@ -102,28 +111,41 @@ impl Dialling {
         self.asked.push(Asked { task: row.task.id.to_string(), contact, refused });
     }
 
-    /// Hands on what was shown and what was not. Each time is a try of its own; what answers a call is of one group with
-    /// the time that was answered, the last one.
+    /// Hands on what was shown and what was not. Each time is a try of its own; those of a handler's call are of one run
+    /// with what answers it, and of a stage's call the time that was answered, the last one.
     pub(crate) fn hand_on(self, facts: &mut Facts, groups: &BTreeMap<String, String>) {
         let mut last: BTreeMap<String, usize> = BTreeMap::new();
         for (nth, one) in self.asked.iter().enumerate().filter(|(_, one)| one.refused.is_none()) {
             last.insert(one.task.clone(), nth);
         }
+        let mut shown: Vec<Contact> = Vec::new();
         for (nth, Asked { task, contact, refused }) in self.asked.into_iter().enumerate() {
-            let answered = last.get(&task) == Some(&nth);
-            let run = if answered { groups.get(&task).unwrap_or(&task).clone() } else { format!("{task}/{nth}") };
+            let of_a_run = last.get(&task) == Some(&nth) || contact.step.starts_with("whenever/");
+            let run = if of_a_run { groups.get(&task).unwrap_or(&task).clone() } else { format!("{task}/{nth}") };
             let contact = Contact { run, ..contact };
             match refused {
-                None => facts.contacts.push(contact),
+                None => match shown.iter_mut().find(|call| is_same_call(call, &contact)) {
+                    Some(call) if contact.what == What::Opened(true) => call.what = contact.what,
+                    Some(_) => {}
+                    None => shown.push(contact),
+                },
                 Some(rule) => facts.kept.push((contact, rule)),
             }
         }
+        facts.contacts.append(&mut shown);
     }
 
     /// Whether a call's number was shown: what its person says later is no further call.
     pub(crate) fn was_shown(&self, id: &str) -> bool {
-        self.asked.iter().any(|one| one.refused.is_none() && one.task == id)
+        self.along.contains(id) || self.asked.iter().any(|one| one.refused.is_none() && one.task == id)
     }
+}
+
+/// A number looked at again within a quarter of an hour is one call, whichever of its debts' work it is opened from.
+fn is_same_call(call: &Contact, again: &Contact) -> bool {
+    call.customer == again.customer
+        && (again.at - call.at).num_minutes() < 15
+        && again.debts.first().is_some_and(|debt| call.debts.contains(debt))
 }
 
 /// Rules that two people can lift, by the checker's own name, with countries and kind they are asked for.
