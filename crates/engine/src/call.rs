@@ -58,8 +58,8 @@ struct Asked {
     beside: Vec<TaskRow>,
     /// What the ledger had of the customer.
     noted: Vec<(String, ContactMade)>,
-    /// When its number was opened last.
-    opened_at: Option<Timestamp>,
+    /// When its number was opened last, and as whose try.
+    begun: Option<(Timestamp, GroupId)>,
 }
 
 impl Asked {
@@ -142,15 +142,15 @@ impl Engine {
         let case = cases.remove(&row.no).ok_or_else(|| lost("case"))?;
         let work = case.work.iter().find(|work| work.id == row.task.id).cloned().ok_or_else(|| lost("open work"))?;
         let known = loaded.contacts.get(customer).cloned().unwrap_or_default();
-        let opened_at = noted(&known, &row.task.id.to_string()).map(|made| made.at);
+        let begun = noted(&known, &row.task.id.to_string()).map(|made| (made.at, made.group));
         // The number looked at a second time is the same call; later it is another one, however often it was looked at.
-        if opened_at.is_some_and(|at| is_same_call(at, now)) {
+        if begun.is_some_and(|(at, _)| is_same_call(at, now)) {
             let one = |other: &&TaskRow| row.task.together.is_some() && other.task.together == row.task.together;
             let all = std::iter::once(&row).chain(beside.iter().filter(one));
             loaded.forget(&all.map(|row| row.task.id.to_string()).collect());
         }
         let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
-        Ok(Asked { row, case, work, facts, loaded, beside, noted: known, opened_at })
+        Ok(Asked { row, case, work, facts, loaded, beside, noted: known, begun })
     }
 
     async fn keep_answer(&self, tx: &mut Tx, asked: &Asked, judged: &Judgement, now: Timestamp) -> Result<(), Error> {
@@ -223,11 +223,13 @@ fn number(
 }
 
 /// The ledger's rows of an attempt, one for each invoice that it is about: the newest of a task bears its id, because its
-/// answer will say how it ended. Looked at again within the same call it stays at the instant at which that began.
+/// answer will say how it ended. Looked at again within the same call it stays at the instant at which that began, and a
+/// try of the task that began it, whichever of its tasks is looked at.
 fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
-    let group = GroupId::of_call(asked.row.task.id);
+    let own = GroupId::of_call(asked.row.task.id);
     let zone = asked.facts.customer.time_zone;
-    let at = asked.opened_at.filter(|at| is_same_call(*at, now)).unwrap_or(now);
+    let begun = asked.begun.filter(|(at, _)| is_same_call(*at, now));
+    let (at, group) = begun.unwrap_or((now, own));
     let mut rows = Vec::new();
     for row in std::iter::once(&asked.row).chain(asked.others()) {
         let id = row.task.id.to_string();

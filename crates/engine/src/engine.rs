@@ -9,7 +9,6 @@ use recobro_playbook::{Files, Library};
 use recobro_store::playbooks::{self, VersionRow};
 use recobro_store::{Store, Tx, inbound, outbox};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a lease has left when the slowest hand-over ends: time to settle it.
@@ -27,8 +26,8 @@ pub struct Engine {
     pub(crate) shelf: Shelf,
     /// Lanes where nothing could be handed over, until when they are left alone.
     pub(crate) rests: Mutex<BTreeMap<String, Timestamp>>,
-    /// Sleeping cases are being told of a changed law.
-    pub(crate) replans: AtomicBool,
+    /// Whether sleeping cases are being told of a changed law.
+    pub(crate) replans: Mutex<crate::replan::Replanning>,
     /// What this worker has committed and is handing over itself.
     carried: Mutex<VecDeque<Carried>>,
 }
@@ -55,7 +54,6 @@ impl Engine {
         if engine.publish(&mut tx).await? {
             crate::route::offer_unmatched(&engine, &mut tx, &mut Tick::default()).await?;
         }
-        crate::replan::begin(&engine, &mut tx).await?;
         // Nobody else can hold a lease on a database of one process; a virtual run is alone on any.
         if engine.clock.is_virtual() || !engine.store.is_shared() {
             // The first round finds them and looks after each.
@@ -69,7 +67,7 @@ impl Engine {
     #[must_use]
     pub fn to_read(store: Store, library: &Library, settings: Settings, clock: Clock) -> Self {
         let (channels, shelf) = (Channels::default(), Shelf::new(library));
-        let (rests, replans) = (Mutex::default(), AtomicBool::default());
+        let (rests, replans) = (Mutex::default(), Mutex::default());
         Self { store, clock, channels, settings, shelf, rests, replans, carried: Mutex::default() }
     }
 

@@ -1,8 +1,8 @@
 //! A changed calendar or policy reaches the cases that sleep: whoever waits for a day that the old law named is told,
 //! works its day out anew, and says in its history which files had changed.
 //!
-//! What changed is seen when a worker starts, so that two workers with two states of the files do not take turns for
-//! ever: the one that started last is right. Then one page of customers after the other, each in a commit with the
+//! What changed is seen when a worker begins to carry cases on, so that two workers with two states of the files do not
+//! take turns for ever: the one that began last is right. Who only lists or answers work compares nothing. Then one page of customers after the other, each in a commit with the
 //! place reached, behind all other work; whoever starts next goes on where a dead worker stopped. Days that were given
 //! to people (until when work is open, a promised date) stay as they were given.
 
@@ -18,7 +18,7 @@ use recobro_kernel::value::Value;
 use recobro_store::{CaseNo, Tx, cases, customers, events, meta};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
 /// Where the parts of the law stand that the cases were planned with.
 const PARTS: &str = "law.parts";
@@ -28,6 +28,24 @@ const OPEN: &str = "law.replan";
 
 /// Customers looked at together.
 const PAGE: i64 = 250;
+
+/// What a worker knows of re-planning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Replanning {
+    /// It has not compared its law yet.
+    #[default]
+    Unknown,
+    /// Cases are being told.
+    Open,
+    /// All were told.
+    Done,
+}
+
+impl Engine {
+    fn replanning(&self) -> MutexGuard<'_, Replanning> {
+        self.replans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A calendar or a policy, as far as it matters who is to hear of its change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,25 +152,31 @@ async fn swap<T: Serialize>(tx: &mut Tx, key: &str, before: Option<&str>, value:
     Ok(meta::swap(tx, key, before, Some(&text)).await?)
 }
 
-/// Compares the law at hand with the one that the cases were planned with. A database that never had one has no plans.
-pub(crate) async fn begin(engine: &Engine, tx: &mut Tx) -> Result<(), Error> {
+/// Compares the law at hand, once per worker, with the one that the cases were planned with. A database that never had one
+/// has no plans.
+pub(crate) async fn compare(engine: &Engine) -> Result<(), Error> {
+    if *engine.replanning() != Replanning::Unknown {
+        return Ok(());
+    }
     let now = parts(&engine.shelf.law);
+    let mut tx = engine.store.begin().await?;
     loop {
-        let seen: Seen<BTreeMap<String, Part>> = read(tx, PARTS).await?;
+        let seen: Seen<BTreeMap<String, Part>> = read(&mut tx, PARTS).await?;
         if seen.value.as_ref() == Some(&now) {
             break;
         }
         // Who writes the parts holds them until its commit: of two that start together the second sees those of the first.
-        if !swap(tx, PARTS, seen.text.as_deref(), &now).await? {
+        if !swap(&mut tx, PARTS, seen.text.as_deref(), &now).await? {
             continue;
         }
         if let Some(before) = &seen.value {
-            open(engine, tx, before, &now).await?;
+            open(engine, &mut tx, before, &now).await?;
         }
         break;
     }
-    let open = meta::get(tx, OPEN).await?.is_some();
-    engine.replans.store(open, Ordering::Relaxed);
+    let open = meta::get(&mut tx, OPEN).await?.is_some();
+    tx.commit().await?;
+    *engine.replanning() = if open { Replanning::Open } else { Replanning::Done };
     Ok(())
 }
 
@@ -180,13 +204,13 @@ async fn open(
 
 /// Tells the cases of the next page of customers, and says how many; nothing once all were told.
 pub(crate) async fn step(engine: &Engine) -> Result<Option<u64>, Error> {
-    if !engine.replans.load(Ordering::Relaxed) {
+    if *engine.replanning() != Replanning::Open {
         return Ok(None);
     }
     let mut tx = engine.store.begin().await?;
     let seen: Seen<Replan> = read(&mut tx, OPEN).await?;
     let Some(mut replan) = seen.value else {
-        engine.replans.store(false, Ordering::Relaxed);
+        *engine.replanning() = Replanning::Done;
         return Ok(None);
     };
     let page = customers::list(&mut tx, &replan.after, PAGE).await?;
@@ -208,7 +232,7 @@ pub(crate) async fn step(engine: &Engine) -> Result<Option<u64>, Error> {
     engine.settings.faults.pass("replan.page")?;
     tx.commit().await?;
     if told.is_none() {
-        engine.replans.store(false, Ordering::Relaxed);
+        *engine.replanning() = Replanning::Done;
         tracing::info!(told = replan.told, "all sleeping cases that a changed law can touch were told");
     }
     Ok(told)

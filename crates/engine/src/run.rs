@@ -173,6 +173,7 @@ impl Engine {
         let watch = Stopwatch::start();
         let mut tick = Tick::default();
         let mut settling = self.hand_over_again(&mut tick).await?;
+        replan::compare(self).await?;
         while replan::step(self).await?.is_some() {}
         loop {
             let stopping = stop.as_ref().is_some_and(|stop| *stop.borrow());
@@ -397,6 +398,7 @@ impl Engine {
 
     async fn real_round(&self, tick: &mut Tick) -> Result<bool, Error> {
         tick.begun.clear();
+        replan::compare(self).await?;
         let mut tx = self.store.begin().await?;
         let next = Next::read(&mut tx).await?;
         tick.lease = Some(deliver::lease(self, &mut tx).await?.0);

@@ -205,6 +205,19 @@ async fn one_call_is_opened_and_answered_once_for_all_invoices_of_a_customer() {
     }
 }
 
+/// Whoever looks at it next, from whichever invoice: it stays a try of the task that began it.
+#[tokio::test]
+async fn one_call_is_a_try_of_the_task_it_was_begun_from() {
+    let world = World::new();
+    let engine = opened_in_one_go(&world).await;
+    let open_calls = calls(&engine).await;
+    open(&engine, &open_calls[0]).await.unwrap();
+    let begun = attempts(&engine).await;
+    move_to(&engine, "2026-04-13T08:05:00Z");
+    assert_eq!(said(&open(&engine, &open_calls[1]).await.unwrap()).0, "allow");
+    assert_eq!(attempts(&engine).await, begun);
+}
+
 #[tokio::test]
 async fn what_is_said_of_one_invoice_closes_the_other_calls_as_reached_or_only_its_own() {
     let world = World::new();

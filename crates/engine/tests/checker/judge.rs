@@ -327,7 +327,7 @@ impl Facts {
             // Of two at the same instant the one that the house does not bind may be the second.
             let binds = || other.debts.iter().any(|debt| self.own[self.debt(debt).book].house);
             !is_exempt(other.class)
-                && (other.at < one.at || !line.is_of_the_house() || binds())
+                && (other.at < one.at || one.seq == usize::MAX || !line.is_of_the_house() || binds())
                 && line.channels.contains(&other.channel.as_str())
                 && (of == Of::Customer || other.debts.iter().any(|debt| one.debts.contains(debt)))
         })
@@ -350,9 +350,12 @@ impl Facts {
             if is_exempt(one.class) {
                 continue;
             }
-            // Of two at the same instant the one that nothing binds may be the second.
+            // Of two at the same instant the one that nothing binds may be the second; a number that stayed closed may have
+            // been asked for after the other.
             let binds = |other: &&Contact| {
-                other.at < one.at || other.debts.iter().any(|debt| books.contains(&self.debt(debt).book))
+                other.at < one.at
+                    || one.seq == usize::MAX
+                    || other.debts.iter().any(|debt| books.contains(&self.debt(debt).book))
             };
             let others = || self.before(one).filter(|other| !is_exempt(other.class)).filter(binds);
             let apart = own.gap.and_then(|gap| {

@@ -114,6 +114,17 @@ async fn the_same_law_tells_nobody_and_another_country_is_not_woken() {
     }
 }
 
+/// A shell beside the worker, whose settings name another collector or whose folder is older, only lists or answers work.
+#[tokio::test]
+async fn who_carries_no_case_on_plans_none_again() {
+    let world = World::new();
+    drop(reminded(&world, 2).await);
+    drop(worker(&world, "FR", 3, Faults::none()).await);
+    let engine = worker(&world, "FR", 10, Faults::none()).await;
+    drain(&engine, "2026-05-15T12:00:00Z").await.unwrap();
+    assert_eq!(told(&engine).await, [0, 0]);
+}
+
 #[tokio::test]
 async fn a_kill_between_two_pages_tells_each_case_once() {
     let world = World::new();
