@@ -63,10 +63,32 @@ struct Asked {
 }
 
 impl Asked {
-    /// Those that are made in the same go.
-    fn others(&self) -> impl Iterator<Item = &TaskRow> {
-        let name = self.row.task.together;
-        self.beside.iter().filter(move |other| name.is_some() && other.task.together == name)
+    /// The calls that are made in one go: its own first.
+    fn in_one_go(&self) -> impl Iterator<Item = &TaskRow> {
+        in_one_go(&self.row, &self.beside)
+    }
+}
+
+fn in_one_go<'a>(row: &'a TaskRow, beside: &'a [TaskRow]) -> impl Iterator<Item = &'a TaskRow> {
+    let name = row.task.together;
+    std::iter::once(row).chain(beside.iter().filter(move |other| name.is_some() && other.task.together == name))
+}
+
+/// Calls with what says whether they may be made at all.
+struct Ready {
+    cases: BTreeMap<CaseNo, Case>,
+    loaded: Loaded,
+}
+
+impl Ready {
+    /// Whether nothing keeps an open call from being made, in whatever go; its case may know it no more.
+    fn is(&self, row: &TaskRow) -> bool {
+        let case = self.cases.get(&row.no);
+        let known = case.and_then(|case| Some((case, case.work.iter().find(|work| work.id == row.task.id)?)));
+        let bill = self.loaded.bills.get(&row.invoice);
+        known
+            .zip(bill)
+            .is_some_and(|((case, work), bill)| guard::call_stopped(work, case, bill.claimable_minor()).is_none())
     }
 }
 
@@ -131,23 +153,18 @@ impl Engine {
             customer: Some(customer.clone()),
             ..tasks::Filter::default()
         };
-        let mut open = tasks::list(tx, &open, None, MOST_CALLS).await?;
-        open.retain(|other| other.task.id != row.task.id);
-        let all = || std::iter::once(&row).chain(&open);
-        let mut cases = db::seen_cases(tx, &all().map(|row| row.no).collect::<Vec<_>>()).await?;
-        let invoices: Vec<InvoiceId> = all().map(|row| row.invoice.clone()).collect();
-        let mut loaded = db::load_facts(self, tx, (&invoices, std::slice::from_ref(customer)), now).await?;
-        let beside: Vec<TaskRow> =
-            open.into_iter().filter(|other| stopped(other, &cases, &loaded, self, now).is_none()).collect();
-        let case = cases.remove(&row.no).ok_or_else(|| lost("case"))?;
+        let mut beside = tasks::list(tx, &open, None, MOST_CALLS).await?;
+        beside.retain(|other| other.task.id != row.task.id);
+        let mut ready = self.ready(tx, std::iter::once(&row).chain(&beside), now).await?;
+        beside.retain(|other| ready.is(other));
+        let case = ready.cases.remove(&row.no).ok_or_else(|| lost("case"))?;
         let work = case.work.iter().find(|work| work.id == row.task.id).cloned().ok_or_else(|| lost("open work"))?;
+        let mut loaded = ready.loaded;
         let known = loaded.contacts.get(customer).cloned().unwrap_or_default();
         let begun = noted(&known, &row.task.id.to_string()).map(|made| (made.at, made.group));
         // The number looked at a second time is the same call; later it is another one, however often it was looked at.
         if begun.is_some_and(|(at, _)| is_same_call(at, now)) {
-            let one = |other: &&TaskRow| row.task.together.is_some() && other.task.together == row.task.together;
-            let all = std::iter::once(&row).chain(beside.iter().filter(one));
-            loaded.forget(&all.map(|row| row.task.id.to_string()).collect());
+            loaded.forget(&in_one_go(&row, &beside).map(|row| row.task.id.to_string()).collect());
         }
         let facts = loaded.facts(invoice, now, &self.settings).ok_or_else(|| lost("invoice or customer"))?;
         Ok(Asked { row, case, work, facts, loaded, beside, noted: known, begun })
@@ -161,38 +178,32 @@ impl Engine {
         verdicts::put(tx, &[explain::row_of(row.task.id.to_string(), about, by, judged, now, &policy)]).await?;
         Ok(())
     }
-}
 
-impl Engine {
-    /// Of the open calls of one go, the ids of those that are not made now: nothing may be said of them.
+    async fn ready(
+        &self,
+        tx: &mut Tx,
+        rows: impl Iterator<Item = &TaskRow> + Clone,
+        now: Timestamp,
+    ) -> Result<Ready, Error> {
+        let cases = db::seen_cases(tx, &rows.clone().map(|row| row.no).collect::<Vec<_>>()).await?;
+        let invoices: Vec<InvoiceId> = rows.clone().map(|row| row.invoice.clone()).collect();
+        let customers: Vec<CustomerId> = rows.map(|row| row.customer.clone()).collect();
+        Ok(Ready { cases, loaded: db::load_facts(self, tx, (&invoices, &customers), now).await? })
+    }
+
+    /// Of what is done in one go, the ids of the calls that are not made now: nothing may be said of them.
     pub(crate) async fn not_called(
         &self,
         tx: &mut Tx,
         rows: &[TaskRow],
         now: Timestamp,
     ) -> Result<BTreeSet<TaskId>, Error> {
-        let cases = db::seen_cases(tx, &rows.iter().map(|row| row.no).collect::<Vec<_>>()).await?;
-        let invoices: Vec<InvoiceId> = rows.iter().map(|row| row.invoice.clone()).collect();
-        let customers: Vec<CustomerId> = rows.iter().map(|row| row.customer.clone()).collect();
-        let loaded = db::load_facts(self, tx, (&invoices, &customers), now).await?;
-        let stopped = |row: &&TaskRow| stopped(row, &cases, &loaded, self, now).is_some();
-        Ok(rows.iter().filter(stopped).map(|row| row.task.id).collect())
-    }
-}
-
-/// Why an open call is not to be made now, in whatever go; also where its case knows it no more.
-fn stopped(
-    row: &TaskRow,
-    cases: &BTreeMap<CaseNo, Case>,
-    loaded: &Loaded,
-    engine: &Engine,
-    now: Timestamp,
-) -> Option<String> {
-    let Some(case) = cases.get(&row.no) else { return Some("its case is unknown".to_owned()) };
-    let known = case.work.iter().find(|work| work.id == row.task.id);
-    match (known, loaded.facts(&row.invoice, now, &engine.settings)) {
-        (Some(work), Some(facts)) => guard::call_stopped(work, case, &facts),
-        _ => Some("its case has moved on".to_owned()),
+        let calls = rows.iter().filter(|row| row.task.kind == "call");
+        if calls.clone().next().is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let ready = self.ready(tx, calls.clone(), now).await?;
+        Ok(calls.filter(|row| !ready.is(row)).map(|row| row.task.id).collect())
     }
 }
 
@@ -231,7 +242,7 @@ fn attempt(asked: &Asked, now: Timestamp) -> Vec<ContactRow> {
     let begun = asked.begun.filter(|(at, _)| is_same_call(*at, now));
     let (at, group) = begun.unwrap_or((now, own));
     let mut rows = Vec::new();
-    for row in std::iter::once(&asked.row).chain(asked.others()) {
+    for row in asked.in_one_go() {
         let id = row.task.id.to_string();
         let one = |id: String, at: Timestamp, group: GroupId| ContactRow {
             id,

@@ -162,8 +162,7 @@ impl Engine {
         let (mut done, mut rows, mut closed) = (Together::default(), Vec::new(), Vec::new());
         let mut others = tasks::open_together(&mut tx, name).await?;
         others.retain(|other| other.task.id != task);
-        let calls: Vec<TaskRow> = others.iter().filter(|other| other.task.kind == "call").cloned().collect();
-        let not_called = self.not_called(&mut tx, &calls, now).await?;
+        let not_called = self.not_called(&mut tx, &others, now).await?;
         for other in others {
             if not_called.contains(&other.task.id) || fits(&other, &said, now).is_err() {
                 done.left.push(other.invoice);

@@ -2,9 +2,10 @@
 //! works its day out anew, and says in its history which files had changed.
 //!
 //! What changed is seen when a worker begins to carry cases on, so that two workers with two states of the files do not
-//! take turns for ever: the one that began last is right. Who only lists or answers work compares nothing. Then one page of customers after the other, each in a commit with the
-//! place reached, behind all other work; whoever starts next goes on where a dead worker stopped. Days that were given
-//! to people (until when work is open, a promised date) stay as they were given.
+//! take turns for ever: the one that began last is right. Who only lists or answers work compares nothing. Then one page
+//! of customers after the other, each in a commit with the place reached, behind all other work; whoever starts next goes
+//! on where a dead worker stopped. Days that were given to people (until when work is open, a promised date) stay as they
+//! were given.
 
 use crate::{Engine, Error, db};
 use recobro_connectors::source::record::Customer;

@@ -118,7 +118,7 @@ pub fn call<'a>(
     now: Timestamp,
 ) -> (Judgement, Option<&'a ContactPoint>) {
     let stop = |rule: String| (Judgement::of(Verdict::Forbid { rule }), None);
-    if let Some(rule) = call_stopped(work, case, facts) {
+    if let Some(rule) = call_stopped(work, case, facts.invoice.claimable_minor()) {
         return stop(rule);
     }
     let role = work.step.and_then(|step| playbook.steps.get(step)).map_or("billing", |step| step.options.to.as_str());
@@ -134,11 +134,11 @@ pub fn call<'a>(
 
 /// What keeps an invoice from being called about, whatever the hour: also in a call that another invoice ordered.
 #[must_use]
-pub fn call_stopped(work: &Work, case: &Case, facts: &Facts) -> Option<String> {
+pub fn call_stopped(work: &Work, case: &Case, claimable_minor: i64) -> Option<String> {
     if case.paused.is_some() {
         return Some("paused".to_owned());
     }
-    if facts.invoice.claimable_minor() <= 0 {
+    if claimable_minor <= 0 {
         return Some(NOTHING_CLAIMABLE.to_owned());
     }
     // A list that holds and calls in one turn means this very call; whatever else holds, holds calls as well.
